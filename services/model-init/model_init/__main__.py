@@ -1,0 +1,110 @@
+"""The edge: parses flags and environment, runs the job, turns failures into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from .console import Console, human_bytes
+from .errors import Interrupted, ModelInitError
+from .layout import only_writer, prepare_volume
+from .manifest import Manifest
+from .prepare import prepare
+from .reporter import Reporter
+from .settings import Settings
+from .sources import make_source
+from .status import Status
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run once. Returns the exit code (see `errors`)."""
+    options = _parser().parse_args(arguments)
+    console = Console(as_json=options.json)
+    reporter = _unsettled_reporter(environ, console)
+    try:
+        settings = Settings.from_environ(environ)
+        os.environ.update(settings.client_environment())
+        prepare_volume(settings.models_dir)
+        status = Status(model_id=settings.model_id, revision=settings.revision, source=settings.source)
+        reporter = Reporter(settings.models_dir, status, console)
+        _run(settings, reporter)
+    except KeyboardInterrupt as stop:
+        return _fail(reporter, Interrupted(str(stop)), options.verbose)
+    except ModelInitError as error:
+        return _fail(reporter, error, options.verbose)
+    except Exception as error:
+        text = f"internal error: {type(error).__name__}: {error}; run again with --verbose and report it"
+        return _fail(reporter, ModelInitError(text), options.verbose)
+    return 0
+
+
+def _run(settings: Settings, reporter: Reporter) -> None:
+    started = time.monotonic()
+    with only_writer(
+        settings.models_dir, lambda: reporter.say("Another model-init works on this volume; waiting for it")
+    ):
+        reporter.stage(
+            "starting", f"Looking for {settings.model_id} ({settings.model_format}, from {settings.source})"
+        )
+        manifest = prepare(settings, reporter, lambda: make_source(settings, reporter.say))
+        total = sum(file.size for file in manifest.files)
+        message = _ready_message(manifest, total, time.monotonic() - started)
+        reporter.ready(message, total, len(manifest.files))
+
+
+def _ready_message(manifest: Manifest, total: int, seconds: float) -> str:
+    revision = f" at {manifest.revision[:12]}" if manifest.revision else ""
+    count = "1 file" if len(manifest.files) == 1 else f"{len(manifest.files)} files"
+    return (
+        f"{manifest.model_id}{revision} is ready: {count}, {human_bytes(total)}, verified ({seconds:.1f} s)"
+    )
+
+
+def _unsettled_reporter(environ: Mapping[str, str], console: Console) -> Reporter:
+    """Who says that the settings are bad, while there are none: to the log and, if possible, the volume."""
+    status = Status(model_id=environ.get("MODEL_ID", ""))
+    return Reporter(Path(environ.get("MODELS_DIR") or "/models"), status, console)
+
+
+def _fail(reporter: Reporter, error: ModelInitError, verbose: bool) -> int:
+    """Say the failure that is being handled, once, and give its exit code."""
+    reporter.fail(error)
+    if verbose:
+        traceback.print_exc()
+    return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="model_init",
+        description="Bring a model into the models volume, verify every byte, publish it, exit.",
+        epilog="Settings come from the environment; see settings.py.",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object per event on stdout, for programs"
+    )
+    parser.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
+    return parser
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """End the work from wherever it is, by an exception that no library swallows, and only once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt(
+        f"stopped by {signal.Signals(number).name} before the model was complete; what is on disk is kept, "
+        "start again to continue"
+    )
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    sys.exit(main(sys.argv[1:], os.environ))

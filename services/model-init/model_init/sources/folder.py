@@ -1,0 +1,77 @@
+"""A local folder mounted at /import, for sites without internet. Reads it, never writes it.
+
+A manifest.json in it (as model-init writes them) makes its digests the expectation; without one, the files
+are taken as they are, their digests are recorded on reading, and only their structure is proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .. import manifest
+from ..errors import InvalidModel, ModelNotFound
+from ..plan import Plan, PlannedFile, select_files
+from ..settings import Settings
+from ..sink import Sink
+from ..verify import READ_BYTES
+
+
+class FolderSource:
+    """See `sources.Source`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._root = settings.import_dir
+
+    def plan(self) -> Plan:
+        """See `sources.Source.plan`."""
+        if not self._root.is_dir():
+            raise ModelNotFound(
+                f"no such folder: expected the model's files at {self._root}, found no folder; "
+                "mount the folder that holds them there"
+            )
+        carried = manifest.read(self._root / "manifest.json")
+        files = self._listed() if carried is None else self._stated(carried)
+        revision = self._settings.revision if carried is None else carried.revision
+        return Plan("folder", self._settings.model_format, revision, files)
+
+    def fetch(self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None]) -> None:
+        """See `sources.Source.fetch`."""
+        path = self._inside(file.path)
+        sink.restart()
+        try:
+            with path.open("rb") as stream:
+                while chunk := stream.read(READ_BYTES):
+                    sink.write(chunk)
+                    progress(sink.size)
+        except FileNotFoundError as error:
+            raise ModelNotFound(
+                f"no such file: expected {path}, found none; put it there or mount the complete folder"
+            ) from error
+
+    def _listed(self) -> tuple[PlannedFile, ...]:
+        names = [path.name for path in self._root.iterdir() if path.is_file()]
+        chosen = select_files(names, self._settings.model_format, self._settings.gguf_file)
+        return tuple(PlannedFile(name, self._inside(name).stat().st_size, None) for name in chosen)
+
+    def _stated(self, carried: manifest.Manifest) -> tuple[PlannedFile, ...]:
+        expected = (self._settings.model_id, self._settings.model_format)
+        found = (carried.model_id, carried.model_format)
+        if expected != found:
+            raise ModelNotFound(
+                f"no such model: expected {' as '.join(expected)} in {self._root}, found a manifest of "
+                f"{' as '.join(found)}; mount the right folder or correct MODEL_ID and MODEL_FORMAT"
+            )
+        planned = {file.path: file for file in carried.plan().files}
+        chosen = select_files(list(planned), self._settings.model_format, self._settings.gguf_file)
+        return tuple(planned[name] for name in chosen)
+
+    def _inside(self, name: str) -> Path:
+        """The file, which may be a link only to something inside the folder."""
+        path = self._root / name
+        if not path.resolve().is_relative_to(self._root.resolve()):
+            raise InvalidModel(
+                f"expected {name} to lie inside {self._root}, found a link out of it; copy the file"
+            )
+        return path
