@@ -16,81 +16,16 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from harness.hub_faults import Fault
+from harness.hub_repo import LFS_SUFFIXES, Repo, Request, git_blob_id, sha256
 
 BLOCK_BYTES = 64 * 1024
-LFS_SUFFIXES = (".safetensors", ".gguf", ".bin", ".model")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What goes wrong when a file is asked for. Byte numbers count in the whole file.
-
-    Args:
-        cut_at: close the connection before this byte.
-        wrong_byte: flip this byte on the way.
-        truncate_to: pretend, consistently, that the file has only so many bytes.
-        extra: pretend, consistently, that these bytes follow the file's own.
-        status: answer with this status instead, with `error_code` as X-Error-Code and `headers` besides.
-        ignore_range: answer 200 with the whole file to a request for a part.
-        always: it stays; otherwise it is used up by one delivery of the file.
-    """
-
-    cut_at: int | None = None
-    wrong_byte: int | None = None
-    truncate_to: int | None = None
-    extra: bytes = b""
-    status: int | None = None
-    error_code: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    ignore_range: bool = False
-    always: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request as it arrived."""
-
-    method: str
-    path: str
-    range: str | None
-    authorization: str | None
-
-
-@dataclass
-class Repo:
-    """One model with one revision: `main` and its commit. `gated` asks for this token on every file."""
-
-    files: dict[str, bytes]
-    commit: str
-    gated: str | None = None
-    faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
-    info_fault: Fault | None = None
-    info_extra: list[dict[str, object]] = field(default_factory=list)
-
-    def sibling(self, name: str) -> dict[str, object]:
-        """One file as the API lists it with `blobs=true`."""
-        data = self.files[name]
-        entry: dict[str, object] = {"rfilename": name, "size": len(data), "blobId": git_blob_id(data)}
-        if name.endswith(LFS_SUFFIXES):
-            pointer = f"version 1\noid sha256:{sha256(data)}\nsize {len(data)}\n".encode()
-            lfs = {"sha256": sha256(data), "size": len(data), "pointerSize": len(pointer)}
-            entry |= {"blobId": git_blob_id(pointer), "lfs": lfs}
-        return entry
-
-
-def sha256(data: bytes) -> str:
-    """Hex digest of the bytes."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def git_blob_id(data: bytes) -> str:
-    """git's name for the bytes."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 class Hub:
@@ -101,6 +36,7 @@ class Hub:
         self.requests: list[Request] = []
         self.deliveries: list[Request] = []
         self.sent: dict[str, int] = defaultdict(int)
+        self.released = threading.Event()
         self.before_block: Callable[[str, int], None] = lambda name, position: None
         self._server = ThreadingHTTPServer((bind, port), type("Handler", (_Handler,), {"hub": self}))
         self._server.daemon_threads = True
@@ -112,16 +48,21 @@ class Hub:
         self.repos[model_id] = Repo(dict(files), commit)
         return self.repos[model_id]
 
+    def names(self) -> list[str]:
+        """The files that were asked for with GET, in order."""
+        return [request.file for request in self.deliveries]
+
     def deliveries_of(self, name: str) -> list[Request]:
         """The requests to be answered with bytes of this file, in order, without redirects and HEADs."""
-        return [request for request in self.deliveries if request.path.endswith(f"/{name}")]
+        return [request for request in self.deliveries if request.file == name]
 
     def serve(self) -> None:
         """Serve until closed."""
         self._server.serve_forever(poll_interval=0.05)
 
     def close(self) -> None:
-        """Stop serving and free the port."""
+        """Stop serving and free the port; what stalls is let go."""
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -150,9 +91,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.request_seen = Request(self.command, path, self.headers["Range"], self.headers["Authorization"])
+        self.request_seen = Request(
+            self.command,
+            path,
+            self.headers["Range"],
+            self.headers["Authorization"],
+            user_agent=self.headers["User-Agent"] or "",
+        )
         self.hub.requests.append(self.request_seen)
-        if info := re.fullmatch(r"/api/models/(.+?)(?:/revision/(.+))?", path):
+        if scope := re.fullmatch(r"/api/v1/models/(.+?)/repo(/files)?", path):
+            self._modelscope(scope[1], parse_qs(urlsplit(self.path).query), listing=bool(scope[2]))
+        elif info := re.fullmatch(r"/api/models/(.+?)(?:/revision/(.+))?", path):
             self._info(info[1], info[2] or "main")
         elif file := re.fullmatch(r"/(cdn/)?(.+?)/resolve/([^/]+)/(.+)", path):
             self._file(file[2], file[3], file[4], from_cdn=bool(file[1]))
@@ -160,6 +109,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "", "Not found")
 
     do_HEAD = do_GET
+
+    def _modelscope(self, model_id: str, query: dict[str, list[str]], *, listing: bool) -> None:
+        """ModelScope's API: a list of files with SHA-256, and each file directly."""
+        repo, names = self.hub.repos.get(model_id), query.get("FilePath", [""])
+        if repo is None or query.get("Revision") != ["master"] or not (listing or names[0] in repo.files):
+            return self._error(404, "", "record not found")
+        if not listing:
+            return self._deliver(repo, names[0])
+        files = [
+            {"Path": name, "Type": "blob", "Size": len(data), "Sha256": sha256(data)}
+            for name, data in repo.files.items()
+        ]
+        body = json.dumps({"Code": 200, "Data": {"Files": files}, "Success": True}).encode()
+        self._start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+        self.wfile.write(body)
 
     def _repo(self, model_id: str, revision: str) -> Repo | None:
         repo = self.hub.repos.get(model_id)
@@ -216,17 +180,19 @@ class _Handler(BaseHTTPRequestHandler):
             return self._fail(fault)
         data = repo.files[name][: fault.truncate_to] + fault.extra
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-        start = int(wanted[1]) if wanted and not fault.ignore_range else 0
+        tag = fault.etag or (sha256(data) if name.endswith(LFS_SUFFIXES) else git_blob_id(data))
+        if fault.ignore_range or self.headers["If-Range"] not in (None, f'"{tag}"'):
+            wanted = None
+        start = int(wanted[1]) if wanted else 0
         if start and start >= len(data):
             return self._start(416, {"Content-Range": f"bytes */{len(data)}", "Content-Length": "0"})
-        digest = sha256(data) if name.endswith(LFS_SUFFIXES) else git_blob_id(data)
         headers = {
             "Content-Length": str(len(data) - start),
-            "ETag": f'"{digest}"',
+            "ETag": f'"{tag}"',
             "X-Repo-Commit": repo.commit,
             "Accept-Ranges": "bytes",
         }
-        if wanted and not fault.ignore_range:
+        if wanted:
             self._start(206, headers | {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"})
         else:
             self._start(200, headers)
@@ -240,6 +206,13 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.wrong_byte is not None and 0 <= fault.wrong_byte - position < len(block):
                 block[fault.wrong_byte - position] ^= 1
             self.hub.before_block(name, position)
+            self.hub.released.wait(fault.pause_s)
+            held = fault.stall_at if fault.stall_at is not None else fault.trickle_at
+            if held is not None and position + len(block) > held:
+                return self._hold(
+                    block[max(0, held - position) :] if fault.trickle_at is not None else b"",
+                    block[: max(0, held - position)],
+                )
             try:
                 self.wfile.write(block)
             except OSError:
@@ -247,12 +220,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.sent[name] += len(block)
         self.close_connection = self.close_connection or stop < len(data)
 
+    def _hold(self, trickle: bytes, first: bytes) -> None:
+        """Send the first part, then nothing, or a byte now and then, until the hub closes or the client
+        leaves."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.write(first)
+            for byte in trickle:
+                if self.hub.released.wait(0.1):
+                    return
+                self.wfile.write(bytes([byte]))
+            self.hub.released.wait()
+
     def _next_fault(self, repo: Repo, name: str) -> Fault:
         """The next one set for this file, used up unless it is there to stay; HEADs meet none."""
         faults = repo.faults[name]
         if self.command != "GET":
             return Fault()
-        self.hub.deliveries.append(self.request_seen)
+        self.hub.deliveries.append(replace(self.request_seen, file=name))
         if not faults:
             return Fault()
         return faults[0] if faults[0].always else faults.pop(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from safetensors.numpy import save
 SERVICE = Path(__file__).parents[2] / "services" / "model-init"
 MODEL_ID = "acme/tiny-chat"
 SHARD_1, SHARD_2 = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class ModelInit:
         self.volume = volume
         self.folder = volume / MODEL_ID
         self.quarantine = self.folder / ".quarantine"
-        self._environ = {
+        self.environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(SERVICE),
             "MODELS_DIR": str(volume),
             "MODEL_ID": MODEL_ID,
             "MODEL_SOURCE": "hub",
+            "MODEL_SOURCES": "hub",
+            "PARALLEL_FILES": "1",
             "MODEL_RETRIES": "2",
             "MODEL_RETRY_WAIT": "0",
             "NO_PROXY": "*",
@@ -50,15 +54,19 @@ class ModelInit:
 
     def start(self, *flags: str, prelude: str = "", **environ: str) -> subprocess.Popen[str]:
         """Begin a run. `prelude` is Python that runs first in the same process, to break something in it."""
-        script = f"{prelude}\nimport runpy; runpy.run_module('model_init', run_name='__main__')"
-        entry = ["-c", script] if prelude else ["-m", "model_init"]
         return subprocess.Popen(
-            [sys.executable, *entry, *flags],
-            env={**self._environ, **environ},
+            self.command(*flags, prelude=prelude),
+            env={**self.environ, **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def command(self, *flags: str, prelude: str = "") -> list[str]:
+        """The command of `start`, to be run with `environ`."""
+        script = f"{prelude}\nimport runpy; runpy.run_module('model_init', run_name='__main__')"
+        entry = ["-c", script] if prelude else ["-m", "model_init"]
+        return [sys.executable, *entry, *flags]
 
     def finish(self, process: subprocess.Popen[str]) -> Result:
         """Wait for its end and collect what it left."""
@@ -96,6 +104,16 @@ def tensors(seed: int, *names: str) -> bytes:
     return save({name: numbers.random((512, 256), dtype=np.float32) for name in names}, {"format": "pt"})
 
 
+def gguf(*names: str, tail: bytes = b"") -> bytes:
+    """A GGUF file with one F32 tensor of 64 numbers for each name."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(names), 1)
+    key, value = b"general.architecture", b"llama"
+    head += struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(value)) + value
+    for number, name in enumerate(names):
+        head += struct.pack("<Q", len(name)) + name.encode() + struct.pack("<IQIQ", 1, 64, 0, 256 * number)
+    return head + bytes(-len(head) % 32) + bytes(256 * len(names)) + tail
+
+
 def tiny_model() -> dict[str, bytes]:
     """A sharded model with everything that belongs to one, and some that does not."""
     homes = {"a.weight": SHARD_1, "b.weight": SHARD_1, "c.weight": SHARD_2, "d.weight": SHARD_2}
@@ -110,8 +128,8 @@ def tiny_model() -> dict[str, bytes]:
         SHARD_2: tensors(2, "c.weight", "d.weight"),
         "model.safetensors.index.json": json.dumps(index).encode(),
         "pytorch_model.bin": b"pickle, never to be fetched",
-        "tokenizer.json": b"{}\n",
-        "tokenizer_config.json": b'{"chat_template": "x"}\n',
+        "tokenizer.json": b'{"model": {"type": "BPE"}}\n',
+        "tokenizer_config.json": json.dumps({"chat_template": TEMPLATE}).encode(),
         "vocab.json": b'{"a": 0}\n',
     }
 

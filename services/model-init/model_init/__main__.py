@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from .commands import add_commands, quiet_reporter
 from .console import Console, human_bytes
 from .errors import Interrupted, ModelInitError
-from .layout import only_writer, prepare_volume
+from .layout import only_writer, prepare_volume, start_mark
 from .manifest import Manifest
 from .prepare import prepare
 from .reporter import Reporter
@@ -26,10 +27,14 @@ from .status import Status
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run once. Returns the exit code (see `errors`)."""
     options = _parser().parse_args(arguments)
-    console = Console(as_json=options.json)
-    reporter = _unsettled_reporter(environ, console)
+    console = Console(as_json=options.json and options.command is None)
+    reporter = _unsettled_reporter(environ, console, writes=options.command is None)
     try:
         settings = Settings.from_environ(environ)
+        if options.command is not None:
+            reporter = quiet_reporter(settings)
+            options.command(settings, options, reporter)
+            return 0
         os.environ.update(settings.client_environment())
         prepare_volume(settings.models_dir)
         status = Status(model_id=settings.model_id, revision=settings.revision, source=settings.source)
@@ -53,7 +58,12 @@ def _run(settings: Settings, reporter: Reporter) -> None:
         reporter.stage(
             "starting", f"Looking for {settings.model_id} ({settings.model_format}, from {settings.source})"
         )
-        manifest = prepare(settings, reporter, lambda: make_source(settings, reporter.say))
+        with start_mark(settings.models_dir) as ended_badly:
+            if ended_badly:
+                reporter.say("The last start died before its end")
+            manifest = prepare(
+                settings, reporter, lambda: make_source(settings, reporter.say), ended_badly=ended_badly
+            )
         total = sum(file.size for file in manifest.files)
         message = _ready_message(manifest, total, time.monotonic() - started)
         reporter.ready(message, total, len(manifest.files))
@@ -67,10 +77,10 @@ def _ready_message(manifest: Manifest, total: int, seconds: float) -> str:
     )
 
 
-def _unsettled_reporter(environ: Mapping[str, str], console: Console) -> Reporter:
+def _unsettled_reporter(environ: Mapping[str, str], console: Console, *, writes: bool) -> Reporter:
     """Who says that the settings are bad, while there are none: to the log and, if possible, the volume."""
     status = Status(model_id=environ.get("MODEL_ID", ""))
-    return Reporter(Path(environ.get("MODELS_DIR") or "/models"), status, console)
+    return Reporter(Path(environ.get("MODELS_DIR") or "/models"), status, console, writes=writes)
 
 
 def _fail(reporter: Reporter, error: ModelInitError, verbose: bool) -> int:
@@ -91,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="one JSON object per event on stdout, for programs"
     )
     parser.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
+    add_commands(parser)
     return parser
 
 
@@ -99,8 +110,8 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt(
-        f"stopped by {signal.Signals(number).name} before the model was complete; what is on disk is kept, "
-        "start again to continue"
+        f"stopped by {signal.Signals(number).name} before the model was complete; what is on disk is "
+        "kept, start again to continue"
     )
 
 

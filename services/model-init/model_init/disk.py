@@ -24,7 +24,7 @@ def require_free_space(folder: Path, to_write_bytes: int) -> None:
 def no_disk_space(folder: Path, expected: str, found: str) -> NoDiskSpace:
     """The one message for a full volume, before or while writing."""
     return NoDiskSpace(
-        f"no disk space: expected {expected} on the models volume ({folder}), found {found}; free some space "
-        "(docker system df, docker volume ls) or move Docker's data to a larger disk, then start again: "
-        "what is already there is kept"
+        f"no disk space: expected {expected} on the models volume ({folder}), found {found}; free some "
+        "space (docker system df, docker volume ls) or move Docker's data to a larger disk, then start "
+        "again: what is already there is kept"
     )

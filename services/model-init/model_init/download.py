@@ -1,4 +1,4 @@
-"""Brings one file from a source into its `.partial`, proven: fetch, compare, and if need be once more."""
+"""Brings files from a source into their `.partial`, proven: fetch, compare, and if need be once more."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 from .console import human_bytes
 from .errors import CorruptDownload
 from .layout import ModelFolder
+from .parallel import Check
 from .plan import Plan, PlannedFile
-from .reporter import Reporter
+from .reporter import FileProgress, Reporter
 from .sink import Sink, SourceSentTooMuch
 from .sources import Source
 from .verify import Found, difference
@@ -17,50 +18,65 @@ TRIES = 3
 
 
 def fetch_proven(
-    source: Source, plan: Plan, file: PlannedFile, folder: ModelFolder, reporter: Reporter
+    source: Source, plan: Plan, file: PlannedFile, folder: ModelFolder, reporter: Reporter, check: Check
 ) -> Found:
     """Fetch one file until its bytes are the planned ones.
+
+    Args:
+        check: called for every chunk; what it raises ends the work, and what came stays for the next start.
 
     Returns:
         Size and digests of the file that now lies, complete and synced, at `folder.partial(file)`.
 
     Raises:
-        CorruptDownload: three tries gave wrong bytes.
+        CorruptDownload: three tries (more where there are more places to ask) gave wrong bytes.
         ModelInitError: of another kind, from the source.
     """
+    tries = TRIES + source.spare_tries
     bad: list[Found] = []
     while True:
-        found, wrong = _fetch_once(source, plan, file, folder, reporter)
+        progress, found, wrong = _fetch_once(source, plan, file, folder, reporter, check)
         if wrong is None:
             for damaged in bad:
                 reporter.repaired(file.path, found.sha256, damaged.sha256)
-            reporter.file_done(found.size)
-            reporter.say(f"fetched {file.path}: {human_bytes(found.size)}, sha256 {found.sha256}")
+            progress.finished()
+            givers = source.givers(file)
+            came_from = f", from {givers}" if givers else ""
+            reporter.say(f"fetched {file.path}: {human_bytes(found.size)}, sha256 {found.sha256}{came_from}")
             return found
         bad.append(found)
         kept = folder.quarantine(folder.partial(file), file.path, f"sha256-{found.sha256}")
-        if len(bad) == TRIES:
+        givers = source.rejected(file)
+        came_from = f" from {givers}" if givers else ""
+        if len(bad) == tries:
             raise CorruptDownload(
-                f"corrupt download: {file.path}: {wrong}, {TRIES} times; the last one is kept as "
-                f"{kept.relative_to(folder.path)}. Start again later, or use another source (HF_ENDPOINT, "
-                f"MODEL_SOURCE)"
+                f"corrupt download: {file.path}{came_from}: {wrong}, {tries} times; the last one is kept "
+                f"as {kept.relative_to(folder.path)}. Start again later, or use another source "
+                "(MODEL_SOURCES, HF_ENDPOINT, MODEL_SOURCE)"
             )
         reporter.say(
-            f"corrupt download: {file.path}: {wrong}; fetching it again, alone ({len(bad) + 1} of {TRIES})"
+            f"corrupt download: {file.path}{came_from}: {wrong}; fetching it again, alone "
+            f"({len(bad) + 1} of {tries})"
         )
 
 
 def _fetch_once(
-    source: Source, plan: Plan, file: PlannedFile, folder: ModelFolder, reporter: Reporter
-) -> tuple[Found, str | None]:
+    source: Source, plan: Plan, file: PlannedFile, folder: ModelFolder, reporter: Reporter, check: Check
+) -> tuple[FileProgress, Found, str | None]:
     """One fetch, resuming what is there; gives what came and how it differs from the plan, if it does."""
     with Sink(folder.partial(file), file) as sink:
-        reporter.file(file.path, file.size, already=sink.size)
+        shown = reporter.file(file.path, file.size, already=sink.size)
         too_much = None
+
+        def progress(done: int) -> None:
+            check()
+            shown.progress(done)
+
         try:
-            source.fetch(plan, file, sink, reporter.progress)
+            source.fetch(plan, file, sink, progress)
         except SourceSentTooMuch as error:
             too_much = f"expected {file.size} bytes, found {str(error).removeprefix(file.path + ': ')}"
         found = sink.found()
     on_disk = os.stat(folder.partial(file)).st_size
-    return found, too_much or difference(file, Found(on_disk, found.sha256, found.git_sha1))
+    wrong = too_much or difference(file, Found(on_disk, found.sha256, found.git_sha1))
+    return shown, found, wrong

@@ -14,8 +14,8 @@ an exit.
     ├── InvalidModel         15   invalid_model
     └── Interrupted         143   internal
 
-`TransientError` and its `ShortBody` stand beside the tree: sources raise them between two tries, and they
-never reach the edge.
+`TransientError` and its kinds stand beside the tree: sources raise them between two tries, and they never
+reach the edge.
 """
 
 from __future__ import annotations
@@ -98,3 +98,11 @@ class TransientError(Exception):
 
 class ShortBody(TransientError):
     """The source ended its answer in good order, but before the file's expected size."""
+
+
+class OtherFile(TransientError):
+    """Size or digest that the source states before the body are not the planned file's."""
+
+
+class Unreachable(TransientError):
+    """The source could not be reached, or sent nothing for too long: other files need not ask it at once."""

@@ -4,6 +4,7 @@ config.json, model-00001-of-00004.safetensors …    proven files, under the nam
 manifest.json                                      written last: "complete and verified"
 manifest.json.partial                              the same while a repair is under way
 <name>.<digest>.partial                            unfinished downloads
+.expected.json                                     a hub's file list, kept from first use
 .quarantine/<name>.sha256-<digest found>           files that failed, the last one of each name
 """
 
@@ -16,8 +17,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .errors import InvalidModel, SettingsError
-from .plan import WEIGHT_SUFFIXES, PlannedFile
+from .errors import InvalidModel, ModelInitError, SettingsError
+from .plan import PICKLE_SUFFIXES, WEIGHT_SUFFIXES, PlannedFile
 
 QUARANTINE = ".quarantine"
 PARTIAL = ".partial"
@@ -30,6 +31,7 @@ class ModelFolder:
         self.path = models_dir / model_id
         self.manifest = self.path / "manifest.json"
         self.retracted_manifest = self.path / "manifest.json.partial"
+        self.expected = self.path / ".expected.json"
         self.scratch = self.path / ".scratch.partial"
         self._quarantine = self.path / QUARANTINE
 
@@ -83,11 +85,11 @@ class ModelFolder:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def strays(self, planned: Iterable[PlannedFile]) -> list[Path]:
-        """Files that an engine would open though they are no part of the model."""
+        """Files that an engine would open, or that run code when loaded, though they are no part of the
+        model."""
         names = {file.path for file in planned}
-        return sorted(
-            p for p in self.path.iterdir() if p.name.endswith(WEIGHT_SUFFIXES) and p.name not in names
-        )
+        suffixes = WEIGHT_SUFFIXES + PICKLE_SUFFIXES
+        return sorted(p for p in self.path.iterdir() if p.name.endswith(suffixes) and p.name not in names)
 
 
 def sync_folder(path: Path) -> None:
@@ -108,8 +110,8 @@ def prepare_volume(models_dir: Path) -> None:
     if not models_dir.is_dir() or not os.access(models_dir, os.W_OK | os.X_OK):
         raise SettingsError(
             f"MODELS_DIR: expected a folder that uid {os.getuid()} can write, found {models_dir} "
-            f"({'not writable' if models_dir.is_dir() else 'no folder'}); mount the volume or correct its "
-            f"owner"
+            f"({'not writable' if models_dir.is_dir() else 'no folder'}); mount the volume or correct "
+            "its owner"
         )
     (models_dir / "out").mkdir(exist_ok=True)
 
@@ -124,3 +126,17 @@ def only_writer(models_dir: Path, on_wait: Callable[[], None]) -> Iterator[None]
             on_wait()
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def start_mark(models_dir: Path) -> Iterator[bool]:
+    """Leave a mark while working; yields whether the last start left one behind, so ended without an end."""
+    mark = models_dir / ".model-init.running"
+    ended_badly = mark.exists()
+    mark.touch()
+    try:
+        yield ended_badly
+    except (ModelInitError, KeyboardInterrupt):
+        mark.unlink(missing_ok=True)
+        raise
+    mark.unlink(missing_ok=True)

@@ -121,10 +121,18 @@ def load(folder: ModelFolder) -> Manifest | None:
 
 
 def read(path: Path) -> Manifest | None:
-    """One manifest file; None when it is absent, damaged, of another schema, or holds unsafe names."""
+    """One manifest file; None when it is absent or `parse` makes nothing of it."""
     try:
-        return _parse(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return parse(path.read_bytes())
+    except OSError:
+        return None
+
+
+def parse(data: bytes) -> Manifest | None:
+    """A manifest's bytes; None when they are damaged, of another schema, or hold unsafe names."""
+    try:
+        return _parse(json.loads(data))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -135,8 +143,10 @@ def _parse(record: dict[str, Any]) -> Manifest:
         ManifestFile(str(f["path"]), int(f["size"]), str(f["sha256"]), StatMark(**f["stat"]))
         for f in record["files"]
     )
-    if not files or not all(is_plain_name(file.path) for file in files):
-        raise ValueError("no files, or names that no model may hold")
+    if not files or len({file.path for file in files}) != len(files):
+        raise ValueError("no files, or one twice")
+    if not all(is_plain_name(file.path) for file in files):
+        raise ValueError("names that no model may hold")
     return Manifest(
         model_id=record["model_id"],
         revision=record["revision"],

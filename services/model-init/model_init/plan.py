@@ -15,6 +15,7 @@ from .errors import InvalidModel, SettingsError
 from .settings import ModelFormat, SourceName
 
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
 INDEX_NAME = "model.safetensors.index.json"
 COMPANIONS = frozenset(
     {
@@ -84,8 +85,8 @@ def refuse_hostile_names(names: Iterable[str]) -> None:
         segments = name.split("/")
         if ".." in segments or "" in segments or "\\" in name or not name.isprintable():
             raise InvalidModel(
-                f"expected relative file names inside the model's folder, found {name!r}; "
-                "this source is not to be trusted: use another model or source"
+                f"expected relative file names inside the model's folder, found {name!r}; this source is "
+                "not to be trusted: use another model or source"
             )
 
 
@@ -147,11 +148,10 @@ def _no_weights(names: set[str]) -> str:
             "expected *.safetensors, found only GGUF files; set MODEL_FORMAT=gguf, or MODEL_ID to the "
             "original model"
         )
-    if any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names):
+    if any(name.endswith(PICKLE_SUFFIXES) for name in names):
         return (
-            "expected *.safetensors, found only pickle files, which can run code when loaded and are never "
-            "fetched; "
-            "use a model that has safetensors"
+            "expected *.safetensors, found only pickle files, which can run code when loaded and are "
+            "never fetched; use a model that has safetensors"
         )
     return "expected *.safetensors among the model's files, found none; check MODEL_ID"
 
@@ -169,7 +169,7 @@ def _select_gguf(names: Sequence[str], wanted: str | None) -> str:
         if _GGUF_PART.search(wanted):
             raise SettingsError(
                 f"MODEL_GGUF_FILE: expected a model in one file, found a part of one, {wanted!r}; choose "
-                f"another"
+                "another"
             )
         return wanted
     whole = [name for name in choices if not _GGUF_PART.search(name)]

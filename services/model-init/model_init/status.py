@@ -63,9 +63,9 @@ class RateMeter:
         self._at, self._done = self._clock(), done_bytes
         self._bytes = self._seconds = 0.0
 
-    def skip_to(self, done_bytes: int) -> None:
-        """These bytes were there before: they are not part of the rate."""
-        self._done = done_bytes
+    def skip(self, count: int) -> None:
+        """So many bytes were there before: they are not part of the rate."""
+        self._done += count
 
     def update(self, done_bytes: int) -> float | None:
         """The rate now, or None before there is one. Bytes that had to be given up count as no progress."""

@@ -7,42 +7,81 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import gguf_check, safetensors_check
+from .chat_template import TemplateError, check_template, find_template
+from .config_check import ConfigError, check_config
 from .errors import InvalidModel
 from .plan import INDEX_NAME
+from .safetensors_check import SafetensorsError, Tensor
+
+_REASONS = (SafetensorsError, gguf_check.GgufError, ConfigError, TemplateError, ValueError)
 
 
-def check_model(files: Mapping[str, Path]) -> None:
-    """Check all files of a model: weights, their index, and that every .json is JSON.
+def check_model(files: Mapping[str, Path]) -> list[str]:
+    """Check all files of a model: weights, their index, configuration, tokenizer, chat template.
 
     Args:
         files: where the bytes lie now, by the name that they will be published under.
 
+    Returns:
+        Notes on what could not be checked.
+
     Raises:
         InvalidModel: the first thing that no engine could load, naming the file.
     """
-    shards = {}
+    shards: dict[str, dict[str, Tensor]] = {}
     for name, path in files.items():
         try:
             if name.endswith(".safetensors"):
                 shards[name] = safetensors_check.check_file(path)
             elif name.endswith(".gguf"):
-                gguf_check.check_file(path)
+                _check_gguf(path)
             elif name.endswith(".json"):
-                json.loads(path.read_bytes())
-        except (safetensors_check.SafetensorsError, gguf_check.GgufError, ValueError) as error:
+                _check_json(name, path)
+        except _REASONS as error:
             raise _invalid(name, error) from error
+    return _check_whole(files, shards) if shards else []
+
+
+def _check_whole(files: Mapping[str, Path], shards: Mapping[str, Mapping[str, Tensor]]) -> list[str]:
+    """What shards, index, configuration and template say of each other."""
     try:
+        at_fault = INDEX_NAME if INDEX_NAME in files else "weights"
         if INDEX_NAME in files and len(shards) > 1:
             safetensors_check.check_index(files[INDEX_NAME].read_bytes(), shards)
         else:
             safetensors_check.check_shards(shards)
-    except safetensors_check.SafetensorsError as error:
-        raise _invalid(INDEX_NAME if INDEX_NAME in files else "weights", error) from error
+        tensors = {name: tensor for shard in shards.values() for name, tensor in shard.items()}
+        at_fault = "config.json"
+        notes = check_config(json.loads(files["config.json"].read_bytes()), tensors)
+        at_fault = "chat template"
+        template = find_template(lambda name: files[name].read_bytes(), files)
+        check_template(template, _special_tokens(files))
+    except _REASONS as error:
+        raise _invalid(at_fault, error) from error
+    return notes
+
+
+def _special_tokens(files: Mapping[str, Path]) -> dict[str, object]:
+    name = "tokenizer_config.json"
+    return dict(json.loads(files[name].read_bytes())) if name in files else {}
+
+
+def _check_json(name: str, path: Path) -> None:
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError(f"expected a JSON object, found {type(content).__name__}")
+    if name == "tokenizer.json" and not isinstance(content.get("model"), dict):
+        raise ValueError("expected a tokenizer with a model, found none")
+
+
+def _check_gguf(path: Path) -> None:
+    template = gguf_check.check_file(path).get("tokenizer.chat_template")
+    if isinstance(template, str):
+        check_template(template, {})
 
 
 def _invalid(name: str, error: Exception) -> InvalidModel:
     return InvalidModel(
-        f"invalid model: {name}: {error}; these are the bytes that the source has, so fetching again does "
-        f"not help: "
-        "use another MODEL_REVISION or MODEL_ID"
+        f"invalid model: {name}: {error}; these are the bytes that the source has, so fetching again "
+        "does not help: use another MODEL_REVISION or MODEL_ID"
     )

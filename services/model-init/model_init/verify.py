@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .plan import PlannedFile
 
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,19 @@ class Hasher:
         return Found(self.size, self._sha256.hexdigest(), self._git.hexdigest() if self._git else None)
 
 
-def hash_file(path: Path, file: PlannedFile, progress: Callable[[int], None]) -> Found:
-    """Read a whole file and give its digests; `progress` gets the bytes read so far."""
+def hash_file(
+    path: Path,
+    file: PlannedFile,
+    progress: Callable[[int], None],
+    check: Callable[[], None] = lambda: None,
+) -> Found:
+    """Read a whole file and give its digests; `progress` gets the bytes read so far, `check` may stop it by
+    raising."""
     hasher = Hasher(file)
     buffer = memoryview(bytearray(READ_BYTES))
     with path.open("rb", buffering=0) as stream:
         while count := stream.readinto(buffer):
+            check()
             hasher.update(buffer[:count])
             progress(hasher.size)
     return hasher.found()

@@ -11,7 +11,7 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import GatedRepoError
 
 from harness.hub import Fault, Hub, git_blob_id, sha256
-from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
+from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, gguf, tiny_model
 
 
 def test_the_hub_of_the_tests_is_one_to_the_real_client(hub: Hub, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_file_that_is_longer_than_promised_is_corrupt(hub: Hub, model_init: Mo
 
     size = len(tiny_model()[SHARD_1])
     assert result.code == 14
-    assert f"expected {size} bytes, found more than {size} bytes" in result.log
+    assert f"expected {size} bytes, found {size + 4} by the source's word" in result.log
 
 
 def test_a_gated_model_says_what_to_do(hub: Hub, model_init: ModelInit) -> None:
@@ -276,8 +276,7 @@ def test_shards_that_disagree_with_their_index_are_not_published(hub: Hub, model
 
 
 def test_one_gguf_of_a_repository(hub: Hub, model_init: ModelInit) -> None:
-    gguf = b"GGUF" + (3).to_bytes(4, "little") + (1).to_bytes(8, "little") + bytes(1000)
-    hub.add(MODEL_ID, {"tiny-q8_0.gguf": gguf, "tiny-q4_k_m.gguf": gguf + b"4", "README.md": b"x"})
+    hub.add(MODEL_ID, {"tiny-q8_0.gguf": gguf("a"), "tiny-q4_k_m.gguf": gguf("b"), "README.md": b"x"})
     result = model_init.run(MODEL_FORMAT="gguf")
 
     assert result.code == 0, result.log

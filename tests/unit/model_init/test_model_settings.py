@@ -66,6 +66,16 @@ def test_the_source_follows_the_model(environ: dict[str, str], source: str) -> N
         ("MODEL_RETRIES", "many", "expected a number from 0 to 100, found 'many'"),
         ("MODEL_RETRIES", "-1", "expected a number from 0 to 100, found '-1'"),
         ("MODEL_RETRY_WAIT", "nan", "expected a number from 0 to 60, found 'nan'"),
+        ("MODEL_SOURCES", "hub,ftp", "expected some of hub, hf-mirror, modelscope, each once"),
+        ("MODEL_SOURCES", "hub,hub", "expected some of hub, hf-mirror, modelscope, each once"),
+        ("HF_MIRROR_ENDPOINT", "hf-mirror.com", "expected an http:// or https:// address"),
+        ("MODELSCOPE_ENDPOINT", "x", "expected an http:// or https:// address"),
+        ("PARALLEL_FILES", "0", "expected a number from 1 to 32, found '0'"),
+        ("STALL_SECONDS", "0", "expected a number from 0.1 to 3600, found '0'"),
+        ("BANDWIDTH_LIMIT", "fast", "expected bytes per second such as 20M or 500k"),
+        ("BANDWIDTH_LIMIT", "-1", "expected bytes per second such as 20M or 500k"),
+        ("VERIFY", "never", "expected one of auto, quick, full, found 'never'"),
+        ("OFFLINE", "yes", "expected one of 0, 1, found 'yes'"),
     ],
 )
 def test_a_bad_variable_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
@@ -73,6 +83,27 @@ def test_a_bad_variable_is_named_with_what_was_expected(name: str, value: str, e
         Settings.from_environ({name: value})
 
     assert str(raised.value).startswith(f"{name}: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_per_s"),
+    [
+        ("", None),
+        ("0", None),
+        ("20M", 20e6),
+        ("500k", 500e3),
+        ("1.5MB/s", 1.5e6),
+        ("1G", 1e9),
+        ("4096", 4096),
+    ],
+)
+def test_bandwidth_limits_as_people_write_them(text: str, bytes_per_s: float | None) -> None:
+    assert Settings.from_environ({"BANDWIDTH_LIMIT": text}).bandwidth_limit == bytes_per_s
+
+
+def test_the_order_of_sources_is_the_operators() -> None:
+    assert Settings.from_environ({}).carriers == ("hub", "hf-mirror", "modelscope")
+    assert Settings.from_environ({"MODEL_SOURCES": "modelscope, hub"}).carriers == ("modelscope", "hub")
 
 
 def test_passwords_in_addresses_are_not_quoted_back() -> None:

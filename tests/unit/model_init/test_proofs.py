@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -134,11 +135,33 @@ def gguf(
     return head.ljust(size, b"\0")[:size]
 
 
-@pytest.mark.parametrize("version", [2, 3])
-def test_a_gguf_header_is_accepted(tmp_path: Path, version: int) -> None:
-    path = tmp_path / "m.gguf"
-    path.write_bytes(gguf(version=version))
-    gguf_check.check_file(path)
+def test_what_was_there_is_hashed_while_new_bytes_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer never waits for the reader: all new bytes are written before the old ones may be read."""
+    written = threading.Event()
+    real = os.pread
+
+    def late(handle: int, count: int, offset: int) -> bytes:
+        assert written.wait(60)
+        return real(handle, count, offset)
+
+    monkeypatch.setattr("model_init.sink.os.pread", late)
+    (tmp_path / "x.partial").write_bytes(DATA[:5000])
+    with Sink(tmp_path / "x.partial", planned()) as sink:
+        assert sink.size == 5000
+        sink.write(DATA[5000:7000])
+        sink.write(DATA[7000:])
+        written.set()
+        assert sink.found().sha256 == SHA256
+
+
+def test_a_restart_while_old_bytes_are_hashed_forgets_them(tmp_path: Path) -> None:
+    (tmp_path / "x.partial").write_bytes(b"?" * len(DATA))
+    with Sink(tmp_path / "x.partial", planned()) as sink:
+        sink.restart()
+        sink.write(DATA)
+        assert sink.found().sha256 == SHA256
 
 
 @pytest.mark.parametrize(
@@ -186,7 +209,7 @@ def test_numbers_as_people_read_them() -> None:
 def test_bytes_that_were_there_are_no_part_of_the_rate() -> None:
     now = [0.0]
     meter = RateMeter(clock=lambda: now[0])
-    meter.skip_to(10**9)
+    meter.skip(10**9)
     now[0] = 2
 
     assert meter.update(10**9 + 100) == pytest.approx(50)

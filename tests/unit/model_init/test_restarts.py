@@ -95,7 +95,7 @@ def test_a_touched_file_is_read_found_good_and_trusted_again(hub: Hub, model_ini
     result = model_init.run(HF_ENDPOINT=NO_HUB)
 
     assert result.code == 0, result.log
-    assert f"Checking every byte of {SHARD_1}" in result.log
+    assert "Checking every byte of" in result.log
     assert "Checking every byte" not in model_init.run(HF_ENDPOINT=NO_HUB).log
 
 

@@ -13,7 +13,13 @@ Say = Callable[[str], None]
 
 
 class Source(Protocol):
-    """A place that can list a model's files and deliver each of them."""
+    """A place, or several, that can list a model's files and deliver each of them.
+
+    `fetch` is called from several threads, for different files. `spare_tries`: how many more than the usual
+    tries wrong bytes deserve, because there are other places to ask.
+    """
+
+    spare_tries: int
 
     def plan(self) -> Plan:
         """Say which files make up the model, with sizes and, where the place states them, digests.
@@ -34,13 +40,40 @@ class Source(Protocol):
         """
         ...
 
+    def rejected(self, file: PlannedFile) -> str:
+        """The bytes that `fetch` gave were wrong. Returns who gave them, for people ("" when there is one
+        place)."""
+        ...
+
+    def givers(self, file: PlannedFile) -> str:
+        """Who gave the bytes at hand, for people ("" when there is one place)."""
+        ...
+
+
+class OnePlace:
+    """What a source with a single place says of its bytes. To inherit from."""
+
+    spare_tries = 0
+
+    def rejected(self, file: PlannedFile) -> str:
+        """See `Source.rejected`."""
+        return ""
+
+    def givers(self, file: PlannedFile) -> str:
+        """See `Source.givers`."""
+        return ""
+
 
 def make_source(settings: Settings, say: Say) -> Source:
     """The source that the settings name. Clients are imported only here: a start that needs none is quick."""
-    if settings.source == "hub":
-        from .hub import HubSource
+    if settings.offline and settings.source != "folder":
+        from .offline import OfflineSource
 
-        return HubSource(settings, say)
+        return OfflineSource(settings)
+    if settings.source == "hub":
+        from .ordered import OrderedHubs
+
+        return OrderedHubs(settings, say)
     if settings.source == "pypi":
         from .pypi import PypiSource
 

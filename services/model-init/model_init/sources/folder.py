@@ -15,9 +15,10 @@ from ..plan import Plan, PlannedFile, select_files
 from ..settings import Settings
 from ..sink import Sink
 from ..verify import READ_BYTES
+from . import OnePlace
 
 
-class FolderSource:
+class FolderSource(OnePlace):
     """See `sources.Source`."""
 
     def __init__(self, settings: Settings) -> None:
@@ -28,8 +29,8 @@ class FolderSource:
         """See `sources.Source.plan`."""
         if not self._root.is_dir():
             raise ModelNotFound(
-                f"no such folder: expected the model's files at {self._root}, found no folder; "
-                "mount the folder that holds them there"
+                f"no such folder: expected the model's files at {self._root}, found no folder; mount the "
+                "folder that holds them there"
             )
         carried = manifest.read(self._root / "manifest.json")
         files = self._listed() if carried is None else self._stated(carried)

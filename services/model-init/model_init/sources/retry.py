@@ -40,6 +40,12 @@ def keep_trying(
             failures += 1
             if failures > settings.retries:
                 raise
-            wait = min(MAX_WAIT_S, max(error.retry_after_s or 0, settings.retry_wait_s * 2 ** (failures - 1)))
+            wait = pause_s(error, failures, settings.retry_wait_s)
             say(f"{error}; trying again in {wait:.0f} s ({failures} of {settings.retries})")
             time.sleep(wait)
+
+
+def pause_s(error: TransientError, failures: int, first_s: float) -> float:
+    """Seconds to wait after so many failures in a row: as the source asked, else doubling, a minute at
+    most."""
+    return min(MAX_WAIT_S, max(error.retry_after_s or 0, first_s * 2.0 ** (failures - 1)))

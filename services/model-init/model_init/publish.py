@@ -1,0 +1,47 @@
+"""Gives proven files their names. Owns the order that keeps a half-published model from looking complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NoReturn
+
+from .layout import ModelFolder, sync_folder
+from .manifest import Manifest, ManifestFile
+from .plan import PlannedFile
+from .verify import stat_mark
+
+
+def publish_files(
+    folder: ModelFolder,
+    planned: Iterable[PlannedFile],
+    fetched: Iterable[PlannedFile],
+    known: Manifest | None,
+    proven: dict[str, ManifestFile],
+) -> tuple[ManifestFile, ...]:
+    """Rename what was fetched and drop what only the older manifest knows.
+
+    The manifest is void until the caller writes the new one. A running engine keeps the files that it has
+    open.
+
+    Args:
+        proven: digests of all planned files, wherever they lie; gets the marks of the renamed ones.
+    """
+    planned = list(planned)
+    folder.retract_manifest()
+    for file in fetched:
+        folder.publish(file)
+        _, mark = stat_mark(folder.final(file)) or vanished(file)
+        # renaming changes ctime
+        proven[file.path] = replace(proven[file.path], stat=mark)
+    names = {file.path for file in planned}
+    for old in known.plan().files if known else ():
+        if old.path not in names:
+            folder.final(old).unlink(missing_ok=True)
+    sync_folder(folder.path)
+    return tuple(proven[file.path] for file in planned)
+
+
+def vanished(file: PlannedFile) -> NoReturn:
+    """A file that was there a moment ago is gone."""
+    raise FileNotFoundError(f"{file.path} vanished from the models volume while model-init worked")

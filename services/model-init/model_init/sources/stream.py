@@ -1,0 +1,191 @@
+"""One file from one address into a sink: ranges, what the source says of the file, and what its failures
+mean.
+
+One try each: trying again, elsewhere or later, is the caller's.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ..errors import (
+    GatedModel,
+    ModelInitError,
+    ModelNotFound,
+    NoNetwork,
+    OtherFile,
+    ShortBody,
+    TransientError,
+    Unreachable,
+)
+from ..plan import PlannedFile
+from ..sink import Sink
+from ..throttle import Throttle
+from .http import Answer, get
+
+BUFFER_BYTES = 1024 * 1024
+TRICKLE_BYTES_PER_S = 256
+_TRANSIENT_CODES = (408, 416, 425, 429, 500, 502, 503, 504)
+
+
+@dataclass
+class Place:
+    """A hub as files are asked for from it: how to say its name, its credentials, the tags of files seen."""
+
+    name: str
+    endpoint: str
+    model_id: str
+    token: str | None = None
+    etags: dict[str, str] = field(default_factory=dict)
+
+
+def deliver(
+    place: Place,
+    url: str,
+    file: PlannedFile,
+    sink: Sink,
+    progress: Callable[[int], None],
+    *,
+    stall_s: float,
+    throttle: Throttle,
+) -> None:
+    """Append to the sink what it lacks of the file.
+
+    Raises:
+        TransientError: another try may help; what came is in the sink.
+        ModelInitError: this source will not deliver this file.
+        SourceSentTooMuch: from the sink.
+    """
+    # identity: ranges and sizes are those of the file itself, not of a compressed form
+    headers = {"User-Agent": "qwen-appliance", "Accept-Encoding": "identity"}
+    if sink.size:
+        headers["Range"] = f"bytes={sink.size}-"
+        if file.path in place.etags:
+            headers["If-Range"] = place.etags[file.path]
+    secret = {"Authorization": f"Bearer {place.token}"} if place.token else {}
+    with translated(place.endpoint, stall_s), get(url, headers, secret=secret, stall_s=stall_s) as answer:
+        _refuse(place, file, answer, sink)
+        _take(answer, sink, progress, throttle, stall_s)
+    if sink.size < file.size:
+        raise ShortBody(f"{file.path}: the source ended after {sink.size} of {file.size} bytes")
+
+
+@contextmanager
+def translated(endpoint: str, stall_s: float) -> Iterator[None]:
+    """What failures of a connection mean for us."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        hint = "if a proxy inspects TLS, set CA_BUNDLE"
+        raise no_network(endpoint, f"an untrusted certificate ({one_line(error)}); {hint}") from error
+    except TimeoutError as error:
+        raise Unreachable(f"nothing, or next to nothing, came for {stall_s:g} s") from error
+    except (ConnectionRefusedError, socket.gaierror) as error:
+        raise Unreachable(f"no answer ({one_line(error)})") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise TransientError(f"no answer ({type(error).__name__}: {one_line(error)})") from error
+
+
+def _take(
+    answer: Answer, sink: Sink, progress: Callable[[int], None], throttle: Throttle, stall_s: float
+) -> None:
+    """The body into the sink. A trickle counts as a stall, like silence."""
+    buffer = memoryview(bytearray(throttle.chunk(BUFFER_BYTES)))
+    since, before = time.monotonic(), sink.size
+    while count := answer.read_into(buffer):
+        sink.write(buffer[:count])
+        progress(sink.size)
+        throttle.took(count)
+        now = time.monotonic()
+        if now - since > stall_s:
+            if sink.size - before < TRICKLE_BYTES_PER_S * (now - since):
+                raise TimeoutError
+            since, before = now, sink.size
+
+
+def _refuse(place: Place, file: PlannedFile, answer: Answer, sink: Sink) -> None:
+    """Look at the answer before its body: raise what it means, or make the sink ready for it."""
+    if answer.status == 416:
+        sink.restart()
+    if answer.status not in (200, 206):
+        raise _meaning(place, file, answer)
+    total, start = _total_and_start(answer)
+    if total is not None and total != file.size:
+        raise OtherFile(f"expected {file.size} bytes, found {total} by the source's word")
+    _refuse_other_digest(file, answer)
+    if start != sink.size:
+        sink.restart()
+    if start != sink.size:
+        raise TransientError(f"{file.path}: asked for byte 0, was given byte {start}")
+    etag = answer.headers.get("etag", "")
+    if etag.startswith('"'):
+        place.etags[file.path] = etag
+
+
+def _total_and_start(answer: Answer) -> tuple[int | None, int]:
+    """The whole file's size by the source's word, if it gives one, and where this body starts in it."""
+    content_range = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("content-range", ""))
+    if answer.status == 206 and content_range:
+        total = content_range[2]
+        return (int(total) if total != "*" else None), int(content_range[1])
+    return answer.response.length, 0
+
+
+def _refuse_other_digest(file: PlannedFile, answer: Answer) -> None:
+    """Tags that are digests of the planned kind tell another file before its gigabytes are fetched."""
+    if file.digest is None:
+        return
+    form = r"[0-9a-f]{64}" if file.digest.algorithm == "sha256" else r"[0-9a-f]{40}"
+    stated = answer.linked.get("x-linked-etag") or answer.headers.get("x-linked-etag")
+    tag = (stated or answer.headers.get("etag", "")).removeprefix("W/").strip('"')
+    if re.fullmatch(form, tag) and tag != file.digest.hex:
+        raise OtherFile(
+            f"expected {file.digest.algorithm} {file.digest.hex}, found {tag} by the source's word"
+        )
+
+
+def _meaning(place: Place, file: PlannedFile, answer: Answer) -> ModelInitError | TransientError:
+    code, where = answer.status, place.endpoint
+    if code in _TRANSIENT_CODES:
+        after = answer.headers.get("retry-after", "")
+        return TransientError(f"the answer {code}", float(after) if after.isdigit() else None)
+    if answer.redirected and code in (400, 401, 403, 404, 410):
+        return TransientError(f"the answer {code} after a redirect, which may have expired")
+    if answer.headers.get("x-error-code") == "GatedRepo":
+        found = "the token's account has no access" if place.token else "no token"
+        return GatedModel(
+            f"gated model: expected access to {place.model_id}, found {found}; accept the licence at "
+            f"{where}/{place.model_id} and give a read token of that account (HF_TOKEN_FILE)"
+        )
+    if code in (401, 403):
+        return GatedModel(
+            f"not authorised: expected {where} to accept our request, found {code}; check that the token "
+            "(HF_TOKEN_FILE) is valid and may read this model"
+        )
+    if code in (404, 410):
+        return ModelNotFound(
+            f"no such file: expected {file.path} of {place.model_id} on {where}, found {code}; use "
+            "another MODEL_REVISION"
+        )
+    return no_network(where, f"the answer {code}")
+
+
+def no_network(where: str, found: str) -> NoNetwork:
+    """The one message for a hub that can't be used."""
+    return NoNetwork(
+        f"no network: expected an answer from {where}, found: {found}. Check the connection and "
+        "HTTPS_PROXY, set HF_ENDPOINT to a mirror, or bring the files by hand (MODEL_SOURCE=folder, or "
+        "`import` of an export)"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """An exception's text on one line."""
+    return " ".join(str(error).split()) or "no reason given"
