@@ -1,0 +1,26 @@
+"""Waiting on conditions, never on time: a deadline only turns a hang into a failure that explains itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(
+    condition: Callable[[], object],
+    what: str,
+    *,
+    deadline_s: float = 120,
+    poll_s: float = 0.2,
+    detail: Callable[[], str] = lambda: "",
+) -> None:
+    """Returns as soon as `condition()` is true.
+
+    Raises:
+        AssertionError: after `deadline_s` seconds, naming `what` and adding `detail()`.
+    """
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"after {deadline_s:.0f} s still not true: {what}\n{detail()}")
+        time.sleep(poll_s)
