@@ -28,7 +28,9 @@ def chat(client: EngineClient, state: str = "ready") -> Chat:
 async def views(
     made: Chat, question: Question = ASKED, sampling: Sampling | None = None, language: Language = "en"
 ) -> list[View]:
-    return [view async for view in made.answer(question, sampling or Sampling("", max_new_tokens=40), language)]
+    return [
+        view async for view in made.answer(question, sampling or Sampling("", max_new_tokens=40), language)
+    ]
 
 
 def notes(view: View) -> list[str]:
