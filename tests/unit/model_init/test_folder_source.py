@@ -118,12 +118,15 @@ def test_a_link_out_of_the_folder_is_refused(importer: ModelInit, import_dir: Pa
     assert "found a link out of it" in result.log
 
 
-def test_no_folder_is_mounted(importer: ModelInit, import_dir: Path) -> None:
+@pytest.mark.parametrize("found", ["no folder", "an empty folder"])
+def test_there_is_no_model_in_the_folder(importer: ModelInit, import_dir: Path, found: str) -> None:
     shutil.rmtree(import_dir)
+    if found == "an empty folder":
+        import_dir.mkdir()
     result = importer.run()
 
     assert result.code == 11
-    assert f"expected the model's files at {import_dir}, found no folder" in result.log
+    assert f"expected its files in {import_dir}, found {found}; set MODEL_FOLDER" in result.log
 
 
 def test_another_label_imports_again(importer: ModelInit, import_dir: Path) -> None:

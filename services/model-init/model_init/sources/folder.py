@@ -27,10 +27,11 @@ class FolderSource(OnePlace):
 
     def plan(self) -> Plan:
         """See `sources.Source.plan`."""
-        if not self._root.is_dir():
+        if not self._root.is_dir() or not any(self._root.iterdir()):
+            found = "an empty folder" if self._root.is_dir() else "no folder"
             raise ModelNotFound(
-                f"no such folder: expected the model's files at {self._root}, found no folder; mount the "
-                "folder that holds them there"
+                f"no model: expected its files in {self._root}, found {found}; "
+                "set MODEL_FOLDER to the folder that holds them"
             )
         carried = manifest.read(self._root / "manifest.json")
         files = self._listed() if carried is None else self._stated(carried)

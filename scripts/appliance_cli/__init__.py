@@ -1,0 +1,1 @@
+"""Operates the appliance on one host: looks, installs, starts, watches, stops."""

@@ -1,0 +1,5 @@
+"""Entry point of ``python -m appliance_cli``; scripts/appliance calls it."""
+
+from appliance_cli.cli import app
+
+app(prog_name="appliance")

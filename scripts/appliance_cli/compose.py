@@ -1,0 +1,50 @@
+"""The docker compose commands of one appliance, as argument lists. Runs nothing."""
+
+from appliance_cli.settings import Settings
+
+# why: these make Compose build with the engine's own BuildKit where no buildx is installed, as on Debian 12
+BUILD_ENVIRONMENT = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+
+
+def base(settings: Settings) -> list[str]:
+    """``docker compose`` for this appliance; the project's name and files come from its .env."""
+    env_file = ["--env-file", str(settings.env_file)] if settings.env_file.exists() else []
+    return ["docker", "compose", "--project-directory", str(settings.root), *env_file]
+
+
+def build(settings: Settings) -> list[str]:
+    """Build every image that is built here."""
+    return [*base(settings), "--progress", "plain", "build"]
+
+
+def pull_engine(settings: Settings) -> list[str]:
+    """Fetch the GPU engine's image unless the host has it."""
+    return [*base(settings), "--progress", "plain", "pull", "--policy", "missing", "tgi"]
+
+
+def up(settings: Settings) -> list[str]:
+    """Start everything. Returns only after model-init has ended, since the engine waits for it."""
+    return [*base(settings), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
+
+
+def down(settings: Settings, *, volumes: bool) -> list[str]:
+    """Stop and remove the containers and networks; with ``volumes`` the downloaded model too."""
+    return [
+        *base(settings),
+        "--progress",
+        "plain",
+        "down",
+        "--remove-orphans",
+        *(["--volumes"] if volumes else []),
+    ]
+
+
+def logs(settings: Settings, *, service: str | None, follow: bool, tail: str) -> list[str]:
+    """Show what the services wrote."""
+    options = ["--tail", tail, *(["--follow"] if follow else [])]
+    return [*base(settings), "logs", *options, *([service] if service else [])]
+
+
+def services(settings: Settings) -> list[str]:
+    """List the services' names."""
+    return [*base(settings), "config", "--services"]

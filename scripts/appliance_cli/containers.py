@@ -1,0 +1,74 @@
+"""What the engine knows about the containers of one appliance."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import docker
+
+ENGINE_SERVICE = "tgi"
+ONE_SHOT = "model-init"
+# In data-flow order, as in docker-compose.yml.
+ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "nginx")
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container.
+
+    ``state`` and ``health`` are Docker's words; ``health`` is "" where no check is defined.
+    """
+
+    id: str
+    name: str
+    service: str
+    image: str
+    state: str
+    health: str
+    exit_code: int
+    restarts: int
+    started_at: str
+
+    @property
+    def fine(self) -> bool:
+        """Finished its work (model-init), or runs and is healthy."""
+        if self.service == ONE_SHOT:
+            return self.state == "exited" and self.exit_code == 0
+        return self.state == "running" and self.health in ("", "healthy")
+
+    def age_s(self, now: datetime) -> float | None:
+        """Seconds since it was started; None unless it runs."""
+        if self.state != "running":
+            return None
+        started = datetime.fromisoformat(self.started_at[:19]).replace(tzinfo=UTC)
+        return (now - started).total_seconds()
+
+
+def of_project(client: docker.DockerClient, project: str) -> tuple[Container, ...]:
+    """Every container of the project, in data-flow order."""
+    label = f"com.docker.compose.project={project}"
+    found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    containers = [_from_engine(container.attrs) for container in found]
+    return tuple(
+        sorted(containers, key=lambda c: (ORDER.index(c.service) if c.service in ORDER else 9, c.name))
+    )
+
+
+def log_tail(client: docker.DockerClient, container_id: str, lines: int = 10) -> tuple[str, ...]:
+    """The last lines that a container wrote."""
+    text = client.containers.get(container_id).logs(tail=lines).decode(errors="replace")
+    return tuple(text.strip().splitlines())
+
+
+def _from_engine(attrs: dict) -> Container:  # type: ignore[type-arg]
+    state, config = attrs["State"], attrs["Config"]
+    return Container(
+        id=attrs["Id"],
+        name=attrs["Name"].lstrip("/"),
+        service=config["Labels"].get("com.docker.compose.service", ""),
+        image=config["Image"],
+        state=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        exit_code=state["ExitCode"],
+        restarts=attrs["RestartCount"],
+        started_at=state["StartedAt"],
+    )

@@ -1,0 +1,104 @@
+"""TGI's own routes: POST /, /generate and /generate_stream."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cpu_engine.decoding import Token
+from cpu_engine.engine import End
+from cpu_engine.errors import IncompleteGeneration, IncompleteGenerationStream, TgiError
+from cpu_engine.http import read_json, while_connected
+from cpu_engine.service import Service, timing_headers
+from cpu_engine.shapes import GenerateRequest, generate_request, wants_stream
+from cpu_engine.sse import EventStream, event
+from cpu_engine.validation import check_streamable
+
+
+class GenerateRoutes:
+    """Handlers of the three routes."""
+
+    def __init__(self, service: Service) -> None:
+        self._engine = service.engine
+        self._payload_limit = service.settings.payload_limit
+
+    async def generate(self, request: Request) -> Response:
+        """POST /generate."""
+        asked = generate_request(await read_json(request, self._payload_limit))
+        return await self._whole(request, asked, in_list=False)
+
+    async def generate_stream(self, request: Request) -> EventStream:
+        """POST /generate_stream: always 200, errors travel inside."""
+        asked = generate_request(await read_json(request, self._payload_limit))
+        return EventStream(self._events(asked), len(asked.inputs))
+
+    async def compatible(self, request: Request) -> Response | EventStream:
+        """POST /: the prompt is part of the text by default, and the JSON answer is in a list."""
+        value = await read_json(request, self._payload_limit)
+        asked = generate_request(value)
+        if asked.parameters.return_full_text is None:
+            asked = replace(asked, parameters=replace(asked.parameters, return_full_text=True))
+        if wants_stream(value):
+            return EventStream(self._events(asked), len(asked.inputs))
+        return await self._whole(request, asked, in_list=True)
+
+    async def _whole(self, request: Request, asked: GenerateRequest, in_list: bool) -> Response:
+        tokens, end = await while_connected(request, self._engine.generate(asked))
+        body: dict[str, object] = {"generated_text": _full_text(asked, end)}
+        if asked.parameters.details or asked.parameters.decoder_input_details:
+            body["details"] = _details(asked, tokens, end)
+        return Response(
+            orjson.dumps([body] if in_list else body),
+            headers=timing_headers(end, len(asked.inputs)),
+            media_type="application/json",
+        )
+
+    async def _events(self, asked: GenerateRequest) -> AsyncGenerator[bytes, None]:
+        try:
+            check_streamable(asked.parameters)
+            async with aclosing(self._engine.stream(asked)) as steps:
+                async for step in steps:
+                    yield event(_stream_body(asked, step.index, step.token, step.end))
+        except IncompleteGeneration:
+            yield event(IncompleteGenerationStream().body())
+        except TgiError as error:
+            yield event(error.body())
+
+
+def _full_text(asked: GenerateRequest, end: End) -> str:
+    return asked.inputs + end.generated_text if asked.parameters.return_full_text else end.generated_text
+
+
+def _stream_body(asked: GenerateRequest, index: int, token: Token, end: End | None) -> dict[str, object]:
+    body: dict[str, object] = {"index": index, "token": token.body()}
+    if token.top:
+        body["top_tokens"] = [alternative.body() for alternative in token.top]
+    body |= {"generated_text": None, "details": None}
+    if end is not None:
+        body["generated_text"] = _full_text(asked, end)
+        if asked.parameters.details:
+            body["details"] = {
+                "finish_reason": end.finish_reason.value,
+                "generated_tokens": end.generated_tokens,
+                "seed": end.seed,
+                "input_length": end.input_length,
+            }
+    return body
+
+
+def _details(asked: GenerateRequest, tokens: list[Token], end: End) -> dict[str, Any]:
+    """`prefill` is empty, as with every TGI that runs without --enable-prefill-logprobs."""
+    details: dict[str, Any] = {
+        "finish_reason": end.finish_reason.value,
+        "generated_tokens": end.generated_tokens,
+        "seed": end.seed,
+        "prefill": [],
+        "tokens": [token.body() for token in tokens],
+    }
+    if asked.parameters.top_n_tokens:
+        details["top_tokens"] = [[alternative.body() for alternative in token.top] for token in tokens]
+    return details

@@ -1,0 +1,81 @@
+"""What every route shares: reading the body as axum does, noticing that a client has gone, error answers."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive
+
+from cpu_engine.errors import BodyError, TgiError
+from cpu_engine.fields import parse_json
+
+T = TypeVar("T")
+
+
+async def read_json(request: Request, payload_limit: int) -> object:
+    """The request's JSON body.
+
+    Raises:
+        BodyError: 415, 413 or 400, in axum's order.
+        ClientDisconnect: the client left before it had sent everything.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise BodyError(415, "Expected request with `Content-Type: application/json`")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > payload_limit:
+            raise BodyError(413, "Failed to buffer the request body: length limit exceeded")
+    return parse_json(bytes(body))
+
+
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has closed the connection; the body must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`, cancelling it when the client goes away.
+
+    Raises:
+        ClientDisconnect: the client has gone; nobody will read an answer.
+    """
+    task = asyncio.create_task(work)
+    watcher = asyncio.create_task(wait_for_disconnect(request.receive))
+    try:
+        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        watcher.cancel()
+        await asyncio.gather(task, watcher, return_exceptions=True)
+
+
+async def on_tgi_error(_: Request, error: Exception) -> Response:
+    """TGI's JSON answer."""
+    if not isinstance(error, TgiError):
+        raise error
+    return JSONResponse(error.body(), error.status)
+
+
+async def on_body_error(_: Request, error: Exception) -> Response:
+    """axum's plain-text answer."""
+    if not isinstance(error, BodyError):
+        raise error
+    return PlainTextResponse(str(error), error.status)
+
+
+async def on_disconnect(_: Request, __: Exception) -> Response:
+    """Nobody reads this; it ends the ASGI exchange."""
+    return Response(status_code=499)
+
+
+async def on_http_error(_: Request, error: Exception) -> Response:
+    """404 and 405 have an empty body."""
+    return Response(status_code=getattr(error, "status_code", 500), headers=getattr(error, "headers", None))

@@ -1,0 +1,156 @@
+"""TGI's judgement of a request: pure functions from a request to validated values or TGI's message.
+
+Wording and order of the checks are those of TGI 3.3.7 (router/src/validation.rs); they matter because clients
+match on them. What TGI accepts and llama.cpp cannot do is refused last, in the same shape.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from cpu_engine.errors import ValidationError
+from cpu_engine.settings import Limits
+from cpu_engine.shapes import GenerateRequest, Parameters
+
+GENERATION_SLICE = 1024
+"""TGI plans that many new tokens at a time, and counts no more than that against the length budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Values that are safe to generate with.
+
+    Attributes:
+        top_k: 0 is off.
+        top_p: 1.0 is off; so it is for `typical_p`, and for `repetition_penalty` too.
+        sample: False takes the most likely token each time; then the seed has no effect.
+        seed: the client's, or a random one.
+        seed_is_given: the client asked for the same text again.
+    """
+
+    temperature: float
+    top_k: int
+    top_p: float
+    typical_p: float
+    repetition_penalty: float
+    frequency_penalty: float
+    sample: bool
+    seed: int
+    seed_is_given: bool
+    stop: tuple[str, ...]
+    top_n_tokens: int
+
+
+def check_best_of(best_of: int, limits: Limits) -> None:
+    """`best_of` of a request that does not stream; TGI looks at it before anything else."""
+    if limits.max_best_of == 1 and best_of != 1:
+        raise ValidationError("`best_of` != 1 is not allowed for this endpoint")
+    if best_of > limits.max_best_of:
+        raise ValidationError(f"`best_of` must be > 0 and <= {limits.max_best_of}. Given: {best_of}")
+
+
+def check_streamable(parameters: Parameters) -> None:
+    """What TGI refuses only when it streams."""
+    if parameters.best_of not in (None, 1):
+        raise ValidationError("`best_of` != 1 is not supported when streaming tokens")
+    if parameters.decoder_input_details:
+        raise ValidationError("`decoder_input_details` == true is not supported when streaming tokens")
+
+
+def validate_sampling(request: GenerateRequest, limits: Limits) -> Sampling:
+    """Everything that can be judged without the tokenizer, in TGI's order."""
+    given = request.parameters
+    best_of = given.best_of or 1
+    asks_sampling = given.do_sample or any(
+        value is not None for value in (given.temperature, given.top_k, given.top_p, given.typical_p)
+    )
+    if best_of > 1 and not asks_sampling:
+        raise ValidationError("you must use sampling when `best_of` is > 1")
+    _check_ranges(given)
+    if len(given.stop) > limits.max_stop_sequences:
+        raise ValidationError(
+            f"`stop` supports up to {limits.max_stop_sequences} stop sequences. Given: {len(given.stop)}"
+        )
+    if best_of > 1 and given.seed is not None:
+        raise ValidationError("`seed` must not be set when `best_of` > 1")
+    if given.top_n_tokens is not None and given.top_n_tokens > limits.max_top_n_tokens:
+        raise ValidationError(
+            f"`top_n_tokens` must be >= 0 and <= {limits.max_top_n_tokens}. Given: {given.top_n_tokens}"
+        )
+    if not request.inputs:
+        raise ValidationError("`inputs` cannot be empty")
+    if given.truncate is not None and not 0 < given.truncate <= limits.max_input_tokens:
+        raise ValidationError(
+            f"`truncate` must be strictly positive and less than {limits.max_input_tokens}. "
+            f"Given: {given.truncate}"
+        )
+    return _sampling(given)
+
+
+def _check_ranges(given: Parameters) -> None:
+    if given.temperature is not None and given.temperature <= 0:
+        raise ValidationError("`temperature` must be strictly positive")
+    if given.repetition_penalty is not None and given.repetition_penalty <= 0:
+        raise ValidationError("`repetition_penalty` must be strictly positive")
+    if given.frequency_penalty is not None and not -2 <= given.frequency_penalty <= 2:
+        raise ValidationError("`frequency_penalty` must be >= -2.0 and <= 2.0")
+    if given.top_p is not None and not 0 < given.top_p < 1:
+        raise ValidationError("`top_p` must be > 0.0 and < 1.0")
+    if given.typical_p is not None and not 0 < given.typical_p < 1:
+        raise ValidationError("`typical_p` must be > 0.0 and < 1.0")
+    if given.top_k is not None and given.top_k <= 0:
+        raise ValidationError("`top_k` must be strictly positive")
+    if given.max_new_tokens == 0:
+        raise ValidationError("`max_new_tokens` must be strictly positive")
+
+
+def _sampling(given: Parameters) -> Sampling:
+    temperature = 1.0 if given.temperature is None else given.temperature
+    narrowed = (given.top_k, given.top_p, given.typical_p) != (None, None, None)
+    return Sampling(
+        temperature=temperature,
+        top_k=given.top_k or 0,
+        top_p=given.top_p or 1.0,
+        typical_p=given.typical_p or 1.0,
+        repetition_penalty=given.repetition_penalty or 1.0,
+        frequency_penalty=given.frequency_penalty or 0.0,
+        # TGI's server samples as soon as a warper is in use; a temperature of 1 is none
+        sample=given.do_sample or temperature != 1.0 or narrowed,
+        seed=secrets.randbits(64) if given.seed is None else given.seed,
+        seed_is_given=given.seed is not None,
+        stop=given.stop,
+        top_n_tokens=given.top_n_tokens or 0,
+    )
+
+
+def validate_length(input_tokens: int, max_new_tokens: int | None, limits: Limits) -> int:
+    """How many tokens may be generated after `input_tokens` (which `truncate` has already shortened).
+
+    None fills up to `max_total_tokens`.
+    """
+    room = max(0, limits.max_total_tokens - input_tokens)
+    planned = min(room if max_new_tokens is None else max_new_tokens, GENERATION_SLICE)
+    if input_tokens + planned > limits.max_total_tokens:
+        raise ValidationError(
+            f"`inputs` tokens + `max_new_tokens` must be <= {limits.max_total_tokens}. "
+            f"Given: {input_tokens} `inputs` tokens and {planned} `max_new_tokens`"
+        )
+    if input_tokens > limits.max_input_tokens:
+        raise ValidationError(
+            f"`inputs` must have less than {limits.max_input_tokens} tokens. Given: {input_tokens}"
+        )
+    return room if max_new_tokens is None else min(max_new_tokens, room)
+
+
+def refuse_unsupported(request: GenerateRequest) -> None:
+    """What TGI would have done and llama.cpp's server cannot: better no answer than another one."""
+    given = request.parameters
+    if given.grammar:
+        raise ValidationError("grammar is not supported")
+    if request.has_images:
+        raise ValidationError("image modality is not supported")
+    if (given.best_of or 1) > 1:
+        raise ValidationError("`best_of` != 1 is not allowed for this endpoint")
+    if given.watermark:
+        raise ValidationError("`watermark` is not supported by the CPU engine")
+    if given.adapter_id is not None:
+        raise ValidationError("`adapter_id` is not supported by the CPU engine")

@@ -1,0 +1,61 @@
+"""A person at a real Chromium (Debian's, driven by Playwright), who may only talk to the appliance."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from harness.person import Person
+from harness.stack import Stack
+
+QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Module-scoped: Playwright's own event loop must not outlive its tests."""
+    chromium = shutil.which("chromium")
+    assert chromium, "no chromium: ./scripts/test installs it"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Person]]:
+    """Opens the page for one more person; afterwards: nobody's browser asked for anything elsewhere."""
+    contexts = []
+    elsewhere: list[str] = []
+
+    def open_page(locale: str = "en-US") -> Person:
+        context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 860})
+        contexts.append(context)
+        page: Page = context.new_page()
+        here = urlsplit(stack.url).netloc
+        page.on(
+            "request",
+            lambda request: (
+                elsewhere.append(request.url)
+                if urlsplit(request.url).scheme.startswith("http") and urlsplit(request.url).netloc != here
+                else None
+            ),
+        )
+        page.goto(stack.url)
+        return Person(page)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert elsewhere == []
+
+
+@pytest.fixture
+def person(arrive: Callable[..., Person]) -> Person:
+    return arrive()

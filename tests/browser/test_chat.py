@@ -1,0 +1,105 @@
+"""A person chats: asks, sees the answer grow, stops one, edits, reloads, and loses nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from harness.person import Person
+from harness.stack import Stack
+from harness.waiting import wait_until
+
+LONG = "Write a very long story about a lighthouse keeper and the sea, with many chapters."
+
+
+def test_a_question_is_answered(person: Person) -> None:
+    person.page.get_by_role("button", name="Settings", exact=True).click()
+    temperature = person.page.get_by_label(re.compile("number input for Temperature"))
+    temperature.fill("0.1")
+    temperature.blur()
+    person.page.get_by_role("button", name="Close", exact=True).click()
+
+    person.ask("What is the capital of France?")
+    expect(person.answers.last).to_contain_text("Paris")
+    person.finishes()
+    expect(person.message).to_have_value("")
+    expect(person.banner).to_be_hidden()
+
+
+def test_an_answer_grows_and_stop_frees_the_engine(person: Person, stack: Stack) -> None:
+    person.ask(LONG)
+    person.sees_growth()
+    assert stack.engine_gauge("tgi_batch_current_size") == 1
+
+    person.stop.click()
+
+    person.finishes()
+    wait_until(lambda: stack.engine_gauge("tgi_batch_current_size") == 0, "the engine stopped generating")
+    expect(person.conversation).to_contain_text("You stopped this answer")
+    kept = person.answers.first.inner_text()
+    person.ask("What is two plus two?")
+    person.finishes()
+    assert person.answers.first.inner_text() == kept
+    expect(person.page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_reload_keeps_the_conversation(person: Person) -> None:
+    person.ask("What is the capital of France?")
+    person.finishes()
+    answer = person.answers.first.inner_text()
+
+    person.page.reload()
+
+    expect(person.questions).to_have_count(1)
+    expect(person.answers.first).to_have_text(answer, use_inner_text=True)
+    person.ask("And of Italy?")
+    person.finishes()
+    expect(person.questions).to_have_count(2)
+
+
+def test_retry_and_edit_ask_again_from_there(person: Person) -> None:
+    person.ask("Say a color.")
+    person.finishes()
+    person.ask("Say an animal.")
+    person.finishes()
+
+    person.retry.click()
+    expect(person.stop).to_be_visible()
+    person.finishes()
+    expect(person.questions).to_have_count(2)
+
+    person.conversation.get_by_role("button", name="Edit").first.click()
+    person.conversation.get_by_role("textbox").fill("Say a number.")
+    person.conversation.get_by_role("button", name="Submit").click()
+    expect(person.questions).to_have_count(1)
+    expect(person.questions.first).to_contain_text("Say a number.")
+    person.finishes()
+
+    person.new_chat.click()
+    expect(person.questions).to_have_count(0)
+
+
+def test_too_long_a_message_is_refused_with_the_numbers_and_kept(person: Person) -> None:
+    question = "word " * 6000
+    person.message.fill(question)
+    person.send.click()
+    expect(person.page.get_by_role("alert")).to_contain_text(re.compile(r"too long: \d+ tokens"))
+    expect(person.message).to_have_value(question)
+    expect(person.questions).to_have_count(0)
+
+
+def test_a_chinese_browser_gets_a_chinese_page(arrive: Callable[..., Person], stack: Stack) -> None:
+    page = arrive("zh-CN").page
+    expect(page.get_by_placeholder("输入你的问题")).to_be_visible()
+    for label in ("发送", "新对话", "设置"):
+        expect(page.get_by_role("button", name=label, exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_fits_its_window(person: Person, width: int) -> None:
+    person.page.set_viewport_size({"width": width, "height": 800})
+    expect(person.send).to_be_in_viewport()
+    assert person.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -1,0 +1,97 @@
+"""What the containers may do: who can reach out, what is published, what they run as."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+from harness.stack import Stack
+
+CONNECT = (
+    "import socket, sys; "
+    "socket.create_connection((sys.argv[1], int(sys.argv[2])), 4).close(); print('reached')"
+)
+
+
+@pytest.fixture(scope="module")
+def outside() -> tuple[str, int]:
+    """An address outside this machine that answers: the package index that pip is set up with."""
+    script = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    url = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    host, port = urlsplit(url).hostname, 443
+    address = str(socket.getaddrinfo(host, port, socket.AF_INET)[0][4][0])
+    socket.create_connection((address, port), 10).close()
+    return address, port
+
+
+def test_model_init_reaches_out(stack: Stack, outside: tuple[str, int]) -> None:
+    """The control: without it, the next test would also pass on a machine without a network."""
+    address, port = outside
+    command = [
+        "run",
+        "--rm",
+        "--no-deps",
+        "--entrypoint",
+        "python3",
+        "model-init",
+        "-c",
+        CONNECT,
+        address,
+        str(port),
+    ]
+    assert stack.compose(*command).stdout.strip() == "reached"
+
+
+def test_nobody_else_reaches_out(stack: Stack, outside: tuple[str, int]) -> None:
+    address, port = outside
+    for service in ("tgi", "ui"):
+        for container in stack.containers(service):
+            result = container.exec_run(["python3", "-c", CONNECT, address, str(port)])
+            assert result.exit_code != 0, f"{container.name} reached {address}"
+    nginx = stack.container("nginx")
+    result = nginx.exec_run(
+        ["timeout", "4", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port} && echo reached"]
+    )
+    assert result.exit_code != 0, "nginx reached the outside"
+
+
+def test_only_nginx_is_published_and_only_on_loopback(stack: Stack) -> None:
+    published = {
+        service: [binding for bindings in container.ports.values() for binding in bindings or []]
+        for service in ("tgi", "ui", "nginx")
+        for container in stack.containers(service)
+    }
+    assert published == {"tgi": [], "ui": [], "nginx": [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]}
+
+
+@pytest.mark.parametrize("service", ["model-init", "tgi", "ui", "nginx"])
+def test_own_containers_are_unprivileged(stack: Stack, service: str) -> None:
+    for container in stack.containers(service, stopped=True):
+        config, host = container.attrs["Config"], container.attrs["HostConfig"]
+        assert config["User"] == "10001:10001"
+        assert host["ReadonlyRootfs"] is True
+        assert host["CapDrop"] == ["ALL"]
+        assert host["CapAdd"] is None
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert host["Init"] is True
+        assert host["Memory"] > 0
+        assert host["LogConfig"]["Config"] == {"max-size": "20m", "max-file": "5"}
+
+
+@pytest.mark.parametrize("service", ["tgi", "ui"])
+def test_the_model_cannot_be_written_where_it_is_only_read(stack: Stack, service: str) -> None:
+    write = stack.containers(service)[0].exec_run(["python3", "-c", "open('/models/x', 'w')"])
+    assert write.exit_code != 0
+    assert b"Read-only file system" in write.output
+
+
+def test_nginx_accepts_its_configuration(stack: Stack) -> None:
+    result = stack.container("nginx").exec_run(["nginx", "-t"])
+    assert result.exit_code == 0, result.output.decode()
+    assert b"warn" not in result.output

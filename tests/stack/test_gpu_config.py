@@ -1,0 +1,115 @@
+"""The GPU product as Compose renders it, flag by flag. TGI's image itself is not run here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from harness.stack import REPO
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, Any]:
+    """`docker compose config` of the GPU file with no .env and a clean environment."""
+    command = [
+        "docker",
+        "compose",
+        "--env-file",
+        "/dev/null",
+        "-f",
+        "docker-compose.yml",
+        "config",
+        "--format",
+        "json",
+    ]
+    environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_flags(rendered: dict[str, Any]) -> None:
+    """Spelling and meaning: text-generation-launcher 3.3.7, launcher/src/main.rs."""
+    assert rendered["services"]["tgi"]["command"] == [
+        "--model-id=Qwen/Qwen2.5-7B-Instruct",
+        "--hostname=0.0.0.0",
+        "--port=3000",
+        "--quantize=bitsandbytes-nf4",
+        "--dtype=bfloat16",
+        "--num-shard=1",
+        "--max-input-tokens=7168",
+        "--max-total-tokens=8192",
+        "--max-batch-prefill-tokens=8192",
+        "--cuda-memory-fraction=0.72",
+        "--max-concurrent-requests=128",
+        "--usage-stats=off",
+        "--json-output",
+    ]
+
+
+def test_one_pinned_card(rendered: dict[str, Any]) -> None:
+    tgi = rendered["services"]["tgi"]
+    assert tgi["image"] == "ghcr.io/huggingface/text-generation-inference:3.3.7"
+    assert tgi["deploy"]["resources"]["reservations"]["devices"] == [
+        {"driver": "nvidia", "device_ids": ["0"], "capabilities": ["gpu"]}
+    ]
+
+
+def test_the_model_is_read_only_and_found_without_the_hub(rendered: dict[str, Any]) -> None:
+    tgi = rendered["services"]["tgi"]
+    (volume,) = tgi["volumes"]
+    assert (volume["source"], volume["target"], volume["read_only"]) == ("models", "/models", True)
+    assert tgi["working_dir"] == "/models"
+    assert tgi["environment"]["HF_HUB_OFFLINE"] == "1"
+    assert {entry.split(":")[0] for entry in tgi["tmpfs"]} == {
+        "/tmp",
+        "/models/out",
+        "/root/.triton",
+        "/root/.cache",
+    }
+
+
+def test_tgi_is_neither_published_nor_able_to_reach_out(rendered: dict[str, Any]) -> None:
+    assert "ports" not in rendered["services"]["tgi"]
+    assert list(rendered["services"]["tgi"]["networks"]) == ["backend"]
+    assert rendered["networks"]["backend"]["internal"] is True
+    assert [name for name, service in rendered["services"].items() if "ports" in service] == ["nginx"]
+    assert [name for name, service in rendered["services"].items() if "egress" in service["networks"]] == [
+        "model-init"
+    ]
+
+
+def test_a_slow_load_is_not_an_illness(rendered: dict[str, Any]) -> None:
+    tgi = rendered["services"]["tgi"]
+    assert tgi["healthcheck"]["test"][:2] == ["CMD", "curl"]
+    assert tgi["healthcheck"]["start_period"] == "30m0s"
+    assert tgi["stop_grace_period"] == "3m20s"  # over TGI's two drains of 90 s
+    assert tgi["depends_on"]["model-init"]["condition"] == "service_completed_successfully"
+    assert "tgi" not in rendered["services"]["ui"]["depends_on"]
+    assert "depends_on" not in rendered["services"]["nginx"]
+
+
+def test_model_init_gives_up_after_a_bounded_number_of_times(rendered: dict[str, Any]) -> None:
+    assert rendered["services"]["model-init"]["restart"] == "on-failure:3"
+
+
+def test_services_stand_in_data_flow_order() -> None:
+    text = (REPO / "docker-compose.yml").read_text()
+    services = text[text.index("\nservices:") : text.index("\nnetworks:")]
+    assert re.findall(r"^  ([\w-]+):$", services, re.M) == ["model-init", "tgi", "ui", "nginx"]
+
+
+def test_env_example_lists_every_setting_with_its_default() -> None:
+    compose = (REPO / "docker-compose.yml").read_text()
+    both = compose + (REPO / "compose.cpu.yml").read_text()
+    used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", both + compose))  # the GPU file's default wins
+    bare = re.findall(r"^      ([A-Z_]+):$", compose, re.M)
+    example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
+    read_elsewhere = {"COMPOSE_FILE", "DEBIAN_MIRROR"}  # by Compose itself, by scripts/appliance
+    assert set(example) - read_elsewhere == set(used) | set(bare)
+    different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
+    assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know

@@ -1,0 +1,163 @@
+"""The .env file: read like Compose does, written once, and never over a person's value."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from appliance_cli import dotenv_file, env_values
+from appliance_cli.errors import BadSetting
+from appliance_cli.output import Output
+from appliance_cli.settings import Settings, engine_of, load, require_loopback
+
+BASES = {"PYTHON_BASE": "made/python:1"}
+
+
+@pytest.fixture(autouse=True)
+def plain_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(env_values, "ca_bundle", lambda: None)
+    monkeypatch.setattr(env_values, "pip_index", lambda output: None)
+
+
+def save(
+    settings: Settings, bases: dict[str, str] | None = None, chosen: dict[str, str] | None = None
+) -> str:
+    env_values.save(settings, "cpu", bases or {}, chosen or {}, Output())
+    return settings.env_file.read_text()
+
+
+def test_the_first_writing_is_complete_and_private(settings: Settings) -> None:
+    values = dotenv_file.parse(save(settings, BASES))
+    assert values["COMPOSE_FILE"] == "docker-compose.yml:compose.cpu.yml"
+    assert values["COMPOSE_PROJECT_NAME"] == "qwen-appliance"
+    assert (values["BIND_ADDRESS"], values["HTTP_PORT"], values["UI_REPLICAS"]) == ("127.0.0.1", "8080", "3")
+    assert values["PYTHON_BASE"] == "made/python:1"
+    assert len(values["UI_SECRET"]) >= 32
+    assert stat.S_IMODE(settings.env_file.stat().st_mode) == 0o600
+
+
+def test_a_second_run_changes_nothing(settings: Settings) -> None:
+    first = save(settings, BASES)
+    assert save(load(settings.root, settings.env_file), BASES) == first
+
+
+def test_two_appliances_get_two_secrets(settings: Settings, tmp_path: Path) -> None:
+    other = load(tmp_path, tmp_path / "other.env")
+    assert dotenv_file.parse(save(settings))["UI_SECRET"] != dotenv_file.parse(save(other))["UI_SECRET"]
+
+
+def test_a_persons_lines_stay_and_what_is_missing_comes_at_the_end(settings: Settings) -> None:
+    mine = (
+        "# my notes\nHTTP_PORT=9000   # 8080 is taken\nMODEL_ID='Qwen/Qwen2.5-7B-Instruct'\nUI_SECRET=mine\n"
+    )
+    settings.env_file.write_text(mine)
+    text = save(load(settings.root, settings.env_file))
+    assert text.startswith(mine)
+    assert dotenv_file.parse(text)["HTTP_PORT"] == "9000"
+    assert dotenv_file.parse(text)["UI_SECRET"] == "mine"
+    assert text.count("HTTP_PORT=") == text.count("UI_SECRET=") == 1
+    assert "COMPOSE_FILE=docker-compose.yml:compose.cpu.yml" in text.removeprefix(mine)
+
+
+def test_commented_defaults_do_not_count_as_set(settings: Settings) -> None:
+    settings.env_file.write_text("#HTTP_PORT=8080\n")
+    assert dotenv_file.parse(save(settings))["HTTP_PORT"] == "8080"
+
+
+def test_an_option_by_name_changes_its_line_in_place(settings: Settings) -> None:
+    settings.env_file.write_text("HTTP_PORT=9000\n# after\n")
+    text = save(load(settings.root, settings.env_file), chosen={"HTTP_PORT": "9100"})
+    assert text.splitlines()[:2] == ["HTTP_PORT=9100", "# after"]
+
+
+def test_the_mode_that_a_person_gave_the_file_is_kept(settings: Settings) -> None:
+    settings.env_file.write_text("A=1\n")
+    settings.env_file.chmod(0o640)
+    save(settings)
+    assert stat.S_IMODE(settings.env_file.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("K=plain", "plain"),
+        ("export K = spaced ", "spaced"),
+        ("K='it # stays'", "it # stays"),
+        ('K="quoted" # comment', "quoted"),
+        ("K=value # comment", "value"),
+        ("K=a#b", "a#b"),
+        ("K=", ""),
+        ("K=one\nK=two", "two"),
+    ],
+)
+def test_lines_are_read_as_compose_reads_them(line: str, value: str) -> None:
+    assert dotenv_file.parse(line) == {"K": value}
+
+
+def test_values_with_special_characters_survive() -> None:
+    tricky = "a b#c$d"
+    assert dotenv_file.parse(dotenv_file.merged("", {"K": tricky}, {}, "heading")) == {"K": tricky}
+
+
+@pytest.mark.parametrize(
+    ("compose_file", "engine"),
+    [
+        ("", None),
+        ("docker-compose.yml", "gpu"),
+        ("docker-compose.yml:compose.cpu.yml", "cpu"),
+        ("/srv/docker-compose.yml:/srv/compose.cpu.yml:mine.yml", "cpu"),
+    ],
+)
+def test_the_engine_is_read_from_compose_file(compose_file: str, engine: str | None) -> None:
+    assert engine_of(compose_file) == engine
+
+
+def test_the_shell_wins_over_the_file_and_an_option_over_both(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.env_file.write_text("HTTP_PORT=9000\nUI_REPLICAS=2\n")
+    monkeypatch.setenv("HTTP_PORT", "9001")
+    assert load(settings.root, settings.env_file).port == 9001
+    assert load(settings.root, settings.env_file).replicas == 2
+    assert load(settings.root, settings.env_file, {"HTTP_PORT": "9002"}).port == 9002
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("HTTP_PORT", "http", "a whole number from 1 to 65535"),
+        ("HTTP_PORT", "70000", "a whole number from 1 to 65535"),
+        ("UI_REPLICAS", "0", "a whole number from 1 to 100"),
+        ("COMPOSE_PROJECT_NAME", "My Project", "lower-case letters"),
+        ("BIND_ADDRESS", "localhost", "an IP address"),
+    ],
+)
+def test_a_bad_value_names_itself_and_what_is_accepted(
+    key: str, value: str, expected: str, settings: Settings
+) -> None:
+    settings.env_file.write_text(f"{key}={value}\n")
+    with pytest.raises(BadSetting) as failure:
+        load(settings.root, settings.env_file)
+    assert key in failure.value.title
+    assert expected in failure.value.expected
+    assert failure.value.found == repr(value)
+    assert failure.value.remedy
+    assert failure.value.exit_code == 2
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.4", "::"])
+def test_an_open_address_is_refused_because_there_is_no_access_control(
+    address: str, settings: Settings
+) -> None:
+    with pytest.raises(BadSetting) as failure:
+        require_loopback(load(settings.root, settings.env_file, {"BIND_ADDRESS": address}))
+    assert "this machine's loopback" in failure.value.expected
+    assert "there is no access control yet" in failure.value.remedy
+
+
+def test_ipv6_loopback_gives_a_url_with_brackets(settings: Settings) -> None:
+    local = load(settings.root, settings.env_file, {"BIND_ADDRESS": "::1"})
+    require_loopback(local)
+    assert local.url == "http://[::1]:8080"

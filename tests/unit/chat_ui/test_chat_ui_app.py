@@ -1,0 +1,162 @@
+"""The assembled application over HTTP: its routes, what Gradio offers, and that nothing calls home."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import pytest
+import uvicorn
+from chat_ui_fake_engine import FakeEngine
+from chat_ui_service import ask, event_of, free_port, shown
+from fastapi import FastAPI
+from starlette.routing import Mount
+
+from chat_ui.app import create_app
+from chat_ui.page import app_id
+from chat_ui.settings import Settings
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def app(engine: FakeEngine, tmp_path: Path, port: int) -> FastAPI:
+    # async: without a running event loop Gradio makes loops of its own and leaves them open
+    return create_app(Settings(engine.url, tmp_path, "shared", port, "localhost"))
+
+
+@pytest.fixture
+async def url(app: FastAPI, port: int) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not serving.done()
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def config(http: aiohttp.ClientSession, url: str) -> dict[str, object]:
+    async with http.get(f"{url}/config") as response:
+        return dict(await response.json())
+
+
+async def test_health_and_status(http: aiohttp.ClientSession, url: str, tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text(json.dumps({"stage": "ready"}))
+    async with http.get(f"{url}/healthz") as response:
+        assert (response.status, await response.text()) == (200, "ok")
+    async with http.get(f"{url}/status") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        document = await response.json()
+    assert document["state"] == "ready"
+    assert document["ui"] == {"replicas": 1, "healthy": 1}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("shape", ["openai", "tgi"])
+async def test_the_engines_absence_is_told_in_each_shape(
+    http: aiohttp.ClientSession, url: str, tmp_path: Path, method: str, shape: str
+) -> None:
+    model = {"stage": "downloading", "message": "shard 1 of 4", "eta_s": 20}
+    (tmp_path / "status.json").write_text(json.dumps(model))
+    async with http.request(method, f"{url}/engine-unavailable/{shape}") as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "20")
+        body = await response.json()
+    said = body["error"]["message"] if shape == "openai" else body["error"]
+    assert said == "The engine is not available (stage: downloading): shard 1 of 4"
+
+
+async def test_a_question_is_answered_over_gradios_queue(http: aiohttp.ClientSession, url: str) -> None:
+    messages = [message async for message in ask(http, url, "What is the capital?")]
+    assert shown(messages[-1]) == [("user", "What is the capital?"), ("assistant", "The capital is Paris.")]
+    assert messages[-1]["success"] is True
+
+
+async def test_the_conversation_comes_from_the_browser(
+    http: aiohttp.ClientSession, url: str, engine: FakeEngine
+) -> None:
+    history: list[Any] = [
+        {"role": role, "content": [{"type": "text", "text": said}], "metadata": {}, "options": None}
+        for role, said in (("user", "My name is Ann."), ("assistant", "Hello Ann."))
+    ]
+    async for _ in ask(http, url, "What is my name?", history):
+        pass
+    assert [message["content"] for message in engine.tokenized[-1]] == [
+        "My name is Ann.",
+        "Hello Ann.",
+        "What is my name?",
+    ]
+
+
+async def test_no_function_is_public_or_skips_the_queue(http: aiohttp.ClientSession, url: str) -> None:
+    made = await config(http, url)
+    dependencies = made["dependencies"]
+    assert isinstance(dependencies, list)
+    assert all(dependency["api_visibility"] == "private" for dependency in dependencies)
+    function, component = event_of(made, "submit")
+    body = {"data": [[], "hi", "", 1, 0.5, 1, 1], "fn_index": function, "trigger_id": component}
+    async with http.post(f"{url}/gradio_api/run/predict", json=body) as response:
+        assert response.status == 404
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/gradio_api/runs", "/monitoring"])
+async def test_gradios_extras_are_off(http: aiohttp.ClientSession, url: str, path: str) -> None:
+    async with http.get(url + path) as response:
+        assert response.status in (403, 404)
+
+
+async def test_files_are_not_taken(http: aiohttp.ClientSession, url: str) -> None:
+    form = aiohttp.FormData()
+    form.add_field("files", b"more than a byte", filename="x.txt")
+    async with http.post(f"{url}/gradio_api/upload", data=form) as response:
+        assert response.status == 413
+
+
+async def test_the_page_loads_nothing_from_elsewhere(http: aiohttp.ClientSession, url: str) -> None:
+    async with http.get(f"{url}/") as response:
+        page = await response.text()
+    async with http.get(f"{url}/theme.css") as response:
+        page += await response.text()
+    loaded = re.findall(r"""(?:src|href)=["']?(https?:)?//|url\(["']?(https?:)?//|@import""", page)
+    assert loaded == []
+    made = await config(http, url)
+    assert (made["analytics_enabled"], made["footer_links"], made["run_history"]) == (False, [], False)
+    assert made["stylesheets"] == []
+
+
+async def test_replicas_with_one_secret_are_one_app(http: aiohttp.ClientSession, url: str) -> None:
+    async with http.get(f"{url}/gradio_api/app_id") as response:
+        found = (await response.json())["app_id"]
+    assert found == app_id("shared") != app_id("other")
+    assert found < 2**53
+
+
+async def test_nothing_of_a_conversation_stays_on_the_server(
+    http: aiohttp.ClientSession, app: FastAPI, url: str
+) -> None:
+    async for _ in ask(http, url, "unforgettable"):
+        pass
+    [gradio_app] = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
+    sessions = gradio_app.state_holder.session_data.values()
+    assert "unforgettable" not in json.dumps([session.config_values for session in sessions], default=str)
+    blocks = gradio_app.get_blocks()
+    assert not any(blocks.pending_diff_streams.values())
+    async with asyncio.timeout(10):
+        while blocks._queue.event_ids_to_events:  # emptied just after the last message was sent
+            await asyncio.sleep(0.01)
+    assert all(queue.empty() for queue in blocks._queue.pending_messages_per_session.values())

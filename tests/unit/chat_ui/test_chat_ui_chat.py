@@ -1,0 +1,165 @@
+"""From a question to the last view of its answer, and every failure as one clear text with the input kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from chat_ui_fake_engine import FakeEngine, Json
+
+from chat_ui.chat import Chat, Question, View
+from chat_ui.conversation import Message
+from chat_ui.engine import EngineClient
+from chat_ui.messages import Language, text
+from chat_ui.sampling import Sampling
+
+HELLO = Message("user", "hello there")
+ASKED = Question([HELLO], [], "hello there", typed=True)
+
+
+def chat(client: EngineClient, state: str = "ready") -> Chat:
+    async def status() -> dict[str, Any]:
+        return {"state": state}
+
+    return Chat(client, status)
+
+
+async def views(
+    made: Chat, question: Question = ASKED, sampling: Sampling | None = None, language: Language = "en"
+) -> list[View]:
+    return [
+        view async for view in made.answer(question, sampling or Sampling("", max_new_tokens=40), language)
+    ]
+
+
+def notes(view: View) -> list[str]:
+    return [message.text for message in view.messages if message.state == "note"]
+
+
+async def test_the_question_is_shown_at_once_and_the_answer_grows(client: EngineClient) -> None:
+    first, *growing, last = await views(chat(client))
+    assert first == View([HELLO], True, draft="")
+    assert growing
+    assert all(view.running and view.messages[-1].state == "streaming" for view in growing)
+    assert last == View([HELLO, Message("assistant", "The capital is Paris.")], False)
+
+
+async def test_the_engine_gets_the_settings_and_the_system_prompt(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    await views(chat(client), sampling=Sampling("Be brief.", 0.5, 0.8, 30, 1.2))
+    [request] = engine.generations
+    assert request["inputs"] == "system: Be brief.\nuser: hello there"
+    sent = request["parameters"]
+    assert (sent["temperature"], sent["top_p"], sent["max_new_tokens"]) == (0.5, 0.8, 30)
+    assert (sent["repetition_penalty"], sent["do_sample"]) == (1.2, True)
+
+
+async def test_an_answer_cut_at_the_limit_says_so(engine: FakeEngine, client: EngineClient) -> None:
+    engine.finish_reason = "length"
+    last = (await views(chat(client)))[-1]
+    assert notes(last) == [text("en", "note_length", tokens=4)]
+    assert last.messages[1] == Message("assistant", "The capital is Paris.")
+
+
+async def test_messages_that_were_left_out_are_told_before_the_answer(client: EngineClient) -> None:
+    talk = [m for n in range(10) for m in (Message("user", "word " * 9), Message("assistant", f"a{n}"))]
+    question = Question([*talk, HELLO], talk)
+    _, second, *_, last = await views(chat(client), question)
+    assert notes(second) == notes(last) == [text("en", "note_left_out", left_out=2, of=21)]
+    assert [m.state for m in last.messages[-2:]] == ["note", "complete"]
+
+
+async def test_a_message_that_is_too_long_goes_back_to_its_box(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    long = "word " * 101
+    before = [Message("user", "earlier"), Message("assistant", "answer")]
+    question = Question([*before, Message("user", long)], before, long, typed=True)
+    last = (await views(chat(client), question))[-1]
+    assert (last.messages, last.draft, last.running) == (before, long, False)
+    assert last.notice == text("en", "notice_too_long", given=101, limit=100, max_new_tokens=40)
+    assert engine.generations == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize(
+    ("refusal", "key"),
+    [
+        ((429, {"error": "Model is overloaded", "error_type": "overloaded"}), "error_busy"),
+        ((503, "down"), "error_unavailable"),
+        ((424, {"error": "CUDA", "error_type": "generation"}), "error_generation"),
+    ],
+)
+async def test_a_refusal_leaves_the_question_with_a_text_in_the_persons_language(
+    engine: FakeEngine, client: EngineClient, refusal: tuple[int, Json | str], key: str, language: Language
+) -> None:
+    engine.refuse["/generate_stream"] = refusal
+    last = (await views(chat(client), language=language))[-1]
+    assert last == View([HELLO, Message("assistant", text(language, key), "note")], False)
+
+
+async def test_busy_inside_a_stream_is_told_like_busy(engine: FakeEngine, client: EngineClient) -> None:
+    engine.error_after = (0, {"error": "Model is overloaded", "error_type": "overloaded"})
+    assert notes((await views(chat(client)))[-1]) == [text("en", "error_busy")]
+
+
+async def test_a_validation_error_is_told_in_the_engines_words(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    engine.refuse["/generate_stream"] = (422, {"error": "`inputs` must be short", "error_type": "validation"})
+    last = (await views(chat(client)))[-1]
+    assert notes(last) == [text("en", "error_rejected", detail="`inputs` must be short")]
+
+
+@pytest.mark.parametrize("state", ["starting", "downloading", "verifying", "loading"])
+async def test_while_the_model_is_prepared_the_stage_is_told(
+    engine: FakeEngine, client: EngineClient, state: str
+) -> None:
+    engine.refuse["/info"] = (503, "not yet")
+    last = (await views(chat(client, state), language="zh-CN"))[-1]
+    stage = text("zh-CN", f"state_{state}")
+    assert notes(last) == [text("zh-CN", "error_preparing", state=stage)]
+
+
+async def test_a_model_that_failed_is_told(engine: FakeEngine, client: EngineClient) -> None:
+    engine.refuse["/info"] = (503, "never")
+    last = (await views(chat(client, "failed")))[-1]
+    assert notes(last) == [text("en", "error_model_failed")]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "key"),
+    [
+        ({"cut_after": 2}, "error_cut"),
+        ({"error_after": (2, {"error": "CUDA", "error_type": "generation"})}, "error_generation"),
+    ],
+)
+async def test_what_had_arrived_is_kept(
+    engine: FakeEngine, client: EngineClient, knobs: dict[str, Any], key: str
+) -> None:
+    vars(engine).update(knobs)
+    last = (await views(chat(client)))[-1]
+    part = Message("assistant", "The capital ")
+    assert last == View([HELLO, part, Message("assistant", text("en", key), "note")], False)
+
+
+async def test_an_empty_answer_is_told(engine: FakeEngine, client: EngineClient) -> None:
+    engine.answer = []
+    assert notes((await views(chat(client)))[-1]) == [text("en", "note_empty")]
+
+
+async def test_a_bug_is_told_without_a_traceback(client: EngineClient) -> None:
+    last = (await views(chat(client), Question([], [])))[-1]
+    assert notes(last) == [text("en", "error_internal")]
+
+
+async def test_stopping_closes_the_engines_connection(engine: FakeEngine, client: EngineClient) -> None:
+    engine.answer = None
+    answering = chat(client).answer(ASKED, Sampling(), "en")
+    async for view in answering:
+        if view.messages[-1].state == "streaming":
+            break
+    await answering.aclose()
+    await asyncio.wait_for(engine.closed_early.wait(), 10)

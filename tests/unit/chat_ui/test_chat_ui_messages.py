@@ -1,0 +1,77 @@
+"""Every text exists in both languages, and the right one is chosen."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+
+from chat_ui import errors, messages
+from chat_ui.errors import EngineError
+from chat_ui.layout import STATIC
+
+ENGLISH, CHINESE = messages.TEXTS["en"], messages.TEXTS["zh-CN"]
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    assert ENGLISH.keys() == CHINESE.keys()
+    assert all(text.strip() for texts in messages.TEXTS.values() for text in texts.values())
+
+
+@pytest.mark.parametrize("key", sorted(ENGLISH))
+def test_both_languages_fill_the_same_places(key: str) -> None:
+    assert places(ENGLISH[key]) == places(CHINESE[key])
+
+
+def test_chinese_is_chinese() -> None:
+    same = {key for key in ENGLISH if not re.search(r"[\u4e00-\u9fff]", CHINESE[key])}
+    assert same == {"page_top_p", "page_progress"}
+
+
+def test_every_engine_error_has_a_text() -> None:
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, EngineError)
+    ]
+    assert len(kinds) == 6
+    assert all(kind.text_key in ENGLISH for kind in kinds)
+
+
+def test_the_scripts_use_no_text_that_does_not_exist() -> None:
+    used = {
+        key
+        for script in STATIC.glob("*.js")
+        for key in re.findall(r'"(page_\w+)"', script.read_text(encoding="utf-8"))
+    }
+    assert len(used) > 10
+    assert used <= ENGLISH.keys()
+
+
+@pytest.mark.parametrize("state", ["ready", "starting", "downloading", "verifying", "loading", "failed"])
+def test_every_state_has_a_text_for_the_banner(state: str) -> None:
+    assert f"page_state_{state}" in ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("zh", "zh-CN"),
+        ("zh-TW", "zh-CN"),
+        ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
+        ("en;q=0.5, zh;q=0.7", "zh-CN"),
+        ("de-DE,de;q=0.9,zh;q=0.3", "zh-CN"),
+        ("fr", "en"),
+        ("zh;q=0", "en"),
+        ("zh;q=nonsense", "en"),
+        (";;,,q=", "en"),
+    ],
+)
+def test_the_language_is_the_better_liked_one(header: str | None, language: str) -> None:
+    assert messages.language_of(header) == language

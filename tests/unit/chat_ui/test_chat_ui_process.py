@@ -1,0 +1,84 @@
+"""The real process: it serves, it drains on SIGTERM, it says no clearly."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from chat_ui_fake_engine import FakeEngine
+from chat_ui_service import ask, environment, free_port, listens, service, shown
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+async def test_sigterm_lets_a_running_answer_end(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.hold = asyncio.Semaphore(1)
+    async with service(engine.url, tmp_path) as replica, aiohttp.ClientSession() as session:
+        messages = ask(session, replica.url, "What is the capital?")
+        async for message in messages:
+            if message["msg"] == "process_generating" and engine.open_streams:
+                break
+        replica.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            while await listens(replica.port):
+                await asyncio.sleep(0.05)
+        for _ in range(10):
+            engine.hold.release()
+        last = [message async for message in messages][-1]
+        assert shown(last) == [("user", "What is the capital?"), ("assistant", "The capital is Paris.")]
+        assert await asyncio.wait_for(replica.process.wait(), 30) == 0
+
+
+async def test_an_idle_replica_stops_with_exit_code_0(engine: FakeEngine, tmp_path: Path) -> None:
+    async with service(engine.url, tmp_path) as replica:
+        replica.process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(replica.process.wait(), 30) == 0
+
+
+async def test_a_client_that_goes_away_ends_the_generation(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.answer = None
+    async with service(engine.url, tmp_path) as replica, aiohttp.ClientSession() as session:
+        async for _ in ask(session, replica.url, "Count without end"):
+            if engine.open_streams:
+                break
+        await session.close()
+        await asyncio.wait_for(engine.closed_early.wait(), 30)
+
+
+async def test_a_bad_setting_ends_it_with_one_line_and_code_2() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "chat_ui",
+        env=environment(UI_PORT="http"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert said.decode().splitlines() == [
+        "UI_PORT: expected a whole number from 1 to 65535, found 'http', correct it or unset it for 7860"
+    ]
+
+
+async def test_the_health_check_says_ok_or_why_not(engine: FakeEngine, tmp_path: Path) -> None:
+    async def check(port: int) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "chat_ui.health",
+            env=environment(UI_PORT=str(port)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
+    async with service(engine.url, tmp_path) as replica:
+        assert await check(replica.port) == (0, "ok\n")
+    code, said = await check(free_port())
+    assert code == 1
+    assert len(said.splitlines()) == 1
+    assert "does not answer" in said

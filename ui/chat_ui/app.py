@@ -1,0 +1,61 @@
+"""The ASGI application: the page at `/`, and beside it what nginx, the operator's command and health checks
+ask.
+
+It assembles; what the routes say is decided in `status.py`, `unavailable.py` and `page.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from chat_ui import page, unavailable
+from chat_ui.chat import Chat
+from chat_ui.engine import EngineClient
+from chat_ui.settings import Settings
+from chat_ui.status import StatusService
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole service; its engine session opens and closes with the application's lifespan."""
+    engine = EngineClient(settings.engine_url)
+    status = StatusService(engine, settings.models_dir, settings.host_name, settings.port)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with engine:
+            yield
+            await status.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    _add_routes(app, status)
+    demo = page.build(Chat(engine, status.current), settings.secret)
+    gr.mount_gradio_app(app, demo, path="/", server_port=settings.port, **page.mount_options())
+    return app
+
+
+def _add_routes(app: FastAPI, status: StatusService) -> None:
+    async def show_status(_: Request) -> Response:
+        return JSONResponse(await status.current(), headers=_NO_STORE)
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok", headers=_NO_STORE)
+
+    async def engine_unavailable(request: Request) -> Response:
+        shape: unavailable.Shape = "tgi" if request.url.path.endswith("/tgi") else "openai"
+        document = await status.current()
+        headers = {**_NO_STORE, "Retry-After": str(unavailable.retry_after(document))}
+        return JSONResponse(unavailable.body(shape, document), status_code=503, headers=headers)
+
+    app.add_route("/status", show_status, methods=["GET"])
+    app.add_route("/healthz", healthz, methods=["GET"])
+    for shape in ("openai", "tgi"):
+        # any method: nginx comes here with the method of the request that failed
+        app.add_route(f"/engine-unavailable/{shape}", engine_unavailable, methods=["GET", "POST", "HEAD"])

@@ -1,0 +1,133 @@
+"""One answer from question to last word, as a series of views for the page.
+
+Joins the conversation, the trimming and the engine, and turns every failure into a text in the person's
+language. It holds nothing between calls and knows nothing of Gradio.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chat_ui.conversation import Message, for_model
+from chat_ui.engine import Ending, EngineClient
+from chat_ui.errors import EngineError, EngineUnavailable, MessageTooLong, RequestRejected
+from chat_ui.messages import Language, text
+from chat_ui.pump import coalesce
+from chat_ui.sampling import Sampling
+from chat_ui.trimming import Fitted, fit
+
+log = logging.getLogger(__name__)
+
+_PREPARING = ("starting", "downloading", "verifying", "loading")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be answered.
+
+    Attributes:
+        messages: the conversation, ending with the question.
+        otherwise: the conversation to show instead when the question is too long to be asked.
+        draft: what to put (back) into the message box in that case; None leaves the box alone.
+        typed: whether the question was taken from the message box, which is then emptied.
+    """
+
+    messages: list[Message]
+    otherwise: list[Message]
+    draft: str | None = None
+    typed: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page shows now; a `draft` of None leaves the message box as it is."""
+
+    messages: list[Message]
+    running: bool
+    draft: str | None = None
+    notice: str = ""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Answers questions. `status` gives the appliance's status document, to explain an engine that is not
+    there.
+    """
+
+    engine: EngineClient
+    status: Callable[[], Awaitable[dict[str, Any]]]
+
+    async def answer(
+        self, question: Question, sampling: Sampling, language: Language
+    ) -> AsyncGenerator[View, None]:
+        """The views from the question alone to the finished answer; the last one has `running` False.
+
+        Closing the generator closes the connection to the engine. No exception leaves it but for
+        cancellation.
+        """
+        shown = question.messages
+        yield View(shown, True, "" if question.typed else None)
+        try:
+            info = await self.engine.info()
+            asked = for_model(question.messages)
+            fitted = await fit(
+                self.engine.chat_prompt, info, asked, sampling.system_prompt, sampling.max_new_tokens
+            )
+            if fitted.left_out:
+                note = text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of)
+                shown = [*shown, Message("assistant", note, "note")]
+            async with aclosing(self._stream(shown, fitted, sampling, language)) as views:
+                async for view in views:
+                    shown = view.messages
+                    yield view
+        except MessageTooLong as error:
+            yield View(
+                question.otherwise, False, question.draft, text(language, "notice_too_long", **vars(error))
+            )
+        except EngineError as error:
+            log.warning("no whole answer: %s: %s", type(error).__name__, error)
+            yield View(_ended(shown, await self._explain(error, language)), False)
+        except Exception:
+            log.exception("no whole answer")
+            yield View(_ended(shown, text(language, "error_internal")), False)
+
+    async def _stream(
+        self, before: list[Message], fitted: Fitted, sampling: Sampling, language: Language
+    ) -> AsyncGenerator[View, None]:
+        ending = Ending()
+        source = self.engine.generate(fitted.prompt.text, sampling.parameters(fitted.max_new_tokens), ending)
+        answer = ""
+        async with aclosing(coalesce(source)) as chunks:
+            async for chunk in chunks:
+                answer += chunk
+                yield View([*before, Message("assistant", answer, "streaming")], True)
+        if not answer.strip():
+            yield View(_ended(before, text(language, "note_empty")), False)
+            return
+        finished = [*before, Message("assistant", answer)]
+        if ending.finish_reason == "length":
+            finished = _ended(finished, text(language, "note_length", tokens=ending.generated_tokens))
+        yield View(finished, False)
+
+    async def _explain(self, error: EngineError, language: Language) -> str:
+        if isinstance(error, RequestRejected):
+            return text(language, error.text_key, detail=error)
+        if isinstance(error, EngineUnavailable):
+            state = (await self.status())["state"]
+            if state in _PREPARING:
+                return text(language, "error_preparing", state=text(language, f"state_{state}"))
+            if state == "failed":
+                return text(language, "error_model_failed")
+        return text(language, error.text_key)
+
+
+def _ended(shown: list[Message], note: str) -> list[Message]:
+    """The conversation with what there is of its growing answer, and a note on why there is no more."""
+    kept = [
+        replace(message, state="complete") if message.state == "streaming" else message for message in shown
+    ]
+    return [*kept, Message("assistant", note, "note")]

@@ -1,0 +1,75 @@
+"""What can go wrong, as a tree.
+
+    ChatUIError
+    ├── SettingsError        a setting is missing or malformed                     → exit code 2
+    ├── MessageTooLong       the newest message alone is over the engine's budget  → message back in its box
+    └── EngineError          the engine did not give a whole answer                → note under the question
+        ├── EngineBusy          its queue is full (429, "overloaded")
+        ├── EngineUnavailable   it can't be reached, or is still loading (503)
+        ├── GenerationFailed    it failed while generating (424, 500)
+        ├── RequestRejected     it refused the request (422 validation or template)
+        └── StreamCut           the answer stopped before its end
+
+Each class's `text_key` names its text in `messages.py`; the translation happens once, in `chat.py`.
+"""
+
+from __future__ import annotations
+
+
+class ChatUIError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class SettingsError(ChatUIError):
+    """An environment variable is missing or malformed: "NAME: expected …, found …, do …"."""
+
+
+class MessageTooLong(ChatUIError):
+    """The newest message does not fit even when every older one is left out.
+
+    Attributes (tokens):
+        given: the message with the system prompt and the chat format.
+        limit: what fits beside `max_new_tokens` kept for the answer.
+    """
+
+    def __init__(self, given: int, limit: int, max_new_tokens: int) -> None:
+        super().__init__(f"{given} tokens given, at most {limit} fit")
+        self.given = given
+        self.limit = limit
+        self.max_new_tokens = max_new_tokens
+
+
+class EngineError(ChatUIError):
+    """The engine did not give a whole answer; the message is the engine's own words."""
+
+    text_key = "error_generation"
+
+
+class EngineBusy(EngineError):
+    """As many requests as the engine accepts are already running or waiting."""
+
+    text_key = "error_busy"
+
+
+class EngineUnavailable(EngineError):
+    """Nothing answers at the engine's address, or it says that it is not ready."""
+
+    text_key = "error_unavailable"
+
+
+class GenerationFailed(EngineError):
+    """The engine accepted the request and failed on it."""
+
+    text_key = "error_generation"
+
+
+class RequestRejected(EngineError):
+    """The engine found the request invalid, which our own checks should have prevented."""
+
+    text_key = "error_rejected"
+
+
+class StreamCut(EngineError):
+    """The stream ended without its final event."""
+
+    text_key = "error_cut"

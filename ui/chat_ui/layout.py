@@ -1,0 +1,166 @@
+"""What the page looks like: components, texts and Gradio's theme. `page.py` makes them do something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from chat_ui import messages
+from chat_ui.sampling import (
+    MAX_NEW_TOKENS,
+    REPETITION_PENALTY,
+    SYSTEM_PROMPT,
+    SYSTEM_PROMPT_MAX_CHARS,
+    TEMPERATURE,
+    TOP_P,
+    Range,
+    Sampling,
+)
+
+STATIC = Path(__file__).parent / "static"
+MESSAGE_MAX_CHARS = 200_000
+# element ids, by which events and the stylesheet know the components
+CONVERSATION = "conversation"
+RETRY = "retry"
+
+TEXTS = messages.page_texts()
+# Gradio knows the two Chinese locales zh-CN and zh-TW; labels are English for any other tag
+I18N = gr.I18n(**{"en": TEXTS["en"], "zh-CN": TEXTS["zh-CN"], "zh-TW": TEXTS["zh-CN"]})
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The components that events read and write."""
+
+    chatbot: gr.Chatbot
+    notice: gr.HTML
+    message: gr.Textbox
+    send: gr.Button
+    stop: gr.Button
+    retry: gr.Button
+    new_chat: gr.Button
+    reset: gr.Button
+    system_prompt: gr.Textbox
+    temperature: gr.Slider
+    top_p: gr.Slider
+    max_new_tokens: gr.Slider
+    repetition_penalty: gr.Slider
+
+    @property
+    def sampling(self) -> list[gr.Textbox | gr.Slider]:
+        """The settings panel, in the order of `Sampling`'s fields."""
+        return [getattr(self, field.name) for field in fields(Sampling)]
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's default theme in our colour, with the system's own fonts: nothing comes from elsewhere."""
+    return gr.themes.Default(
+        primary_hue="indigo",
+        neutral_hue="slate",
+        radius_size="lg",
+        font=["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "sans-serif"],
+        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
+    )
+
+
+def layout() -> Controls:
+    """Build the components inside the current `gr.Blocks`."""
+    settings = _settings_panel()
+    new_chat = _header()
+    gr.HTML('<div id="banner" role="status" aria-live="polite" hidden></div>', elem_id="banner-place")
+    chatbot = _conversation()
+    notice = gr.HTML("", elem_id="notice")
+    return Controls(chatbot=chatbot, notice=notice, new_chat=new_chat, **settings, **_question_box())
+
+
+def _settings_panel() -> dict[str, Any]:
+    with gr.Sidebar(position="right", open=False, width=340, elem_id="settings"):
+        with gr.Row(elem_id="settings-head"):
+            gr.Markdown(I18N("page_settings"))
+            close = gr.Button(I18N("page_close"), size="sm", scale=0, min_width=70)
+        system_prompt = gr.Textbox(
+            label=I18N("page_system_prompt"),
+            value=SYSTEM_PROMPT,
+            info=I18N("page_system_prompt_info"),
+            lines=3,
+            max_lines=10,
+            max_length=SYSTEM_PROMPT_MAX_CHARS,
+        )
+        sliders = {
+            "temperature": _slider("temperature", TEMPERATURE),
+            "top_p": _slider("top_p", TOP_P),
+            "max_new_tokens": _slider("max_new_tokens", MAX_NEW_TOKENS),
+            "repetition_penalty": _slider("repetition_penalty", REPETITION_PENALTY),
+        }
+        reset = gr.Button(I18N("page_reset_settings"), size="sm")
+    _toggles_settings(close)
+    return {"system_prompt": system_prompt, **sliders, "reset": reset}
+
+
+def _header() -> gr.Button:
+    with gr.Row(elem_id="top"):
+        gr.HTML((STATIC / "header.html").read_text(encoding="utf-8"))
+        new_chat = gr.Button(I18N("page_new_chat"), size="sm", scale=0, min_width=90)
+        _toggles_settings(gr.Button(I18N("page_settings"), size="sm", scale=0, min_width=90))
+    return new_chat
+
+
+def _toggles_settings(button: gr.Button) -> None:
+    button.click(None, js="() => chatPage.toggleSettings()", api_visibility="private")
+
+
+def _conversation() -> gr.Chatbot:
+    return gr.Chatbot(
+        label=I18N("page_conversation"),
+        show_label=False,
+        container=False,
+        scale=1,
+        height=None,
+        layout="bubble",
+        # why: the default has a "share" button, which uploads the conversation
+        buttons=["copy", "copy_all"],
+        editable="user",
+        sanitize_html=True,
+        allow_file_downloads=False,
+        feedback_options=None,
+        latex_delimiters=[
+            {"left": "$$", "right": "$$", "display": True},
+            {"left": "\\[", "right": "\\]", "display": True},
+            {"left": "\\(", "right": "\\)", "display": False},
+        ],
+        elem_id=CONVERSATION,
+    )
+
+
+def _question_box() -> dict[str, Any]:
+    with gr.Row(elem_id="ask"):
+        return {
+            "message": gr.Textbox(
+                label=I18N("page_message"),
+                show_label=False,
+                container=False,
+                placeholder=I18N("page_message_placeholder"),
+                lines=1,
+                max_lines=8,
+                max_length=MESSAGE_MAX_CHARS,
+                autofocus=True,
+                scale=1,
+            ),
+            "send": gr.Button(I18N("page_send"), variant="primary", scale=0, min_width=90),
+            "stop": gr.Button(I18N("page_stop"), variant="stop", scale=0, min_width=90, visible=False),
+            "retry": gr.Button(I18N("page_retry"), scale=0, min_width=90, elem_id=RETRY),
+        }
+
+
+def _slider(name: str, span: Range) -> gr.Slider:
+    return gr.Slider(
+        span.low,
+        span.high,
+        value=span.default,
+        step=span.step,
+        label=I18N(f"page_{name}"),
+        info=I18N(f"page_{name}_info"),
+    )

@@ -1,0 +1,196 @@
+"""The page's wiring in Gradio: which event does what.
+
+Stateless: the browser sends the whole conversation with each request and keeps it (static/conversation.js);
+nothing stays here between requests. What an event means is decided by `conversation.py`, how it is answered
+by `chat.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import fields
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from chat_ui import conversation, messages
+from chat_ui.chat import Chat, Question, View
+from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
+from chat_ui.sampling import Sampling
+
+# why: Gradio allows 40 running events by default, even asynchronous ones
+MAX_STREAMS = 300
+
+
+def build(chat: Chat, secret: str) -> gr.Blocks:
+    """The whole page, ready to be mounted with `mount_options()`."""
+    demo = gr.Blocks(title="Qwen Chat", fill_height=True, analytics_enabled=False)
+    with demo:
+        controls = layout()
+        _wire(demo, controls, chat)
+    demo.app_id = app_id(secret)
+    demo.max_threads = MAX_STREAMS
+    # queue() reads max_threads, so it comes after; api_open=False: nothing skips the queue
+    demo.queue(api_open=False, default_concurrency_limit=None)
+    # why: the queue looks for work every millisecond by default, 5% of a core for an idle replica
+    demo._queue.sleep_when_free = 0.01
+    demo._queue.progress_update_sleep_when_free = 1.0
+    return demo
+
+
+def mount_options() -> dict[str, Any]:
+    """The arguments of `gr.mount_gradio_app` that belong to the page."""
+    known = {"texts": TEXTS, "settings": [getattr(Sampling(), field.name) for field in fields(Sampling)]}
+    scripts = [
+        f"window.CHAT = {json.dumps(known, ensure_ascii=False)};".replace("<", "\\u003c"),
+        *((STATIC / name).read_text(encoding="utf-8") for name in ("conversation.js", "banner.js")),
+    ]
+    return {
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": False,
+        "pwa": False,
+        "mcp_server": False,
+        "ssr_mode": False,
+        "max_file_size": 1,
+        "i18n": I18N,
+        "theme": theme(),
+        "css_paths": STATIC / "style.css",
+        "favicon_path": str(STATIC / "icon.svg"),
+        "head": "".join(f"<script>{script}</script>" for script in scripts),
+        "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
+    }
+
+
+def app_id(secret: str) -> int:
+    """Gradio's id of the app, equal on replicas that share the secret; 52 bits, exact in JavaScript."""
+    return int.from_bytes(hashlib.sha256(f"qwen-appliance {secret}".encode()).digest()[:8]) >> 12
+
+
+def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
+    handlers = _Handlers(demo, chat)
+    c = controls
+    # raw values both ways: Gradio's own conversion would build components that a client names, and costs time
+    # for the whole conversation at every update
+    raw: dict[str, Any] = {"preprocess": False, "postprocess": False, "api_visibility": "private"}
+    outputs = [c.chatbot, c.message, c.notice, c.send, c.stop, c.retry]
+    answering = gr.on(
+        [c.message.submit, c.send.click, c.retry.click, c.chatbot.edit, c.chatbot.example_select],
+        handlers.respond,
+        [c.chatbot, c.message, *c.sampling],
+        outputs,
+        concurrency_limit=None,
+        trigger_mode="once",
+        show_progress="hidden",
+        js="(...inputs) => chatPage.ask(inputs)",
+        **raw,
+    )
+    # from here on nothing asks the server; what follows an answer also follows its cancellation
+    local: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    after: dict[str, Any] = {
+        "inputs": [c.chatbot],
+        "outputs": outputs,
+        "js": "(shown) => chatPage.finish(shown)",
+        **local,
+    }
+    answering.then(None, **after)
+    answering.failure(None, **after)
+    c.stop.click(None, js="() => chatPage.stop()", cancels=[answering], **local)
+    c.new_chat.click(None, None, outputs, js="() => chatPage.newChat()", cancels=[answering], **local)
+    c.reset.click(None, None, c.sampling, js="() => chatPage.defaultSettings()", **local)
+    c.chatbot.change(None, [c.chatbot], None, js="(value) => chatPage.keepConversation(value)", **local)
+    kept = [c.message, *c.sampling]
+    gr.on(
+        [component.change for component in kept],
+        None,
+        kept,
+        None,
+        js="(...values) => chatPage.keepInputs(values)",
+        **local,
+    )
+    demo.load(None, None, [c.chatbot, *kept], js="() => chatPage.restore()", **local)
+
+
+class _Handlers:
+    """The events that need the server."""
+
+    def __init__(self, demo: gr.Blocks, chat: Chat) -> None:
+        self._demo = demo
+        self._chat = chat
+
+    async def respond(
+        self,
+        shown: Any,
+        draft: Any,
+        system_prompt: Any,
+        temperature: Any,
+        top_p: Any,
+        max_new_tokens: Any,
+        repetition_penalty: Any,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> AsyncGenerator[list[Any], None]:
+        """Ask, retry or edit, whichever control it was; yields one value for each of the outputs."""
+        question = _question(conversation.parse(shown), draft, event)
+        if question is None:
+            yield [gr.skip()] * 6
+            return
+        sampling = Sampling.from_browser(
+            system_prompt, temperature, top_p, max_new_tokens, repetition_penalty
+        )
+        language = messages.language_of(request.headers.get("accept-language"))
+        try:
+            async with aclosing(self._chat.answer(question, sampling, language)) as views:
+                first = True
+                async for view in views:
+                    yield _updates(view, first)
+                    first = False
+        finally:
+            self._forget(request)
+
+    def _forget(self, request: gr.Request) -> None:
+        """Drop what Gradio remembers of this session: each component's last value, so the conversation."""
+        self._demo.state_holder.session_data.pop(request.session_hash or "", None)
+
+
+def _question(shown: list[conversation.Message], draft: Any, event: gr.EventData) -> Question | None:
+    """What the event asks: by its element's id, since Gradio gives each session components of its own."""
+    data: Any = event._data or {}
+    source = event.target.elem_id if event.target else None
+    if source == RETRY:
+        asked = conversation.retry(shown)
+        return Question(asked, shown) if asked else None
+    if source == CONVERSATION and "previous_value" in data:
+        index = data["index"][0] if isinstance(data["index"], list | tuple) else data["index"]
+        asked = conversation.edit(shown, index, str(data["value"]))
+        before = conversation.reworded(shown, index, str(data["previous_value"]))
+        return Question(asked, before, str(data["value"])) if asked else None
+    example = source == CONVERSATION
+    text = data["value"]["text"] if example else draft
+    if not isinstance(text, str) or not text.strip():
+        return None
+    return Question(
+        conversation.ask(shown, text.strip()), conversation.settled(shown), text, typed=not example
+    )
+
+
+def _updates(view: View, first: bool) -> list[Any]:
+    """A view as values for: chatbot, message, notice, send, stop, retry."""
+    shown = conversation.render(view.messages)
+    if view.running and not first:
+        return [shown, *[gr.skip()] * 5]
+    message = gr.skip() if view.draft is None else gr.update(value=view.draft)
+    notice = f'<p role="alert">{escape(view.notice)}</p>' if view.notice else ""
+    return [
+        shown,
+        message,
+        notice,
+        gr.update(visible=not view.running),
+        gr.update(visible=view.running),
+        gr.update(interactive=not view.running),
+    ]

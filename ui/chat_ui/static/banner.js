@@ -1,0 +1,126 @@
+// The banner while the model is not ready, and the model's name and state at the top, from GET /status.
+// It polls: every 2 s while something is going on, every 15 s when ready, not at all in a hidden tab.
+(() => {
+  const BUSY_MS = 2000;
+  const READY_MS = 15000;
+  const BUILDING_MS = 300;
+  const { language, text } = window.chatPage;
+  const number = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
+  let misses = 0;
+  let timer = null;
+
+  const fill = (key, values) => text(key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  function bytes(n) {
+    const units = ["B", "kB", "MB", "GB", "TB"];
+    let unit = 0;
+    for (; n >= 1000 && unit < units.length - 1; unit++) n /= 1000;
+    return `${number(n, unit > 2 ? 1 : 0)} ${units[unit]}`;
+  }
+
+  function duration(seconds) {
+    if (seconds < 90) return fill("page_seconds", { n: Math.max(1, Math.round(seconds)) });
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 90) return fill("page_minutes", { n: minutes });
+    return fill("page_hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
+  }
+
+  function details(status) {
+    const model = status.model ?? {};
+    if (status.state === "failed") return [status.message];
+    const parts = [];
+    if (model.bytes_total && status.state !== "loading") {
+      parts.push(fill("page_progress", { done: bytes(model.bytes_done ?? 0), total: bytes(model.bytes_total) }));
+      if (model.rate_bytes_per_s) parts.push(fill("page_rate", { rate: bytes(model.rate_bytes_per_s) }));
+      if (model.eta_s != null) parts.push(fill("page_eta", { time: duration(model.eta_s) }));
+    }
+    return parts;
+  }
+
+  function element(tag, className, content) {
+    const made = document.createElement(tag);
+    made.className = className;
+    if (content) made.textContent = content;
+    return made;
+  }
+
+  function progress(status) {
+    const bar = element("progress", "banner-progress");
+    const model = status.model ?? {};
+    if (model.bytes_total && ["downloading", "verifying"].includes(status.state)) {
+      bar.max = model.bytes_total;
+      bar.value = model.bytes_done ?? 0;
+    }
+    return bar;
+  }
+
+  // Returns whether the page was there to be written to.
+  function show(status) {
+    const banner = document.getElementById("banner");
+    const state = document.getElementById("model-state");
+    if (!banner || !state) return false;
+    const title = text(`page_state_${status.state}`);
+    state.dataset.state = status.state;
+    state.lastElementChild.textContent = status.state === "ready" ? title : "";
+    const name = status.engine?.model_id ?? status.model?.model_id;
+    const chip = document.getElementById("model-name");
+    chip.hidden = !name;
+    chip.textContent = chip.title = name ?? "";
+    document.getElementById("brand-name").textContent = text("page_title");
+
+    banner.hidden = status.state === "ready";
+    banner.dataset.state = status.state;
+    banner.replaceChildren(...(banner.hidden ? [] : bannerLines(status, title)));
+    return true;
+  }
+
+  function bannerLines(status, title) {
+    const head = element("div", "banner-head");
+    head.append(element("strong", "", title), element("span", "banner-numbers", details(status).join(" · ")));
+    const lines = [head];
+    if (!["failed", "unreachable"].includes(status.state)) {
+      lines.push(progress(status), element("div", "banner-hint", text("page_state_detail")));
+    }
+    return lines;
+  }
+
+  async function poll() {
+    clearTimeout(timer);
+    let wait = BUSY_MS;
+    if (!document.hidden) {
+      try {
+        const response = await fetch(new URL("status", document.baseURI), { cache: "no-store" });
+        if (!response.ok) throw new Error(`HTTP ${response.status}`);
+        const status = await response.json();
+        misses = 0;
+        if (!show(status)) wait = BUILDING_MS;
+        else if (status.state === "ready") wait = READY_MS;
+      } catch {
+        // one lost answer is no news: a replica may just have gone, and the next request goes to another
+        if (++misses > 1) show({ state: "unreachable" });
+      }
+    }
+    timer = setTimeout(poll, wait);
+  }
+
+  // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.
+  function translateToasts() {
+    for (const toast of document.querySelectorAll(".toast-wrap .toast-body.error")) {
+      const [title, message] = [".toast-title", ".toast-message-text"].map((part) => toast.querySelector(part));
+      if (/^Connection to the server was lost/.test(message?.textContent)) {
+        message.textContent = text("page_connection_lost");
+      }
+      if (title?.textContent.trim() === "Error") title.firstChild.textContent = `${text("page_error")} `;
+    }
+  }
+
+  // The controls are there: called once by restore().
+  window.chatPage.watchToasts = () => {
+    const toasts = document.querySelector(".toast-wrap");
+    if (toasts) new MutationObserver(translateToasts).observe(toasts, { childList: true, subtree: true });
+  };
+
+  document.addEventListener("visibilitychange", () => document.hidden || poll());
+  // Gradio puts this script into a page that is already there, and builds the controls some time later
+  poll();
+})();

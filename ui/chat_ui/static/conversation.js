@@ -1,0 +1,127 @@
+// Keeps the conversation, the unsent message and the settings in this browser, so that a reload or the loss of a
+// replica loses nothing. Gradio's own BrowserState would encrypt the whole conversation at every update with a key
+// that the page carries anyway, and would have the server send it twice.
+//
+// sessionStorage is this tab's own copy (two tabs do not mix); localStorage is the latest one, for a new tab.
+(() => {
+  const KEY = "qwen-appliance.chat.1";
+  const SAVE_EVERY_MS = 300;
+  const language = /^zh/i.test(navigator.language) ? "zh-CN" : "en";
+  const text = (key) => window.CHAT.texts[language][key];
+
+  const kept = read();
+  let timer = null;
+
+  function read() {
+    for (const storage of ["sessionStorage", "localStorage"]) {
+      try {
+        const found = JSON.parse(window[storage].getItem(KEY));
+        if (found && Array.isArray(found.messages)) return found;
+      } catch { /* storage is off or holds something else: go on without */ }
+    }
+    return { messages: [], inputs: null };
+  }
+
+  function write() {
+    timer = null;
+    const { inputs } = kept;
+    // storage is full at about 5 million characters: the oldest half goes first, as often as it takes
+    for (let messages = kept.messages; ; messages = messages.slice(Math.ceil(messages.length / 2))) {
+      try {
+        const value = JSON.stringify({ messages, inputs });
+        sessionStorage.setItem(KEY, value);
+        localStorage.setItem(KEY, value);
+        return;
+      } catch {
+        if (!messages.length) return;
+      }
+    }
+  }
+
+  function later() {
+    timer ??= setTimeout(write, SAVE_EVERY_MS);
+  }
+
+  const note = (key) => ({
+    role: "assistant",
+    content: [{ type: "text", text: `<span class="chat-note">${text(key)}</span>` }],
+    metadata: { id: "note" },
+    options: null,
+  });
+
+  // What is left of a conversation whose answer stopped growing: a part of it, or a question without any.
+  function settle(messages, noteOnPart, noteOnNothing) {
+    const last = messages.at(-1);
+    if (last?.metadata?.status === "pending") {
+      return [...messages.slice(0, -1), { ...last, metadata: {} }, note(noteOnPart)];
+    }
+    const answered = messages.slice(messages.findLastIndex((message) => message.role === "user") + 1)
+      .some((message) => message.role === "assistant" && message.metadata?.id !== "note");
+    return last && !answered && noteOnNothing ? [...messages, note(noteOnNothing)] : messages;
+  }
+
+  const update = (props) => ({ __type__: "update", ...props });
+  // for Send, Stop and Retry
+  const idle = [update({ visible: true }), update({ visible: false }), update({ interactive: true })];
+  // until then the controls are empty because they are new, not because the person emptied them
+  let restored = false;
+  let running = false;
+  let ending = null;
+
+  window.chatPage = {
+    language,
+    text,
+    restore() {
+      restored = true;
+      const unanswered = kept.messages.at(-1)?.role === "user" ? "page_unanswered" : null;
+      kept.messages = settle(kept.messages, "page_interrupted", unanswered);
+      const examples = [1, 2, 3].map((n) => ({ text: text(`page_example_${n}`) }));
+      const placeholder = `# ${text("page_welcome")}\n${text("page_welcome_detail")}`;
+      kept.inputs ??= ["", ...window.CHAT.settings];
+      document.title = text("page_title");
+      window.chatPage.watchToasts();
+      document.documentElement.lang = language;
+      return [update({ value: kept.messages, examples, placeholder }), ...kept.inputs];
+    },
+    keepConversation(messages) {
+      if (!restored) return;
+      kept.messages = messages ?? [];
+      later();
+    },
+    keepInputs(values) {
+      if (!restored) return;
+      kept.inputs = values;
+      later();
+    },
+    // The person asks: the server will answer with the question in the conversation.
+    ask(inputs) {
+      running = true;
+      ending = null;
+      return inputs;
+    },
+    stop() {
+      ending = "stop";
+    },
+    // The last update of a cancelled answer may still be under way, so it is cleared again in finish().
+    newChat() {
+      if (running) ending = "clear";
+      return [[], "", "", ...idle];
+    },
+    // The answer is over, whichever way.
+    finish(messages) {
+      const how = ending;
+      running = false;
+      ending = null;
+      if (how === "clear") return [[], update({}), "", ...idle];
+      const settled = how === "stop"
+        ? settle(messages, "page_stopped", "page_stopped")
+        : settle(messages, "page_interrupted", null);
+      return [settled, update({}), update({}), ...idle];
+    },
+    defaultSettings: () => window.CHAT.settings,
+    toggleSettings() {
+      document.querySelector("#settings .toggle-button")?.click();
+    },
+  };
+  addEventListener("pagehide", write);
+})();
