@@ -1,27 +1,22 @@
 """The commands.
 
-Parses options, calls the parts, and turns every failure into text and an exit code here, once.
+Parses options and calls the parts; failures end in edge.py.
 """
 
 import contextlib
-import functools
 import json
-import os
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, ParamSpec
+from typing import Annotated, Literal
 
 import typer
 
+from appliance_cli import model_commands
 from appliance_cli import prepare as preparing
 from appliance_cli import settings as settings_module
 from appliance_cli import up as running
-from appliance_cli.errors import ApplianceError, StepFailed, render
+from appliance_cli.edge import ROOT, EnvFile, Verbose, Yes, edge, env_path
 from appliance_cli.output import Output
 from appliance_cli.status import report, table
-
-ROOT = Path(__file__).resolve().parents[2]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,18 +28,6 @@ app = typer.Typer(
     "4 a step failed, 5 the model or a service failed for good, 130 interrupted.",
 )
 
-P = ParamSpec("P")
-
-EnvFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--env-file",
-        help="Settings of another appliance beside this one.",
-        show_default=".env",
-    ),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show what every program prints, and tracebacks.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 Replicas = Annotated[int | None, typer.Option(min=1, max=100, help="Chat replicas.", show_default="3")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.", show_default="8080")]
 Service = Annotated[str | None, typer.Argument(help="model-init, tgi, ui or nginx; all without it.")]
@@ -52,48 +35,6 @@ EngineOption = Annotated[
     Literal["auto", "gpu", "cpu"],
     typer.Option(help="gpu: TGI; cpu: llama.cpp, for trying; auto: what .env says, else what the host has."),
 ]
-
-
-def edge(command: Callable[P, None]) -> Callable[P, None]:
-    """Run a command; end with its failure's text and exit code. Tracebacks only when verbose."""
-
-    @functools.wraps(command)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        verbose = bool(kwargs.get("verbose"))
-        try:
-            command(*args, **kwargs)
-        except typer.Exit:
-            raise
-        except KeyboardInterrupt:
-            Output().say("\nInterrupted. Running it again goes on where this stopped.")
-            raise typer.Exit(130) from None
-        except Exception as error:
-            told = _explained(error)
-            _tell(told, verbose)
-            raise typer.Exit(told.exit_code) from None
-
-    return guarded
-
-
-def _explained(error: Exception) -> ApplianceError:
-    """The failure in the operator's terms."""
-    if isinstance(error, ApplianceError):
-        return error
-    if isinstance(error, OSError) and error.filename:
-        remedy = "see that it is what it should be, and run this as its owner or with sudo"
-        found = f"{error.filename}: {error.strerror}"
-        return StepFailed("A file cannot be used", expected="access to it", found=found, remedy=remedy)
-    remedy = "run it again with --verbose and report what it shows"
-    return ApplianceError("Something unforeseen happened", found=repr(error), remedy=remedy)
-
-
-def _tell(error: ApplianceError, verbose: bool) -> None:
-    output = Output()
-    if verbose:
-        output.say(traceback.format_exc())
-    output.say("")
-    for line in render(error):
-        output.say(line)
 
 
 @app.callback()
@@ -105,7 +46,8 @@ def main(
 ) -> None:
     """Take --env-file before the command as well as after it."""
     context.default_map = {
-        name: {"env_file": env_file} for name in ("up", "prepare", "down", "status", "logs")
+        **{name: {"env_file": env_file} for name in ("up", "prepare", "down", "status", "logs", "verify")},
+        "model": {name: {"env_file": env_file} for name in ("list", "use", "remove", "export", "import")},
     }
 
 
@@ -124,7 +66,7 @@ def up(
     Safe to repeat: what is there is left alone. Options are remembered in .env.
     """
     output = Output(verbose=verbose, assume_yes=yes)
-    request = preparing.Request(ROOT, _env_file(env_file), engine, replicas, port)
+    request = preparing.Request(ROOT, env_path(env_file), engine, replicas, port)
     settings = preparing.prepare(request, output)
     running.build(settings, output)
     try:
@@ -145,7 +87,7 @@ def prepare(
 ) -> None:
     """Install what is missing, make base images, write .env; start nothing."""
     output = Output(verbose=verbose, assume_yes=yes)
-    preparing.prepare(preparing.Request(ROOT, _env_file(env_file), engine, starting=False), output)
+    preparing.prepare(preparing.Request(ROOT, env_path(env_file), engine, starting=False), output)
     output.say("\nPrepared. Next: ./scripts/appliance up")
 
 
@@ -159,7 +101,7 @@ def down(
 ) -> None:
     """Stop the appliance and remove its containers. Keeps the downloaded model unless --volumes is given."""
     output = Output(verbose=verbose, assume_yes=yes)
-    settings = settings_module.load(ROOT, _env_file(env_file))
+    settings = settings_module.load(ROOT, env_path(env_file))
     question = f"Delete the downloaded model of {settings.project}? It would have to be downloaded again."
     if volumes and not output.confirm_loss(question):
         output.say("Nothing was changed.")
@@ -177,7 +119,7 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show the containers, the model's stage and the address. Exits 0 only when the appliance is ready."""
-    settings = settings_module.load(ROOT, _env_file(env_file))
+    settings = settings_module.load(ROOT, env_path(env_file))
     content, code = report(settings)
     output = Output(verbose=verbose)
     output.data(json.dumps(content, indent=2) if as_json else table(content))
@@ -194,11 +136,10 @@ def logs(
     verbose: Verbose = False,
 ) -> None:
     """Show what the services wrote."""
-    settings = settings_module.load(ROOT, _env_file(env_file))
+    settings = settings_module.load(ROOT, env_path(env_file))
     with contextlib.suppress(KeyboardInterrupt):
         raise typer.Exit(running.follow_logs(settings, service=service, follow=follow, tail=str(tail)))
 
 
-def _env_file(given: Path | None) -> Path:
-    """The settings file as an absolute path; a relative one is meant from where the operator stands."""
-    return Path(os.path.abspath(given)) if given else ROOT / ".env"
+app.command()(model_commands.verify)
+app.add_typer(model_commands.app, name="model")

@@ -1,5 +1,7 @@
 """The docker compose commands of one appliance, as argument lists. Runs nothing."""
 
+from collections.abc import Mapping, Sequence
+
 from appliance_cli.settings import Settings
 
 # why: these make Compose build with the engine's own BuildKit where no buildx is installed, as on Debian 12
@@ -43,6 +45,15 @@ def logs(settings: Settings, *, service: str | None, follow: bool, tail: str) ->
     """Show what the services wrote."""
     options = ["--tail", tail, *(["--follow"] if follow else [])]
     return [*base(settings), "logs", *options, *([service] if service else [])]
+
+
+def model_init(
+    settings: Settings, arguments: Sequence[str], environment: Mapping[str, str], *, terminal: bool
+) -> list[str]:
+    """A command of model-init in a container of its own, on the models volume."""
+    options = ["--rm", "--no-deps", *([] if terminal else ["-T"])]
+    variables = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
+    return [*base(settings), "--progress", "quiet", "run", *options, *variables, "model-init", *arguments]
 
 
 def services(settings: Settings) -> list[str]:
