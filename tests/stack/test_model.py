@@ -72,7 +72,7 @@ def test_a_flipped_byte_is_caught_at_the_next_start_repaired_and_said(stack: Sta
     [
         (2, {"MODEL_SOURCE": "banana"}, "MODEL_SOURCE"),
         (2, {"MODEL_ID": "../../etc"}, "MODEL_ID"),
-        (13, {"MODEL_ID": "a/b", "MODEL_SOURCE": "hub", "HF_ENDPOINT": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+        (13, {"MODEL_ID": "a/b", "MODEL_SOURCES": "hub", "HF_ENDPOINT": "http://127.0.0.1:9"}, "127.0.0.1:9"),
         (11, {"MODEL_ID": "a/b", "MODEL_SOURCE": "folder"}, "/import"),
     ],
 )

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run once. Returns the exit code (see `errors`)."""
     options = _parser().parse_args(arguments)
     console = Console(as_json=options.json and options.command is None)
-    reporter = _unsettled_reporter(environ, console, writes=options.command is None)
+    reporter = _unsettled_reporter(environ, console, writes=options.writes_status and options.command is None)
     try:
         settings = Settings.from_environ(environ)
         if options.command is not None:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         os.environ.update(settings.client_environment())
         prepare_volume(settings.models_dir)
         status = Status(model_id=settings.model_id, revision=settings.revision, source=settings.source)
-        reporter = Reporter(settings.models_dir, status, console)
+        reporter = Reporter(settings.models_dir, status, console, writes=options.writes_status)
         _run(settings, reporter)
     except KeyboardInterrupt as stop:
         return _fail(reporter, Interrupted(str(stop)), options.verbose)

@@ -1,7 +1,7 @@
-"""The subcommands that an operator's tool calls: verify, list, remove, export, import. Data to stdout, words
-to stderr.
+"""The subcommands that an operator's tool calls: fetch, verify, list, remove, export, import.
 
-None of them touches status.json, which belongs to the start of the appliance.
+Data goes to stdout, words to stderr. None of them touches status.json, which belongs to the start of the
+appliance.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ Command = Callable[[Settings, argparse.Namespace, Reporter], None]
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """Declare them; the chosen one is `options.command`, None when model-init is to do its main job."""
-    parser.set_defaults(command=None)
+    parser.set_defaults(command=None, writes_status=True)
     commands = parser.add_subparsers(title="commands (default: make the model that MODEL_ID names ready)")
+    text = "make the model that MODEL_ID names ready beside the one that is served"
+    commands.add_parser("fetch", help=text, description=text).set_defaults(writes_status=False)
     verify = _add(
         commands, "verify", _verify, "read every byte of the published models; exit 14 if one is damaged"
     )

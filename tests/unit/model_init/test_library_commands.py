@@ -43,6 +43,22 @@ def elsewhere(tmp_path: Path) -> ModelInit:
     return ModelInit(tmp_path / "other", OFFLINE="1")
 
 
+def test_fetch_prepares_another_model_while_the_status_stays_the_served_ones(
+    hub: Hub, model_init: ModelInit
+) -> None:
+    status = model_init.run().status
+    hub.add(SECOND, tiny_model())
+    fetched = model_init.run("fetch", MODEL_ID=SECOND)
+    assert fetched.code == 0, fetched.log
+    assert fetched.status == status
+    assert models(model_init.run("list", "--json"))[SECOND]["complete"] is True
+
+    failed = model_init.run("fetch", MODEL_ID="nobody/nothing")
+    assert failed.code == 11
+    assert "no such model" in failed.log
+    assert failed.status == status
+
+
 def test_list_tells_what_is_there(hub: Hub, model_init: ModelInit) -> None:
     model_init.run()
     hub.add(SECOND, tiny_model())
