@@ -44,9 +44,9 @@ class Container:
 
 
 def of_project(client: docker.DockerClient, project: str) -> tuple[Container, ...]:
-    """Every container of the project, in data-flow order."""
-    label = f"com.docker.compose.project={project}"
-    found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    """Every container of the project's services, in data-flow order; not those of ``docker compose run``."""
+    labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
+    found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
     containers = [_from_engine(container.attrs) for container in found]
     return tuple(
         sorted(containers, key=lambda c: (ORDER.index(c.service) if c.service in ORDER else 9, c.name))

@@ -8,18 +8,9 @@ import docker
 import pytest
 
 from harness.stack import Stack
+from harness.volume import MODEL, flip_a_byte, in_volume, sha256_on_disk
 
 IMAGE = "qwen-appliance/model-init:local"
-MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
-FLIP = (
-    "import glob; f = open(glob.glob('/models/*/*/*.gguf')[0], 'r+b'); f.seek(5_000_000); b = f.read(1)[0]; "
-    "f.seek(5_000_000); f.write(bytes([b ^ 1]))"
-)
-
-DIGEST = (
-    "import glob, hashlib; "
-    "print(hashlib.sha256(open(glob.glob('/models/*/*/*.gguf')[0], 'rb').read()).hexdigest())"
-)
 
 
 def model_init(stack: Stack, **settings: str) -> tuple[int, str]:
@@ -27,12 +18,6 @@ def model_init(stack: Stack, **settings: str) -> tuple[int, str]:
     overrides = [part for key, value in settings.items() for part in ("-e", f"{key}={value}")]
     done = stack.compose("run", "--rm", "--no-deps", *overrides, "model-init", check=False)
     return done.returncode, done.stdout + done.stderr
-
-
-def in_volume(stack: Stack, script: str) -> str:
-    return stack.compose(
-        "run", "--rm", "--no-deps", "--entrypoint", "python3", "model-init", "-c", script
-    ).stdout
 
 
 def manifest(stack: Stack) -> dict[str, object]:
@@ -51,7 +36,7 @@ def test_a_second_start_fetches_nothing(stack: Stack) -> None:
 def test_a_flipped_byte_is_caught_at_the_next_start_repaired_and_said(stack: Stack) -> None:
     stack.compose("stop", "tgi")
     expected = manifest(stack)["files"][0]["sha256"]
-    in_volume(stack, FLIP)
+    flip_a_byte(stack)
 
     again = stack.appliance("up", "--yes", "--engine", "cpu")
     assert again.returncode == 0, again.stderr
@@ -62,7 +47,7 @@ def test_a_flipped_byte_is_caught_at_the_next_start_repaired_and_said(stack: Sta
     assert repaired["found_sha256"] != expected
     logs = stack.compose("logs", "--no-color", "model-init").stdout
     assert repaired["found_sha256"][:12] in logs
-    assert in_volume(stack, DIGEST).strip() == expected
+    assert sha256_on_disk(stack) == expected
     quarantine = in_volume(stack, f"import os; print(os.listdir('/models/{MODEL}/.quarantine'))")
     assert repaired["found_sha256"][:12] in quarantine
 

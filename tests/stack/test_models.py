@@ -11,13 +11,9 @@ import pytest
 import requests
 
 from harness.stack import REPO, Stack
+from harness.volume import GGUF_BYTES, MODEL, flip_a_byte
 
-MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 OTHER = "somebody/SmolLM2-copy"
-FLIP = (
-    f"import glob; f = open(glob.glob('/models/{MODEL}/*.gguf')[0], 'r+b'); f.seek(5_000_000); "
-    "b = f.read(1)[0]; f.seek(5_000_000); f.write(bytes([b ^ 1]))"
-)
 
 
 def serves(stack: Stack, model: str) -> bool:
@@ -73,9 +69,8 @@ def test_verify_reads_every_byte_while_the_model_is_served(stack: Stack) -> None
 
 
 def test_verify_names_a_damaged_file_and_the_next_start_repairs_it(stack: Stack) -> None:
-    flip = ("run", "--rm", "--no-deps", "--entrypoint", "python3", "model-init", "-c", FLIP)
     stack.compose("stop", "tgi")
-    stack.compose(*flip)
+    flip_a_byte(stack)
 
     done = stack.appliance("verify")
     assert done.returncode == 14
@@ -90,7 +85,7 @@ def test_the_model_in_use_is_listed_and_not_removed(stack: Stack) -> None:
     model = on_disk(stack)[MODEL]
     assert model["complete"] is True
     assert model["in_use"] is True
-    assert model["size_bytes"] == 98_362_432
+    assert model["size_bytes"] == GGUF_BYTES
 
     refused = stack.appliance("model", "remove", MODEL, "--yes")
     assert refused.returncode == 2
@@ -109,7 +104,7 @@ def test_a_model_travels_as_one_file(stack: Stack, tmp_path: Path) -> None:
     bundle = tmp_path / "model.tar"
     exported = stack.appliance("model", "export", MODEL, str(bundle))
     assert exported.returncode == 0, exported.stderr
-    assert bundle.stat().st_size > 98_362_432
+    assert bundle.stat().st_size > GGUF_BYTES
 
     removed = stack.appliance("model", "remove", MODEL, "--force", "--yes")
     assert removed.returncode == 0, removed.stderr
