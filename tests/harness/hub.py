@@ -10,6 +10,7 @@ requests. It knows nothing of model-init. Used in a thread by tests, or alone:
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import re
@@ -37,6 +38,7 @@ class Hub:
         self.deliveries: list[Request] = []
         self.sent: dict[str, int] = defaultdict(int)
         self.released = threading.Event()
+        self.log: Callable[[str], None] = lambda line: None
         self.before_block: Callable[[str, int], None] = lambda name, position: None
         self._server = ThreadingHTTPServer((bind, port), type("Handler", (_Handler,), {"hub": self}))
         self._server.daemon_threads = True
@@ -87,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: `Hub.requests` is the log."""
+        self.hub.log(format % args)
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -269,7 +271,8 @@ def main() -> None:
     options = parser.parse_args()
     hub = Hub(options.bind, options.port)
     hub.add(options.id, {path.name: path.read_bytes() for path in options.folder.iterdir() if path.is_file()})
-    print(hub.endpoint, flush=True)
+    hub.log = functools.partial(print, flush=True)
+    hub.log(hub.endpoint)
     hub.serve()
 
 

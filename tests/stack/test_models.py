@@ -12,6 +12,7 @@ import requests
 
 from harness.stack import REPO, Stack
 from harness.volume import GGUF_BYTES, MODEL, flip_a_byte
+from harness.waiting import wait_until
 
 OTHER = "somebody/SmolLM2-copy"
 
@@ -144,6 +145,31 @@ def test_another_model_is_swapped_in_when_it_is_proven(stack: Stack, hub: str) -
         assert back.returncode == 0, back.stderr
     assert serves(stack, MODEL)
     assert stack.appliance("model", "remove", hub, "--yes").returncode == 0
+
+
+def test_a_killed_download_goes_on_where_it_stopped(stack: Stack, hub: str) -> None:
+    slowly = ("run", "--rm", "--no-deps", "-d", "-e", f"MODEL_ID={hub}", "-e", "BANDWIDTH_LIMIT=5M")
+    started = stack.compose(*slowly, "model-init", "fetch").stdout.strip()
+    wait_until(lambda: partial_bytes(stack, hub) > 10_000_000, "a tenth of the model has come")
+    stack.docker.containers.get(started).kill("SIGKILL")
+    kept = partial_bytes(stack, hub)
+    assert 10_000_000 < kept < GGUF_BYTES
+    assert hub not in {model_id for model_id, model in on_disk(stack).items() if model["complete"]}
+
+    again = stack.compose(
+        "run", "--rm", "--no-deps", "-e", f"MODEL_ID={hub}", "model-init", "fetch", check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert on_disk(stack)[hub]["complete"] is True
+    hub_log = stack.docker.containers.get(f"{stack.project}-hub").logs().decode()
+    assert hub_log.count('" 206 ') == 1, "the second part was asked for, not the whole"
+    assert stack.appliance("model", "remove", hub, "--yes").returncode == 0
+
+
+def partial_bytes(stack: Stack, model: str) -> int:
+    """How much of an unfinished download is on disk."""
+    script = f"import glob, os; print(sum(map(os.path.getsize, glob.glob('/models/{model}/*.partial'))))"
+    return int(stack.containers("ui")[0].exec_run(["python3", "-c", script]).output)
 
 
 def test_a_model_that_does_not_exist_changes_nothing(stack: Stack, hub: str) -> None:
