@@ -45,8 +45,9 @@ def test_a_flipped_byte_is_caught_at_the_next_start_repaired_and_said(stack: Sta
     assert repaired["path"].endswith(".gguf")
     assert repaired["expected_sha256"] == expected
     assert repaired["found_sha256"] != expected
-    logs = stack.compose("logs", "--no-color", "model-init").stdout
-    assert repaired["found_sha256"][:12] in logs
+    logs = stack.compose("logs", "--no-color", "--no-log-prefix", "model-init").stdout
+    messages = [json.loads(line)["message"] for line in logs.splitlines()]
+    assert any(message.startswith("damaged") and repaired["found_sha256"] in message for message in messages)
     assert sha256_on_disk(stack) == expected
     quarantine = in_volume(stack, f"import os; print(os.listdir('/models/{MODEL}/.quarantine'))")
     assert repaired["found_sha256"][:12] in quarantine

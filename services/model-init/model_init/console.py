@@ -1,8 +1,7 @@
 """What people and machines read while model-init works. Owns numbers in words and the shape of lines.
 
-Three forms: a terminal gets one progress line that is rewritten in place, everything else one plain line per
-event (`docker compose logs model-init`), and `--json` one JSON object per event on stdout. Plain text goes to
-stderr.
+Three forms: a terminal gets one progress line that is rewritten in place; `--json`, with which Compose starts
+it, one JSON object per event on stdout; everything else one plain line per event on stderr.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class Console:
             return
         self._last_progress = now
         if self._as_json:
-            self._print_json({"event": "progress", **fields})
+            self._print_json({"event": "progress", "message": text, **fields})
         else:
             print(text, file=self._err, flush=True)
 
