@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from harness.hub import Fault, Hub
-from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
+from harness.model_init_run import FILLING_DISK, MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
 from harness.waiting import wait_until
 
 FOUR_AT_A_TIME = {"PARALLEL_FILES": "4"}
@@ -175,18 +175,7 @@ atexit.register(lambda: print("slept", sum(slept)))
 
 
 def test_a_full_disk_that_was_freed(hub: Hub, model_init: ModelInit) -> None:
-    full = """
-import errno, os
-real, room = os.write, [1_500_000]
-def write(handle, data):
-    if handle > 2 and len(data) > room[0]:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if handle > 2:
-        room[0] -= len(data)
-    return real(handle, data)
-os.write = write
-"""
-    assert model_init.run(prelude=full, **FOUR_AT_A_TIME).code == 10
+    assert model_init.run(prelude=FILLING_DISK, **FOUR_AT_A_TIME).code == 10
     had = {name: model_init.partial_size(name) for name in (SHARD_1, SHARD_2)}
     hub.sent.clear()
     result = model_init.run(**FOUR_AT_A_TIME)

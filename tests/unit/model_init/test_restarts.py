@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from harness.hub import Fault, Hub, sha256
-from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tensors, tiny_model
+from harness.model_init_run import (
+    FILLING_DISK,
+    MODEL_ID,
+    SHARD_1,
+    SHARD_2,
+    WANTED,
+    ModelInit,
+    tensors,
+    tiny_model,
+)
 from harness.waiting import wait_until
 
 NO_HUB = "http://127.0.0.1:9"
@@ -271,18 +280,7 @@ def test_too_little_space_is_said_before_anything_is_fetched(hub: Hub, model_ini
 
 
 def test_a_disk_that_fills_up_on_the_way_keeps_what_is_there(hub: Hub, model_init: ModelInit) -> None:
-    full = """
-import errno, os
-real, room = os.write, [1_500_000]
-def write(handle, data):
-    if handle > 2 and len(data) > room[0]:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if handle > 2:
-        room[0] -= len(data)
-    return real(handle, data)
-os.write = write
-"""
-    result = model_init.run(prelude=full)
+    result = model_init.run(prelude=FILLING_DISK)
     assert result.code == 10
     assert "found it full" in result.log
     assert result.status["error"]["code"] == "no_disk_space"
