@@ -91,7 +91,7 @@ async function vouchedFor(r) {
 
 function sendToSignIn(r) {
     if (r.method === 'GET' && /text\/html/.test(r.headersIn.Accept || '')) {
-        r.return(303, process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL : '/login');
+        r.return(303, '/login');
         return;
     }
     r.variables.refused = 'unauthorized';
@@ -127,4 +127,8 @@ function ssoUrl() {
     return process.env.SSO_URL || '';
 }
 
-export default { ssoUrl, api, internal, page, signIn, withoutChallenge, signOut, refresh: accounts.refresh };
+function ssoSignInUrl() {
+    return process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL || '' : '';
+}
+
+export default { ssoUrl, ssoSignInUrl, api, internal, page, signIn, withoutChallenge, signOut, refresh: accounts.refresh };
