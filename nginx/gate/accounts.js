@@ -1,7 +1,8 @@
 // Who may come in: keys and people, read from the access directory that scripts/appliance writes.
 //
 // Owns the shared dictionary `accounts`: one entry a key (by the SHA-256 of the whole key) and one a person. A file is read
-// again within a second of its change; one that cannot be parsed is logged and ignored, so what was known stays in force.
+// again within a second of its change; one that cannot be read or parsed is logged and ignored, so what was known stays in
+// force; while nothing is known the door stays shut. Only a file that is not there means that there is nobody.
 // Knows nothing of requests.
 
 import fs from 'fs';
@@ -35,12 +36,16 @@ function entry(name) {
 
 // Whether the API asks for a key: as soon as there is one, and always where other machines can reach it.
 function apiIsClosed() {
-    return isPublished() || dictionary().get('any:keys') !== undefined;
+    return isPublished() || isKnown('any:keys') || isKnown('unread:keys.json');
 }
 
 // Whether the page asks who it is.
 function pageIsClosed() {
-    return isPublished() || Boolean(process.env.SSO_URL) || dictionary().get('any:users') !== undefined;
+    return isPublished() || Boolean(process.env.SSO_URL) || isKnown('any:users') || isKnown('unread:users.json');
+}
+
+function isKnown(name) {
+    return dictionary().get(name) !== undefined;
 }
 
 function isPublished() {
@@ -55,7 +60,7 @@ function sessionSecret() {
 
 // Before the first tick of the timer a request loads the files itself: unread is not the same as empty.
 function ensureLoaded() {
-    if (dictionary().get(LOADED) === undefined) {
+    if (!isKnown(LOADED)) {
         refresh();
     }
 }
@@ -82,7 +87,12 @@ function refreshFile(file, take) {
     }
     try {
         take(stamp === 'absent' ? '{}' : fs.readFileSync(FOLDER + file, 'utf8'));
+        dictionary().set('read:' + file, '1');
+        dictionary().delete('unread:' + file);
     } catch (error) {
+        if (!isKnown('read:' + file)) {
+            dictionary().set('unread:' + file, '1');
+        }
         ngx.log(ngx.ERR, `access: ${file} cannot be used, what was known before stays in force: ${error.message}`);
     }
     dictionary().set('stamp:' + file, stamp);
@@ -94,7 +104,7 @@ function stampOf(path) {
         const stat = fs.statSync(path);
         return `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
     } catch (error) {
-        return 'absent';
+        return error.code === 'ENOENT' ? 'absent' : 'unreadable';
     }
 }
 

@@ -6,6 +6,9 @@ import meter from 'meter.js';
 import metrics from 'metrics.js';
 import usage from 'usage.js';
 
+// Shorter than the timer's interval: nginx ends a call that is still running when the next one is due.
+const TURN_MS = 1500;
+
 // Returns the prompt's tokens for the log line, sets the variable with the generated ones.
 function settle(r) {
     const account = r.variables.account;
@@ -46,7 +49,7 @@ function fromHeaders(r) {
 
 // A stream that did not say how long its prompt was, or was left before it did: the engine's own tokenizer says so afterwards.
 function countLater(r, account, day) {
-    const route = { '/generate': '/tokenize', '/generate_stream': '/tokenize', '/v1/completions': '/tokenize',
+    const route = { '/': '/tokenize', '/generate': '/tokenize', '/generate_stream': '/tokenize', '/v1/completions': '/tokenize',
         '/v1/chat/completions': '/chat_tokenize' }[r.uri];
     if (route === undefined || !r.variables.upstream_status || !r.variables.upstream_status.startsWith('200')) {
         return;
@@ -58,21 +61,34 @@ function countLater(r, account, day) {
     }
 }
 
-// Counts the prompts that wait for it. Called by a timer in one worker.
+// Counts the prompts that wait for it. Called by a timer in one worker; what cannot be counted now, since no engine answers
+// in time, waits for the next call, and is forgotten with the dictionary's timeout.
 async function countWaiting() {
+    const began = Date.now();
     for (const key of ngx.shared.uncounted.keys()) {
-        const parts = key.split('|');
-        try {
-            const tokens = await tokensOf(parts[2], ngx.shared.uncounted.get(key));
-            usage.add(parts[0], parts[1], 'prompt_tokens', tokens);
-            metrics.addPrompt(parts[0], tokens);
-        } catch (error) {
-            ngx.log(ngx.WARN, `usage: a prompt of ${parts[0]} was not counted: ${error.message}`);
+        if (Date.now() - began > TURN_MS) {
+            return;
         }
-        ngx.shared.uncounted.delete(key);
+        try {
+            await countOne(key, key.split('|'));
+        } catch (error) {
+            return;
+        }
     }
 }
 
+async function countOne(key, parts) {
+    const tokens = await tokensOf(parts[2], ngx.shared.uncounted.get(key));
+    if (tokens === null) {
+        ngx.log(ngx.WARN, `usage: a prompt of ${parts[0]} was not counted: the engine refuses it`);
+    } else {
+        usage.add(parts[0], parts[1], 'prompt_tokens', tokens);
+        metrics.addPrompt(parts[0], tokens);
+    }
+    ngx.shared.uncounted.delete(key);
+}
+
+// null where the engine refuses to count. Raises when there is no engine.
 async function tokensOf(route, body) {
     const document = JSON.parse(body);
     let count = 0;
@@ -82,10 +98,16 @@ async function tokensOf(route, body) {
             headers: { 'Content-Type': 'application/json' },
             body: text === null ? body : JSON.stringify({ inputs: text }),
         });
+        if (reply.status >= 500) {
+            throw new Error(`the engine answered ${reply.status}`);
+        }
+        if (!reply.ok) {
+            return null;
+        }
         const answer = await reply.json();
         count += (text === null ? answer.tokenize_response : answer).length;
     }
     return count;
 }
 
-export default { settle, countWaiting, keepUsage: usage.keep };
+export default { settle, countWaiting, keepUsage: usage.keep, reclaim: limits.reclaim };

@@ -1,9 +1,11 @@
 // How much an account may ask for: requests a minute, requests at a time, tokens a day. Exact to the request, over all
 // workers, since every count is one atomic step in shared memory. Knows accounts, not requests.
 
+import fs from 'fs';
 import usage from 'usage.js';
 
 const MINUTE_MS = 60000;
+const EVERYTHING = 100000;
 
 // Takes one place for the account: undefined when it may go on (give it back with `release`), else why not and after how many
 // seconds to ask again. An account without a limit is counted all the same, for the figures.
@@ -11,7 +13,7 @@ function admit(account) {
     if (account.daily_tokens !== null && usage.tokensToday(account.account) >= account.daily_tokens) {
         return { reason: 'budget', retryAfter: usage.secondsLeftToday() };
     }
-    const running = ngx.shared.running.incr(account.account, 1, 0);
+    const running = take(account.account, 1);
     if (account.concurrent !== null && running > account.concurrent) {
         release(account.account);
         return { reason: 'concurrency', retryAfter: 1 };
@@ -25,7 +27,38 @@ function admit(account) {
 }
 
 function release(name) {
-    ngx.shared.running.incr(name, -1, 0);
+    take(name, -1);
+}
+
+// Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it.
+function take(name, places) {
+    ngx.shared.running.incr(`${process.pid} ${name}`, places, 0);
+    return ngx.shared.running.incr(name, places, 0);
+}
+
+// Gives back the places of workers that are gone. Called every second by a timer in one worker.
+function reclaim() {
+    ngx.shared.running.items(EVERYTHING).forEach(item => {
+        const parts = item[0].split(' ');
+        if (parts.length === 2 && !isAlive(parts[0])) {
+            ngx.shared.running.incr(parts[1], -item[1], 0);
+            ngx.shared.running.delete(item[0]);
+        }
+    });
+}
+
+function isAlive(pid) {
+    try {
+        fs.statSync(`/proc/${pid}`);
+        return true;
+    } catch (error) {
+        return false;
+    }
+}
+
+// Requests in flight: pairs of account and number.
+function inFlight() {
+    return ngx.shared.running.items(EVERYTHING).filter(item => !item[0].includes(' '));
 }
 
 // A sliding window: the requests of this minute, and those of the former one by the share of it that is less than a minute ago.
@@ -60,4 +93,4 @@ function secondsUntilFree(before, count, rpm, now) {
     return seconds;
 }
 
-export default { admit, release };
+export default { admit, release, reclaim, inFlight };

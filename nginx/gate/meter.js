@@ -9,7 +9,8 @@ let streaming = false;
 let frames = 0;
 let prompt = 0;
 let generated = 0;
-let counted = false;
+let complete = false;
+let refused = false;
 let rest = null;
 
 // js_body_filter: hands every piece on at once, then looks at it.
@@ -39,7 +40,8 @@ function begin() {
     frames = 0;
     prompt = 0;
     generated = 0;
-    counted = false;
+    complete = false;
+    refused = false;
     rest = null;
 }
 
@@ -61,35 +63,41 @@ function take(data) {
 // Quotes inside a JSON text are escaped, so these needles are found only where they are keys.
 function frame(data, start, end) {
     const line = data.subarray(start, end);
-    if (line.indexOf('data: {') !== 0 && line.indexOf('data:{') !== 0) {
+    if (line.indexOf('data: [DONE]') === 0) {
+        complete = prompt > 0;
+    } else if (line.indexOf('data: {') !== 0) {
         return;
-    }
-    if (line.indexOf('"usage":{') >= 0 || line.indexOf('"details":{') >= 0) {
+    } else if (line.indexOf('"usage":{') >= 0 || line.indexOf('"details":{') >= 0) {
         totals(JSON.parse(line.toString().slice(5)));
-    } else if (line.indexOf('{"error":') < 0) {
+    } else if (line.indexOf('{"error":') >= 0) {
+        refused = frames === 0;
+    } else {
         frames++;
     }
 }
 
+// The frame with the engine's count: of a whole answer, or of one of several prompts'. Most carry a token, too.
 function totals(event) {
     const usage = event.usage;
     const details = event.details;
     if (usage) {
         prompt += usage.prompt_tokens;
         generated += usage.completion_tokens;
-    } else if (details) {
-        prompt += details.input_length || 0;
+        frames += (event.choices || []).length;
+    } else {
+        prompt += details.input_length;
         generated += details.generated_tokens;
+        frames++;
+        complete = true;
     }
-    counted = true;
 }
 
-// What has passed so far: tokens, and whether the prompt's are among them. undefined when nothing was streamed.
+// What has passed so far. undefined when nothing was streamed; the prompt is null where the stream did not tell all of it.
 function counts() {
     if (!streaming) {
         return undefined;
     }
-    return { prompt: counted ? prompt : null, generated: Math.max(generated, frames) };
+    return { prompt: complete || refused ? prompt : null, generated: Math.max(generated, frames) };
 }
 
 export default { begin, watch, counts };

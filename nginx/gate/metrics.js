@@ -1,6 +1,8 @@
 // Counters and histograms for Prometheus, kept in the shared dictionary `counters` under the very text of each series.
 // Source of the text format: prometheus.io/docs/instrumenting/exposition_formats
 
+import limits from 'limits.js';
+
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 const EVERYTHING = 100000;
 const ENGINE_ROUTES = ['chat', 'completions', 'generate', 'generate_stream', 'tokenize'];
@@ -66,7 +68,7 @@ function text(variables) {
         lines.push.apply(lines, KINDS[name] === 'counter' ? counters(name, values) : histograms(name, values));
     }
     lines.push('# TYPE appliance_running gauge');
-    ngx.shared.running.items(EVERYTHING).forEach(item => lines.push(`appliance_running{account="${item[0]}"} ${item[1]}`));
+    limits.inFlight().forEach(item => lines.push(`appliance_running{account="${item[0]}"} ${item[1]}`));
     lines.push('# TYPE nginx_connections gauge');
     ['active', 'reading', 'writing', 'waiting'].forEach(state =>
         lines.push(`nginx_connections{state="${state}"} ${variables['connections_' + state]}`));

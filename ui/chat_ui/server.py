@@ -33,6 +33,8 @@ def serve(app: FastAPI, settings: Settings) -> None:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds,
+        # why: nginx keeps idle connections for 60 s; one that this side closed first would lose a request
+        timeout_keep_alive=75,
     )
     Server(config, app.state.drain).run()
 

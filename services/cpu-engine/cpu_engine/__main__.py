@@ -80,6 +80,8 @@ async def _run(service: Service, native: NativeServer) -> int:
             http="httptools",
             lifespan="off",
             log_config=None,
+            # why: nginx keeps idle connections for 60 s; one that this side closed first would lose a request
+            timeout_keep_alive=75,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=settings.graceful_termination_timeout,
