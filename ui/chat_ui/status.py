@@ -155,11 +155,12 @@ class StatusService:
         }
 
     async def _engine_health(self) -> EngineHealth:
-        if self._probe is None or self._probe.done():
+        if self._probe is None:
             self._probe = asyncio.create_task(self._probe_engine())
         await asyncio.wait({self._probe}, timeout=WAIT_FOR_PROBE_SECONDS)
         if self._probe.done():
             self._seen = self._probe.result()
+            self._probe = None
             if self._seen.healthy:
                 self._healthy_at = self.clock()
         elif self._seen.healthy and self.clock() - self._healthy_at > RECENT_SECONDS:

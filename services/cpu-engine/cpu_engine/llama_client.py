@@ -50,7 +50,8 @@ class LlamaClient:
         self._session = aiohttp.ClientSession(
             self._address,
             headers={"Authorization": f"Bearer {self._api_key}"},
-            connector=aiohttp.TCPConnector(limit=0),
+            # why: llama.cpp closes idle connections after 5 s; one that it closed first would lose a request
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_PROBE_TIMEOUT_S),
             json_serialize=lambda value: orjson.dumps(value).decode(),
             read_bufsize=_LINE_LIMIT,
