@@ -7,6 +7,13 @@ const REFUSALS = {
         message: 'A valid API key is needed: send it as "Authorization: Bearer <key>". '
             + 'The operator makes one with: ./scripts/appliance keys add NAME',
     },
+    host: {
+        status: 403,
+        openai: ['invalid_request_error', 'unknown_host'],
+        tgi: 'unknown_host',
+        message: 'Without keys and users the appliance answers to its address and to localhost only, not to a name. '
+            + 'The operator makes them with: ./scripts/appliance keys add NAME, ./scripts/appliance users add NAME',
+    },
     rate: {
         status: 429,
         openai: ['requests', 'rate_limit_exceeded'],

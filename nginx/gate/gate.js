@@ -9,21 +9,36 @@ import meter from 'meter.js';
 import sessions from 'sessions.js';
 
 const NOBODY = { account: '-', rpm: null, concurrent: null, daily_tokens: null };
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;   // of `users add`, and what single sign-on calls people
+
+const NOBODYS_NAME = /^(localhost|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\])$/;
 
 // The API at the door: a key, where one is needed.
 function api(r) {
     meter.begin();
     accounts.ensureLoaded();
-    let account = NOBODY;
-    if (accounts.apiIsClosed()) {
-        account = byBearer(r.headersIn.Authorization);
-        if (account === undefined) {
-            answers.refuse(r, 'unauthorized');
-            return;
+    if (!accounts.apiIsClosed()) {
+        if (isOwnAddress(r)) {
+            goOn(r, NOBODY, r.method === 'POST');
         }
+        return;
     }
-    goOn(r, account, r.method === 'POST');
+    const account = byBearer(r.headersIn.Authorization);
+    if (account === undefined) {
+        answers.refuse(r, 'unauthorized');
+    } else {
+        goOn(r, account, r.method === 'POST');
+    }
+}
+
+// While nobody is asked who he is: a page elsewhere could have a name of its own point at this machine (DNS rebinding), and use
+// the appliance through the browser of whoever looks at it. So only addresses and localhost pass, which are nobody's names.
+function isOwnAddress(r) {
+    if (NOBODYS_NAME.test(r.variables.host)) {
+        return true;
+    }
+    answers.refuse(r, 'host');
+    return false;
 }
 
 function byBearer(header) {
@@ -66,6 +81,7 @@ function goOn(r, account, counted) {
 async function page(r) {
     accounts.ensureLoaded();
     if (!accounts.pageIsClosed()) {
+        isOwnAddress(r);
         return;
     }
     const name = process.env.SSO_URL ? await vouchedFor(r) : signedIn(r);

@@ -57,7 +57,7 @@ function countLater(r, account, day) {
     try {
         ngx.shared.uncounted.set(`${account}|${day}|${route}|${r.variables.request_id}`, r.requestText || '');
     } catch (error) {
-        r.error(`usage: a prompt of ${account} was not counted: ${error.message}`);
+        ngx.log(ngx.WARN, `usage: a prompt of ${account} was not counted: ${error.message}`);
     }
 }
 

@@ -4,6 +4,9 @@
 // stream itself carries the engine's count (usage, or details of the last frame), that count is taken, and the prompt's with it.
 
 const NEWLINE = 10;
+// With a mark to flush: otherwise nginx gathers tokens until they fill a buffer, 16 KB of it under TLS.
+const MORE = { flush: true };
+const LAST = { last: true, flush: true };
 
 let streaming = false;
 let frames = 0;
@@ -15,7 +18,7 @@ let rest = null;
 
 // js_body_filter: hands every piece on at once, then looks at it.
 function watch(r, data, flags) {
-    r.sendBuffer(data, flags);
+    r.sendBuffer(data, flags.last ? LAST : MORE);
     if (!streaming) {
         // an event stream's headers come at once; its first frame is the first token
         r.variables.first_byte = r.variables.request_time;

@@ -1,0 +1,109 @@
+"""Stands behind nginx in place of chat, engine and sign-on service, and keeps what reached it, byte for byte.
+
+Owns: an HTTP/1.1 reader that repairs nothing, so that what nginx sent is seen as it was sent. Knows nothing
+of nginx or of the tests. Standard library only: it runs inside a container.
+
+Ports: 7860 the chat, 3000 the engine, 4180 the sign-on service, 9000 the record (GET /seen, POST /forget).
+Every answer of the first two is the request as JSON; only `STREAMS` go on as event streams, each frame with
+its time, until their reader leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+SERVICES = {7860: "ui", 3000: "tgi", 4180: "sso"}
+CONTROL_PORT = 9000
+STREAMS = ("/generate_stream", "/gradio_api/queue/data")
+STREAM_PAUSE_S = 0.1
+
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+seen: list[dict[str, Any]] = []
+
+
+async def _read_request(reader: Reader) -> dict[str, Any]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    line, *fields = head[:-4].split("\r\n")
+    headers = [[name.lower(), value.strip()] for name, _, value in (field.partition(":") for field in fields)]
+    sent = dict(headers)
+    if sent.get("transfer-encoding") == "chunked":
+        body = await _read_chunks(reader)
+    else:
+        body = await reader.readexactly(int(sent.get("content-length", "0")))
+    method, _, rest = line.partition(" ")
+    target = rest.rpartition(" ")[0]
+    return {"method": method, "target": target, "headers": headers, "body": body.decode("latin-1")}
+
+
+async def _read_chunks(reader: Reader) -> bytes:
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readuntil(b"\r\n")
+    return body
+
+
+async def _serve(service: str, reader: Reader, writer: Writer) -> None:
+    try:
+        while True:
+            request = {"service": service, **await _read_request(reader)}
+            seen.append(request)
+            if request["target"] in STREAMS:
+                await _stream(writer)
+                return
+            status, headers = _sign_on(request) if service == "sso" else ("200 OK", {})
+            await _answer(writer, status, headers, request)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+def _sign_on(request: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """As oauth2-proxy's /oauth2/auth: lets in whoever brings the cookie that it once gave."""
+    cookies = dict(request["headers"]).get("cookie", "").split("; ")
+    if "sso=yes" in cookies:
+        return "202 Accepted", {"X-Auth-Request-User": "carol", "X-Stub-Name": "carol.stub"}
+    if "sso=nameless" in cookies:
+        return "202 Accepted", {}
+    return "401 Unauthorized", {}
+
+
+async def _answer(writer: Writer, status: str, headers: dict[str, str], content: Any) -> None:
+    body = json.dumps(content).encode()
+    headers = {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body)
+    await writer.drain()
+
+
+async def _stream(writer: Writer) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(f"data: {json.dumps({'generated_text': None, 'written_at': time.time()})}\n\n".encode())
+        await writer.drain()
+        await asyncio.sleep(STREAM_PAUSE_S)
+
+
+async def _control(reader: Reader, writer: Writer) -> None:
+    request = await _read_request(reader)
+    if request["method"] == "POST":
+        seen.clear()
+    await _answer(writer, "200 OK", {"Connection": "close"}, seen)
+    writer.close()
+
+
+async def main() -> None:
+    """Serves until the container ends."""
+    for port, service in SERVICES.items():
+        await asyncio.start_server(
+            lambda r, w, service=service: _serve(service, r, w), port=port, limit=2**22
+        )
+    await (await asyncio.start_server(_control, port=CONTROL_PORT)).serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

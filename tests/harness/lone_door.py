@@ -1,0 +1,211 @@
+"""nginx of the appliance alone, on a network of its own, with an echo in place of everything behind it.
+
+Owns the two containers, their network and nginx's state. It shows what a caller cannot see: what reached chat
+and engine. It takes the built image and the access files of a running appliance; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from harness.sse import events
+from harness.stack import Stack
+from harness.waiting import wait_until
+
+NGINX = "qwen-appliance/nginx:local"
+PYTHON = "qwen-appliance/ui:local"  # of the appliance's images one with Python
+ECHO = Path(__file__).with_name("echo_upstream.py")
+
+
+class LoneDoor:
+    """A door that serves while the `with` block lasts.
+
+    Attributes:
+        port: where it is published on 127.0.0.1.
+        nginx: its container.
+    """
+
+    def __init__(self, access: Path, user: str, settings: dict[str, str] | None = None) -> None:
+        """`access` is mounted read-only and read as `user` (uid:gid); `settings` are nginx's environment."""
+        self._access = access
+        self._user = user
+        self._settings = settings or {}
+        self._name = f"lone-door-{secrets.token_hex(3)}"
+        self._docker = docker.from_env()
+        self._containers: list[Container] = []
+        self._network = self._docker.networks.create(self._name)
+        self._state = self._docker.volumes.create(self._name)
+
+    @classmethod
+    def beside(cls, stack: Stack, settings: dict[str, str] | None = None) -> LoneDoor:
+        """A door that knows the keys and people of a running appliance."""
+        user = stack.container("nginx").attrs["Config"]["User"]
+        return cls(stack.access, user, settings)
+
+    def __enter__(self) -> LoneDoor:
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes the containers, the network and the state."""
+        for container in self._containers:
+            container.remove(force=True, v=True)
+        self._containers.clear()
+        self._network.remove()
+        self._state.remove()
+        self._docker.close()
+
+    def seen(self) -> list[dict[str, Any]]:
+        """What reached chat, engine and sign-on service, in order: service, method, target, headers, body."""
+        return requests.get(f"{self._control}/seen", timeout=10).json()
+
+    def forget(self) -> None:
+        """Empties the record."""
+        requests.post(f"{self._control}/forget", timeout=10)
+
+    def log(self) -> str:
+        """What nginx wrote: the access log's JSON lines and the error log."""
+        return self.nginx.logs().decode()
+
+    @contextmanager
+    def stream(
+        self, *fields: str, path: str = "/generate_stream", scheme: str = "http"
+    ) -> Iterator[Callable[[], None]]:
+        """An answer that goes on; what is yielded returns once a piece written after its call has come.
+
+        Raises:
+            requests.RequestException, StopIteration: from what is yielded, when the stream was cut, or said
+                nothing for 10 s (pieces are written every 0.1 s).
+        """
+        method = "POST" if path == "/generate_stream" else "GET"
+        with requests.request(
+            method,
+            f"{scheme}://127.0.0.1:{self.port}{path}",
+            headers=dict(field.split(": ", 1) for field in fields),
+            stream=True,
+            timeout=10,
+            verify=False,
+        ) as answer:
+            assert answer.status_code == 200
+            pieces = events(answer)
+
+            def goes_on() -> None:
+                now = time.time()
+                while next(pieces)["written_at"] < now:
+                    pass
+
+            goes_on()
+            yield goes_on
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """A command in nginx's container: its exit code, and what it said."""
+        result = self.nginx.exec_run(list(command))
+        return int(result.exit_code), result.output.decode()
+
+    def restart(self) -> None:
+        """Kills nginx, as a power cut does, and starts it again; the published port may change."""
+        self.nginx.kill()
+        self.nginx.start()
+        self._await_nginx()
+
+    def stop_behind(self) -> None:
+        """Ends everything behind the door."""
+        self._echo.stop(timeout=0)
+
+    def lend_service(self, network: str, name: str) -> None:
+        """Puts the echo on another network too, under a name there, until this door closes."""
+        self._docker.networks.get(network).connect(self._echo, aliases=[name])
+
+    def _start(self) -> None:
+        self._echo = self._run(
+            PYTHON,
+            entrypoint=["python3", "-c", ECHO.read_text()],
+            ports={"9000/tcp": ("127.0.0.1", None)},
+            aliases=["ui", "tgi", "sso"],
+        )
+        self._await_echo()
+        self.nginx = self._run(
+            NGINX,
+            ports={"8080/tcp": ("127.0.0.1", None)},
+            aliases=["nginx"],
+            user=self._user,
+            read_only=True,
+            tmpfs={"/tmp": "mode=1777"},
+            volumes={
+                str(self._access): {"bind": "/access", "mode": "ro"},
+                self._state.name: {"bind": "/state", "mode": "rw"},
+            },
+            environment=self._settings,
+        )
+        self._await_nginx()
+
+    def _await_nginx(self) -> None:
+        wait_until(self._healthy, "nginx answers", deadline_s=30, detail=self.log)
+        self.port = _published(self.nginx, "8080/tcp")
+
+    def _await_echo(self) -> None:
+        self._control = f"http://127.0.0.1:{_published(self._echo, '9000/tcp')}"
+        wait_until(self._echoes, "the echo answers", deadline_s=30, detail=lambda: self._echo.logs().decode())
+
+    def _echoes(self) -> bool:
+        try:
+            return self.seen() == []
+        except requests.ConnectionError:
+            return False
+
+    def _healthy(self) -> bool:
+        self.nginx.reload()
+        assert self.nginx.status == "running", f"nginx ended:\n{self.log()}"
+        try:
+            return self.nginx.exec_run("/etc/nginx/healthcheck.sh").exit_code == 0
+        except APIError:  # it ended just now: the next look says so
+            return False
+
+    def _run(self, image: str, *, aliases: list[str], **options: Any) -> Container:
+        endpoint = self._docker.api.create_endpoint_config(aliases=aliases)
+        container = self._docker.containers.run(
+            image,
+            detach=True,
+            init=True,
+            network=self._name,
+            networking_config={self._name: endpoint},
+            **options,
+        )
+        self._containers.append(container)
+        return container
+
+
+def headers_of(request: dict[str, Any]) -> dict[str, str]:
+    """What a request carried when it arrived, by names in lower case.
+
+    Raises:
+        AssertionError: when a header came twice.
+    """
+    names = [name for name, _ in request["headers"]]
+    assert len(set(names)) == len(names), names
+    return {name: value for name, value in request["headers"]}
+
+
+def _published(container: Container, port: str) -> int:
+    container.reload()
+    return int(container.ports[port][0]["HostPort"])
