@@ -62,42 +62,39 @@ def _remedy(request: Request) -> str:
 
 
 def _candidates(request: Request) -> Iterator[tuple[str, Request]]:
-    """Changes to try, cheapest for the person who asked first."""
-    fewer = _fewer(request)
-    if request.fraction is not None or request.target is not None:
-        yield "leave CUDA_MEMORY_FRACTION to the planner", replace(request, fraction=None, target=None)
-    yield from fewer
+    """Changes to try, the ones that cost the operator least first."""
+    yield from _shorter(request)
+    if request.fraction is not None:
+        yield "no CUDA_MEMORY_FRACTION in .env", replace(request, fraction=None)
     if request.kv_element_bytes == 2:
         halved = replace(request, kv_element_bytes=1)
         yield "KV_CACHE_DTYPE=fp8_e4m3fn", halved
-        yield from ((f"KV_CACHE_DTYPE=fp8_e4m3fn and {text}", step) for text, step in _fewer(halved))
+        yield from ((f"KV_CACHE_DTYPE=fp8_e4m3fn and {text}", step) for text, step in _shorter(halved))
+    if request.users > 1:
+        users = make(request).full_users
+        yield f"serve {users} at a time", replace(request, users=max(1, users))
     for mode, format_ in _smaller_modes(request):
         other = replace(request, mode=mode, format_=format_)
         yield f"MODE={mode}", other
-        yield from ((f"MODE={mode} and {text}", step) for text, step in _fewer(other))
+        yield from ((f"MODE={mode} and {text}", step) for text, step in _shorter(other))
+    if request.target is not None:
+        yield "no TARGET_VRAM: the whole card", replace(request, target=None)
     for model_id in known_models.smaller(request.model_id):
         model = known_models.find(model_id)
         if model is not None:
-            other = replace(request, model_id=model_id, model=model, files_bytes=None)
-            yield f"MODEL_ID={model_id}", other
+            yield f"MODEL_ID={model_id}", replace(request, model_id=model_id, model=model, files_bytes=None)
 
 
-def _fewer(request: Request) -> list[tuple[str, Request]]:
-    """The same with shorter conversations, then with fewer users."""
-    full = request.tokens or min(DEFAULT_TOKENS, request.model.max_position_embeddings)
-    full = min(full, request.model.max_position_embeddings)
-    lengths = [full >> step for step in range(8) if full >> step >= LEAST_TOKENS]
-    shorter = [
-        (f"MAX_TOTAL_TOKENS={length}", replace(request, tokens=length))
+def _shorter(request: Request) -> list[tuple[str, Request]]:
+    """The same with shorter conversations, half by half."""
+    longest = request.model.max_position_embeddings
+    asked = request.tokens or min(DEFAULT_TOKENS, longest)
+    lengths = (longest, *(asked >> step for step in range(1, 8)))
+    return [
+        (f"MAX_TOTAL_TOKENS={length}", replace(request, tokens=length, max_input=None))
         for length in lengths
-        if length != request.tokens
+        if LEAST_TOKENS <= length <= longest and length < asked
     ]
-    fewer = [
-        (f"{users} users of {full} tokens", replace(request, users=users, tokens=full))
-        for users in (request.users >> step for step in range(1, 8))
-        if users >= 1
-    ]
-    return fewer + shorter
 
 
 def _smaller_modes(request: Request) -> list[tuple[str, Format]]:

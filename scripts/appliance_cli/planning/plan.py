@@ -34,6 +34,7 @@ class Request:
     target: int | None = None
     fraction: float | None = None
     prefill: int | None = None
+    max_input: int | None = None
     kv_element_bytes: int = 2
     shards: int = 1
     speculate: bool = False
@@ -134,8 +135,10 @@ def _problems(plan: Plan, device: memory.Device) -> tuple[str, ...]:
         found.append(f"{request.tokens} tokens are more than the model's {longest} positions")
     if plan.kv_tokens == 0:
         weights, prefill = _gib(plan.weights.total), _gib(warmup - plan.weights.total)
-        need = f"{weights} GiB of weights and {prefill} GiB for a prefill of {plan.max_batch_prefill_tokens} tokens"
-        found.append(f"{need}, but {room} GiB for TGI")
+        need = f"{weights} GiB of weights, {prefill} GiB to prefill {plan.max_batch_prefill_tokens} tokens"
+        found.append(f"{need}; TGI may take {room} GiB")
+    elif request.target is not None and plan.used > request.target:
+        found.append(f"{_gib(plan.used)} GiB with a prefill of {plan.max_batch_prefill_tokens} tokens")
     elif plan.kv_tokens < request.users * plan.max_total_tokens:
         cache = f"KV cache for {plan.kv_tokens} tokens"
         found.append(f"{cache}, not for {request.users} × {plan.max_total_tokens}")
@@ -156,7 +159,7 @@ def _max_total(request: Request) -> int:
 
 def _max_input(request: Request) -> int:
     """Seven eighths of the total are for the prompt, as 7168 of 8192."""
-    return max(1, _max_total(request) * 7 // 8)
+    return request.max_input or max(1, _max_total(request) * 7 // 8)
 
 
 def _budgets(max_input: int, speculate: bool) -> list[int]:
