@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from appliance_cli import model_commands
+from appliance_cli import gpu_commands, model_commands, plan_commands
 from appliance_cli import prepare as preparing
 from appliance_cli import settings as settings_module
 from appliance_cli import up as running
@@ -46,7 +46,10 @@ def main(
 ) -> None:
     """Take --env-file before the command as well as after it."""
     context.default_map = {
-        **{name: {"env_file": env_file} for name in ("up", "prepare", "down", "status", "logs", "verify")},
+        **{
+            name: {"env_file": env_file}
+            for name in ("up", "prepare", "down", "status", "logs", "verify", "plan", "gpu")
+        },
         "model": {name: {"env_file": env_file} for name in ("list", "use", "remove", "export", "import")},
     }
 
@@ -142,4 +145,6 @@ def logs(
 
 
 app.command()(model_commands.verify)
+app.command()(plan_commands.plan)
+app.command()(gpu_commands.gpu)
 app.add_typer(model_commands.app, name="model")

@@ -11,8 +11,8 @@ import inspect
 import sys
 from pathlib import Path
 
-import torch  # first: it brings the CUDA libraries that the other one links to
-import bitsandbytes  # isort: skip
+import bitsandbytes  # brings PyTorch, and with it the CUDA libraries that its own links to
+import torch
 
 EXPECTED_PARAMETERS = ["A", "B", "quant_state", "out", "bias"]
 LOCK = Path(__file__).with_name("requirements.lock")

@@ -132,7 +132,9 @@ def _four_bit(double: bool) -> Callable[[torch.Tensor], Any]:
 
 
 def _eight_bit(weight: torch.Tensor) -> Any:
-    return bnb.nn.Int8Params(weight, has_fp16_weights=False, requires_grad=False).cuda(weight.device)
+    # what Int8Params keeps; newer releases make one only from a tensor in host memory
+    values, scales, _ = bnb.functional.int8_vectorwise_quant(weight.half())
+    return values, scales
 
 
 QUANTISERS: dict[str, Callable[[torch.Tensor], Any]] = {

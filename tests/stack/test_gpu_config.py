@@ -110,6 +110,8 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
     bare = re.findall(r"^      ([A-Z_]+):$", compose, re.M)
     example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
     read_elsewhere = {"COMPOSE_FILE", "DEBIAN_MIRROR"}  # by Compose itself, by scripts/appliance
+    read_elsewhere |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
+    read_elsewhere |= {"TENSOR_PARALLEL", "TGI_REPLICAS", "GPU_DEVICES"}
     assert set(example) - read_elsewhere == set(used) | set(bare)
     different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
     assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know

@@ -63,9 +63,9 @@ def _remedy(request: Request) -> str:
 
 def _candidates(request: Request) -> Iterator[tuple[str, Request]]:
     """Changes to try, the ones that cost the operator least first."""
-    yield from _shorter(request)
     if request.fraction is not None:
         yield "no CUDA_MEMORY_FRACTION in .env", replace(request, fraction=None)
+    yield from _shorter(request)
     if request.kv_element_bytes == 2:
         halved = replace(request, kv_element_bytes=1)
         yield "KV_CACHE_DTYPE=fp8_e4m3fn", halved
