@@ -1,6 +1,7 @@
 """From .env's MODE and this host's cards to what `up` starts: judged, planned, and written as a Compose file.
 
-`decide` changes nothing and raises before any download; `write` puts its result beside docker-compose.yml.
+`prepare` is the whole of it. `decide` changes nothing and raises before any download; `write` puts its result
+beside docker-compose.yml.
 """
 
 import os
@@ -12,11 +13,13 @@ from typing import Any
 import requests
 from docker.errors import DockerException
 
-from appliance_cli import dotenv_file, engine_override, engine_settings, gpus
+from appliance_cli import dotenv_file, engine_override, engine_settings, gpus, host
 from appliance_cli.engine_settings import EngineSettings
 from appliance_cli.errors import BadSetting
 from appliance_cli.gpus import Gpu
+from appliance_cli.output import Output
 from appliance_cli.plan_commands import model_of, request
+from appliance_cli.plan_report import summary
 from appliance_cli.planning import fitting
 from appliance_cli.planning.plan import Plan
 
@@ -37,6 +40,25 @@ class Setup:
     def env(self) -> dict[str, str]:
         """Keys that .env gets where it lacks them: the card by its UUID."""
         return {"GPU_DEVICE": self.devices[0]} if len(self.devices) == 1 else {}
+
+
+def prepare(root: Path, env_file: Path, project: str, output: Output) -> dict[str, str]:
+    """Decide, tell, write; returns the .env keys that follow. For a host whose engine is TGI.
+
+    Raises:
+        BadSetting, HostNotReady: before anything is installed or downloaded.
+    """
+    values = values_of(env_file)
+    client, _ = host.connect()
+    own = engine_pids(client, project) if client is not None else frozenset()
+    setup = decide(values, gpus.look().cards, own)
+    if setup.plan is not None:
+        output.item("ok", summary(setup.plan))
+    for warning in setup.warnings:
+        output.item("warn", warning)
+    compose_file = write(setup, root, project, values.get("COMPOSE_FILE", ""))
+    pinned = {} if values.get("GPU_DEVICE") else setup.env
+    return {"COMPOSE_FILE": compose_file, **pinned}
 
 
 def values_of(env_file: Path) -> dict[str, str]:

@@ -41,6 +41,12 @@ def content(plan: Plan) -> dict[str, Any]:
     }
 
 
+def summary(plan: Plan) -> str:
+    """One line: what runs where, and what is left for conversations."""
+    used = f"{plan.used / GIB:.1f} of {plan.request.card.total / GIB:.1f} GiB"
+    return f"{_title(plan)}: {used} at most, KV cache for {plan.kv_tokens:,} tokens"
+
+
 def table(plan: Plan) -> str:
     """Memory line by line, then what it serves, then the settings."""
     request, fixed = plan.request, plan.fixed

@@ -10,7 +10,8 @@ from docker.errors import DockerException
 
 from appliance_cli import engine_setup
 from appliance_cli.errors import BadSetting, HostNotReady
-from appliance_cli.gpus import Gpu, Process
+from appliance_cli.gpus import Gpu, Gpus, Process
+from appliance_cli.output import Output
 from appliance_cli.planning import MIB
 
 
@@ -73,6 +74,25 @@ def test_writing_keeps_the_operators_own_compose_files(tmp_path: Path) -> None:
     assert engine_setup.write(setup, tmp_path, "p", first) == first
     assert engine_setup.write(setup, tmp_path, "p", "") == "docker-compose.yml:compose.engine.p.yml"
     assert (tmp_path / "compose.engine.p.yml").read_text() == setup.text
+
+
+def test_the_whole_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("MODE=awq\nSPECULATE=3\n")
+    for name in ("MODE", "GPU_DEVICE", "COMPOSE_FILE", "MODEL_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engine_setup.host, "connect", lambda: (None, "no engine yet"))
+    monkeypatch.setattr(engine_setup.gpus, "look", lambda: Gpus("580", (card(),)))
+    keys = engine_setup.prepare(tmp_path, env_file, "p", Output())
+    assert keys == {"COMPOSE_FILE": "docker-compose.yml:compose.engine.p.yml", "GPU_DEVICE": "GPU-0"}
+    assert "--quantize=awq" in (tmp_path / "compose.engine.p.yml").read_text()
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Qwen/Qwen2.5-7B-Instruct-AWQ (7.62 B parameters) in awq" in told
+    assert "SPECULATE" in told
+    env_file.write_text("GPU_DEVICE=0\n")
+    assert "GPU_DEVICE" not in engine_setup.prepare(tmp_path, env_file, "p", Output())
 
 
 def test_the_engines_own_processes() -> None:
