@@ -20,10 +20,27 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running.down()
 
 
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Another appliance, with two replicas, that asks for keys and for who it is: alice may sign in.
+
+    Tests add the keys they need; the API is closed for everybody else.
+    """
+    running = Stack(tmp_path_factory.mktemp("guarded"), {"UI_REPLICAS": "2"})
+    try:
+        running.add_key("standing")
+        running.add_user("alice", "correct horse")
+        running.up()
+        yield running
+    finally:
+        running.down()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    fixtures = getattr(item, "funcargs", {})
-    if report.when == "call" and report.failed and isinstance(fixtures.get("stack"), Stack):
-        report.sections.append(("appliance", fixtures["stack"].diagnostics()))
+    if report.when == "call" and report.failed:
+        for running in getattr(item, "funcargs", {}).values():
+            if isinstance(running, Stack):
+                report.sections.append((f"appliance {running.project}", running.diagnostics()))
     return report

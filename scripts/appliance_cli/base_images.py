@@ -30,13 +30,17 @@ DEBOOTSTRAP_SCRIPTS = Path("/usr/share/debootstrap/scripts")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A base image: the .env key that names it, the registry's image, and how to make an equivalent."""
+    """A base image: the .env key that names it, the registry's image, and how to make an equivalent.
+
+    ``former``: what earlier versions of this program made, and wrote into .env, which no longer suffices.
+    """
 
     key: str
     upstream: str
     made: str
     suite: str
     packages: str
+    former: tuple[str, ...] = ()
 
 
 RECIPES = (
@@ -50,9 +54,10 @@ RECIPES = (
     Recipe(
         key="NGINX_BASE",
         upstream="nginx:1.30",
-        made="qwen-appliance/nginx-base:1.30",
+        made="qwen-appliance/nginx-base:1.30-njs",
         suite="forky",
-        packages="nginx,ca-certificates",
+        packages="nginx,libnginx-mod-http-js,ca-certificates",
+        former=("qwen-appliance/nginx-base:1.30",),  # without njs
     ),
 )
 

@@ -10,7 +10,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from appliance_cli import gpu_commands, model_commands, plan_commands
+from appliance_cli import (
+    door_commands,
+    gpu_commands,
+    key_commands,
+    model_commands,
+    plan_commands,
+    user_commands,
+)
 from appliance_cli import prepare as preparing
 from appliance_cli import settings as settings_module
 from appliance_cli import up as running
@@ -24,12 +31,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Run the Qwen TGI appliance on this host: a private chat service and API.",
-    epilog="Exit codes: 0 done, 2 bad setting or option, 3 the host lacks something (nothing was changed), "
-    "4 a step failed, 5 the model or a service failed for good, 130 interrupted.",
+    epilog="Exit codes: 0 done, 2 bad setting, option or name, 3 the host lacks something or nobody agreed "
+    "(nothing was changed), 4 a step failed, 5 the model or a service failed for good, 130 interrupted.",
 )
 
+COMMANDS = (
+    *("up", "prepare", "down", "status", "logs", "verify", "usage", "scale", "reload", "tls"),
+    *("plan", "gpu"),
+)
+GROUPS = {
+    "model": ("list", "use", "remove", "export", "import"),
+    "keys": ("add", "list", "revoke", "rotate"),
+    "users": ("add", "list", "remove", "passwd"),
+}
 Replicas = Annotated[int | None, typer.Option(min=1, max=100, help="Chat replicas.", show_default="3")]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.", show_default="8080")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.", show_default="8080")]
 Service = Annotated[str | None, typer.Argument(help="model-init, tgi, ui or nginx; all without it.")]
 EngineOption = Annotated[
     Literal["auto", "gpu", "cpu"],
@@ -46,11 +62,8 @@ def main(
 ) -> None:
     """Take --env-file before the command as well as after it."""
     context.default_map = {
-        **{
-            name: {"env_file": env_file}
-            for name in ("up", "prepare", "down", "status", "logs", "verify", "plan", "gpu")
-        },
-        "model": {name: {"env_file": env_file} for name in ("list", "use", "remove", "export", "import")},
+        **{name: {"env_file": env_file} for name in COMMANDS},
+        **{group: {name: {"env_file": env_file} for name in names} for group, names in GROUPS.items()},
     }
 
 
@@ -97,7 +110,9 @@ def prepare(
 @app.command()
 @edge
 def down(
-    volumes: Annotated[bool, typer.Option("--volumes", help="Also delete the downloaded model.")] = False,
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Also delete the downloaded model and the usage counted.")
+    ] = False,
     env_file: EnvFile = None,
     yes: Yes = False,
     verbose: Verbose = False,
@@ -105,7 +120,7 @@ def down(
     """Stop the appliance and remove its containers. Keeps the downloaded model unless --volumes is given."""
     output = Output(verbose=verbose, assume_yes=yes)
     settings = settings_module.load(ROOT, env_path(env_file))
-    question = f"Delete the downloaded model of {settings.project}? It would have to be downloaded again."
+    question = f"Delete the downloaded model and the counted usage of {settings.project}?"
     if volumes and not output.confirm_loss(question):
         output.say("Nothing was changed.")
         return
@@ -147,4 +162,10 @@ def logs(
 app.command()(model_commands.verify)
 app.command()(plan_commands.plan)
 app.command()(gpu_commands.gpu)
+app.command()(door_commands.usage)
+app.command()(door_commands.scale)
+app.command()(door_commands.reload)
+app.command()(door_commands.tls)
 app.add_typer(model_commands.app, name="model")
+app.add_typer(key_commands.app, name="keys")
+app.add_typer(user_commands.app, name="users")

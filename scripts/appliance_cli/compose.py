@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from appliance_cli.settings import Settings
 
+# Replicas that are scaled away may drain for ten minutes; taking the whole appliance down waits no longer.
+DOWN_TIMEOUT_S = 45
 # why: these make Compose build with the engine's own BuildKit where no buildx is installed, as on Debian 12
 BUILD_ENVIRONMENT = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
 
@@ -30,13 +32,15 @@ def up(settings: Settings) -> list[str]:
 
 
 def down(settings: Settings, *, volumes: bool) -> list[str]:
-    """Stop and remove the containers and networks; with ``volumes`` the downloaded model too."""
+    """Stop and remove the containers and networks; with ``volumes`` the model and the usage too."""
     return [
         *base(settings),
         "--progress",
         "plain",
         "down",
         "--remove-orphans",
+        "--timeout",
+        str(DOWN_TIMEOUT_S),
         *(["--volumes"] if volumes else []),
     ]
 
@@ -54,6 +58,24 @@ def model_init(
     options = ["--rm", "--no-deps", *([] if terminal else ["-T"])]
     variables = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
     return [*base(settings), "--progress", "quiet", "run", *options, *variables, "model-init", *arguments]
+
+
+def scale(settings: Settings, replicas: Mapping[str, int]) -> list[str]:
+    """Have so many replicas of each service; nothing else is touched. Waits for those that leave to drain."""
+    options = ["--detach", "--no-deps", "--no-recreate", "--no-build"]
+    numbers = [part for service, count in replicas.items() for part in ("--scale", f"{service}={count}")]
+    return [*base(settings), "--progress", "plain", "up", *options, *numbers, *replicas]
+
+
+def in_nginx(settings: Settings, *words: str) -> list[str]:
+    """A program inside the running nginx container."""
+    return [*base(settings), "exec", "-T", "nginx", *words]
+
+
+def once_in_nginx(settings: Settings, program: str, *words: str) -> list[str]:
+    """A program in a container of its own, made from nginx's image, on nginx's volumes."""
+    options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
+    return [*base(settings), "--progress", "quiet", "run", *options, "nginx", *words]
 
 
 def services(settings: Settings) -> list[str]:

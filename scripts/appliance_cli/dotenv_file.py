@@ -63,6 +63,12 @@ def write(path: Path, text: str) -> bool:
     return True
 
 
+def choose(path: Path, chosen: Mapping[str, str], heading: str) -> None:
+    """Put what the operator asked for by name into the file; ``heading`` goes above keys that are new."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    write(path, merged(old, {}, chosen, heading))
+
+
 def _key_of(line: str) -> str | None:
     match = _LINE.match(line)
     return match["key"] if match else None

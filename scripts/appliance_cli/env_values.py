@@ -30,7 +30,9 @@ def values(
         "UI_SECRET": secrets.token_urlsafe(32),
         **bases,
     }
-    found = {"CA_BUNDLE": ca, "PIP_INDEX_URL": index}
+    # why: nginx has to read the access directory, which belongs to who runs this command; root gives it away
+    user = f"{os.geteuid()}:{os.getegid()}" if os.geteuid() != 0 else None
+    found = {"CA_BUNDLE": ca, "PIP_INDEX_URL": index, "APPLIANCE_USER": user}
     return wanted | {key: value for key, value in found.items() if value}
 
 

@@ -1,7 +1,7 @@
 """The ways in which an operator's command can fail, and how each is told to a person.
 
 ApplianceError              exit 1   something nobody foresaw
-├── BadSetting              exit 2   a value in .env, the environment or on the command line
+├── BadSetting              exit 2   a value in .env, the environment, the access directory or an option
 ├── HostNotReady            exit 3   the host lacks what the appliance needs; nothing was changed
 ├── StepFailed              exit 4   installing, building, starting or stopping did not work
 └── ApplianceFailed         exit 5   it started, but the model or a service failed for good

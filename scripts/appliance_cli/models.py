@@ -53,10 +53,8 @@ def use(settings: Settings, model_id: str, revision: str, output: Output) -> Non
             found=f"exit code {code}, for the reason above",
             remedy="put that right and run this again; the present model is still in use",
         )
-    path = settings.env_file
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    dotenv_file.write(path, dotenv_file.merged(old, {}, chosen, HEADING))
-    output.item("ok", f"{path.name}: MODEL_ID={model_id}")
+    dotenv_file.choose(settings.env_file, chosen, HEADING)
+    output.item("ok", f"{settings.env_file.name}: MODEL_ID={model_id}")
 
 
 def export(settings: Settings, model_id: str, target: Path) -> int:

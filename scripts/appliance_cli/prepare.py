@@ -7,9 +7,10 @@ there.
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from appliance_cli import base_images, checks, dockerd, env_values, host, install, settings
+from appliance_cli import base_images, checks, dockerd, env_values, guard, host, install, settings
 from appliance_cli.errors import HostNotReady, StepFailed
 from appliance_cli.output import Output
 from appliance_cli.settings import COMPOSE_FILES, ENGINES, Engine, Settings
@@ -46,14 +47,16 @@ def prepare(request: Request, output: Output) -> Settings:
     """
     chosen = request.chosen()
     wanted = settings.load(request.root, request.env_file, chosen)
-    settings.require_loopback(wanted)
+    guard.require_safe(wanted, datetime.now(UTC))
     found, engine = _look(wanted, request, output)
     _supply(found, wanted, output)
     output.phase("Base images")
     bases = _base_images(wanted, checks.may_install(found), output)
     output.phase("Settings")
     env_values.save(wanted, engine, bases, chosen, output)
-    return settings.load(request.root, request.env_file, chosen)
+    complete = settings.load(request.root, request.env_file, chosen)
+    guard.make_ready(complete, datetime.now(UTC), output)
+    return complete
 
 
 def _look(wanted: Settings, request: Request, output: Output) -> tuple[host.Host, Engine]:
@@ -104,6 +107,8 @@ def _base_images(wanted: Settings, may_install: bool, output: Output) -> dict[st
     bases: dict[str, str] = {}
     refusal: str | None = None
     for recipe, image in zip(base_images.RECIPES, (wanted.python_base, wanted.nginx_base), strict=True):
+        if image in recipe.former:
+            image = bases[recipe.key] = recipe.made
         if host.has_image(client, image):
             output.item("ok", image)
             continue

@@ -25,7 +25,13 @@ class Answer:
     err: str
 
 
-def ask(argv: Sequence[str], *, timeout: float = 20, env: Mapping[str, str] | None = None) -> Answer:
+def ask(
+    argv: Sequence[str],
+    *,
+    timeout: float = 20,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Answer:
     """Run a program that only answers a question; never raises for what it says or fails at."""
     try:
         done = subprocess.run(
@@ -35,6 +41,8 @@ def ask(argv: Sequence[str], *, timeout: float = 20, env: Mapping[str, str] | No
             errors="replace",
             timeout=timeout,
             env=_environment(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
             check=False,
         )
     except FileNotFoundError:
@@ -95,6 +103,24 @@ def act(
             found=f"exit code {child.returncode}; the whole output is in {log}",
             remedy=remedy,
             details=tuple(tail),
+        )
+
+
+def launch(
+    argv: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program that goes on by itself when this command ends; its output goes into a new ``log``."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as record:
+        # why: its own session, and a file instead of a pipe: Ctrl-C here must not stop what it does
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=record,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=_environment(env),
         )
 
 

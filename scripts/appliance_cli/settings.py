@@ -6,12 +6,15 @@ As in Compose, a variable of the shell wins over the same key in .env.
 import ipaddress
 import os
 import re
+import shlex
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from appliance_cli import dotenv_file
+from appliance_cli import door_settings, dotenv_file
+from appliance_cli.door_settings import Owner, Tls
 from appliance_cli.errors import BadSetting
 
 Engine = Literal["gpu", "cpu"]
@@ -20,6 +23,9 @@ ENGINES: dict[Engine, str] = {"gpu": "TGI on the GPU", "cpu": "llama.cpp on the 
 COMPOSE_FILES: dict[Engine, str] = {"gpu": "docker-compose.yml", "cpu": "docker-compose.yml:compose.cpu.yml"}
 PYTHON_IMAGE = "python:3.13-slim"
 NGINX_IMAGE = "nginx:1.30"
+MOST_REPLICAS = 100
+# What "every address of this host" is written as, and the address on which the host then reaches itself.
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 TGI_IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
 
 
@@ -39,12 +45,39 @@ class Settings:
     nginx_base: str
     tgi_image: str
     debian_mirror: str | None
+    access_dir: Path
+    owner: Owner
+    tls: Tls
+    sso_url: str | None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches the appliance."""
+        return ipaddress.ip_address(self.bind_address).is_loopback
 
     @property
     def url(self) -> str:
-        """Where the appliance answers on this host."""
-        host = f"[{self.bind_address}]" if ":" in self.bind_address else self.bind_address
-        return f"http://{host}:{self.port}"
+        """Where this host itself reaches the appliance; its certificate need not carry that name."""
+        return self._url_of(EVERY_ADDRESS.get(self.bind_address, self.bind_address))
+
+    @property
+    def public_url(self) -> str:
+        """The address to tell people: the certificate's or this host's name where that leads here."""
+        names = [name for name in self.tls.names if self.tls.on and not name.startswith("*")]
+        if self.loopback or not (names or self.bind_address in EVERY_ADDRESS):
+            return self.url
+        return self._url_of(names[0] if names else socket.gethostname())
+
+    def command(self, words: str) -> str:
+        """What to type to run one of this program's commands on this very appliance."""
+        other = (
+            "" if self.env_file == self.root / ".env" else f" --env-file {shlex.quote(str(self.env_file))}"
+        )
+        return f"./scripts/appliance {words}{other}"
+
+    def _url_of(self, host: str) -> str:
+        scheme = "https" if self.tls.on else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def logs(self) -> Path:
@@ -69,12 +102,22 @@ def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) ->
         engine=engine_of(values.get("COMPOSE_FILE", "")),
         bind_address=_address(text("BIND_ADDRESS", "127.0.0.1")),
         port=_number("HTTP_PORT", text("HTTP_PORT", "8080"), 1, 65535),
-        replicas=_number("UI_REPLICAS", text("UI_REPLICAS", "3"), 1, 100),
+        replicas=_number("UI_REPLICAS", text("UI_REPLICAS", "3"), 1, MOST_REPLICAS),
         gpu_device=text("GPU_DEVICE", "0"),
         python_base=text("PYTHON_BASE", PYTHON_IMAGE),
         nginx_base=text("NGINX_BASE", NGINX_IMAGE),
         tgi_image=text("TGI_IMAGE", TGI_IMAGE),
         debian_mirror=values.get("DEBIAN_MIRROR") or None,
+        access_dir=door_settings.access_dir(root, text("ACCESS_DIR", door_settings.ACCESS_DIR)),
+        owner=door_settings.owner(text("APPLIANCE_USER", door_settings.OWNER)),
+        tls=door_settings.tls(
+            root,
+            text("TLS", "off"),
+            text("TLS_CERT_FILE", ""),
+            text("TLS_KEY_FILE", ""),
+            text("TLS_NAMES", ""),
+        ),
+        sso_url=door_settings.sso_url(text("SSO_URL", "")),
     )
 
 
@@ -117,17 +160,3 @@ def _address(value: str) -> str:
             found=repr(value),
             remedy="set BIND_ADDRESS in .env, or remove the line to get 127.0.0.1",
         ) from None
-
-
-def require_loopback(settings: Settings) -> None:
-    """Raise BadSetting when other machines could reach the appliance, which has no access control yet."""
-    if not ipaddress.ip_address(settings.bind_address).is_loopback:
-        raise BadSetting(
-            "BIND_ADDRESS cannot be used",
-            expected="an address of this machine's loopback, such as 127.0.0.1",
-            found=repr(settings.bind_address),
-            remedy=(
-                "leave it on 127.0.0.1: there is no access control yet, and on another address everybody "
-                "could use it. For colleagues, put an authenticating proxy or an SSH tunnel before it."
-            ),
-        )

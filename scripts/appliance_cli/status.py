@@ -23,7 +23,7 @@ def report(settings: Settings) -> tuple[dict[str, Any], int]:
     content = {
         "state": state,
         "message": (status or {}).get("message"),
-        "url": settings.url,
+        "url": settings.public_url,
         "engine": settings.engine,
         "project": settings.project,
         "model": (status or {}).get("model"),

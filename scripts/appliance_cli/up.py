@@ -1,7 +1,6 @@
 """Builds, starts, watches and stops the appliance on a prepared host."""
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -10,10 +9,10 @@ from typing import Any
 import requests
 from docker.errors import DockerException
 
-from appliance_cli import compose, containers, host, watch
+from appliance_cli import compose, containers, guard, host, watch
 from appliance_cli.errors import StepFailed
 from appliance_cli.output import Output, Ticker, duration
-from appliance_cli.process import act, ask
+from appliance_cli.process import act, ask, launch
 from appliance_cli.settings import Settings
 
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
@@ -66,19 +65,8 @@ def start(settings: Settings, output: Output) -> dict[str, Any]:
     output.phase("Starting")
     client = engine_client()
     log = settings.logs / f"{settings.project}.up.log"
-    log.parent.mkdir(exist_ok=True)
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
-    with log.open("wb") as record:
-        # why: its own session, and a file instead of a pipe: Ctrl-C here must not stop what it starts
-        child = subprocess.Popen(
-            compose.up(settings),
-            cwd=settings.root,
-            stdin=subprocess.DEVNULL,
-            stdout=record,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, **compose.BUILD_ENVIRONMENT},
-        )
+    child = launch(compose.up(settings), log=log, cwd=settings.root, env=compose.BUILD_ENVIRONMENT)
 
     def look() -> watch.Snapshot:
         compose_exit = (
@@ -99,19 +87,32 @@ def announce(settings: Settings, status: dict[str, Any], output: Output) -> None
     model = (status.get("engine") or {}).get("model_id") or "tgi"
     output.item("ok", f"{model} answers", f"after {duration(output.elapsed)}")
     output.say("")
-    output.data(f"Chat:  {settings.url}/")
-    output.data(f"API:   {curl_line(settings.url, model)}")
+    output.data(f"Chat:  {settings.public_url}/")
+    needs_key = not guard.is_open_to_programs(settings)
+    self_signed = settings.tls.mode == "self-signed"
+    output.data(f"API:   {curl_line(settings.public_url, model, key=needs_key, insecure=self_signed)}")
+    missing = [] if needs_key else [(settings.command("keys add NAME"), "have programs show a key")]
+    if guard.is_open_to_people(settings):
+        missing.append((settings.command("users add NAME"), "have people sign in"))
+    if missing:
+        output.say("\nOpen to everybody on this machine. To close it:")
+        for command, purpose in missing:
+            output.say(f"  {command}   {purpose}")
 
 
-def curl_line(url: str, model: str) -> str:
-    """A command that asks the model something and can be pasted into a shell as it is."""
+def curl_line(url: str, model: str, *, key: bool = False, insecure: bool = False) -> str:
+    """A command that asks the model something and can be pasted into a shell as it is.
+
+    With ``key`` it shows the one in $API_KEY; with ``insecure`` it takes a self-signed certificate.
+    """
     # why: the small model of the CPU engine answers in odd French to its own default system message
     messages = [
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": "What is the capital of France?"},
     ]
     body = json.dumps({"model": model, "messages": messages, "max_tokens": 64, "temperature": 0})
-    return f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"
+    options = (" --insecure" if insecure else "") + (' -H "Authorization: Bearer $API_KEY"' if key else "")
+    return f"curl{options} {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"
 
 
 def stop(settings: Settings, output: Output, *, volumes: bool) -> None:

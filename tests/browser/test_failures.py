@@ -69,9 +69,9 @@ def test_while_the_engine_is_away_the_page_says_so_and_keeps_the_question(
 ) -> None:
     stack.compose("stop", "tgi")
     try:
-        expect(person.banner).to_contain_text("Loading the model into memory")
+        expect(person.banner).to_contain_text("The engine is not running")
         person.ask("What is the capital of France?")
-        expect(person.conversation).to_contain_text("The model is not ready yet")
+        expect(person.conversation).to_contain_text("The engine is not running")
         expect(person.questions).to_have_count(1)
     finally:
         stack.compose("start", "tgi")
@@ -81,4 +81,4 @@ def test_while_the_engine_is_away_the_page_says_so_and_keeps_the_question(
     person.retry.click()
     person.finishes()
     expect(person.questions).to_have_count(1)
-    expect(person.conversation).not_to_contain_text("The model is not ready yet")
+    expect(person.conversation).not_to_contain_text("The engine is not running")

@@ -29,6 +29,7 @@ class Stack:
 
     Attributes:
         url: the address that nginx publishes, e.g. ``http://127.0.0.1:40001``.
+        access: the folder with this appliance's keys, users and certificate.
         project: the Compose project's name.
     """
 
@@ -37,6 +38,8 @@ class Stack:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env_file = directory / "appliance.env"
+        self.access = directory / "access"
+        self.access.mkdir(exist_ok=True)
         self.docker = docker.from_env()
         self._write_env(
             {"COMPOSE_PROJECT_NAME": self.project, "HTTP_PORT": str(self.port), **(settings or {})}
@@ -58,9 +61,20 @@ class Stack:
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", check=False)
         self.docker.close()
 
-    def appliance(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def appliance(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(REPO / "scripts/appliance"), "--env-file", str(self.env_file), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        return subprocess.run(command, capture_output=True, text=True, input=stdin, check=False)
+
+    def add_key(self, name: str, *options: str) -> str:
+        """Makes an API key and returns it; nginx knows it within about a second."""
+        done = self.appliance("keys", "add", name, *options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def add_user(self, name: str, password: str, *options: str) -> None:
+        """Makes a person who may sign in on the page."""
+        done = self.appliance("users", "add", name, *options, stdin=f"{password}\n")
+        assert done.returncode == 0, done.stderr
 
     def compose(
         self, *arguments: str, check: bool = True, env: dict[str, str] | None = None
@@ -124,6 +138,7 @@ class Stack:
             **inherited,
             "COMPOSE_FILE": f"{REPO}/docker-compose.yml:{REPO}/compose.cpu.yml",
             "UI_REPLICAS": "3",
+            "ACCESS_DIR": str(self.access),
             **settings,
         }
         self.env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))

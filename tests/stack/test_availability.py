@@ -36,12 +36,12 @@ def test_without_the_engine_callers_are_told_why_in_their_own_shape(without_engi
     assert int(openai_style.headers["retry-after"]) > 0
     error = openai_style.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
-    assert "loading" in error["message"]
+    assert "gone" in error["message"]
 
     tgi_style = requests.post(f"{stack.url}/generate", json={"inputs": "x"}, timeout=30)
     assert tgi_style.status_code == 503
     assert set(tgi_style.json()) == {"error", "error_type"}
-    assert "loading" in tgi_style.json()["error"]
+    assert "gone" in tgi_style.json()["error"]
 
     assert requests.get(stack.url, headers=HTML, timeout=30).status_code == 200, (
         "the page is up without the engine"

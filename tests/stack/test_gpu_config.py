@@ -100,7 +100,10 @@ def test_model_init_gives_up_after_a_bounded_number_of_times(rendered: dict[str,
 def test_services_stand_in_data_flow_order() -> None:
     text = (REPO / "docker-compose.yml").read_text()
     services = text[text.index("\nservices:") : text.index("\nnetworks:")]
-    assert re.findall(r"^  ([\w-]+):$", services, re.M) == ["model-init", "tgi", "ui", "nginx"]
+    assert re.findall(r"^  ([\w-]+):$", services, re.M) == [
+        *("model-init", "tgi", "ui", "nginx"),
+        *("gpu-metrics", "prometheus", "grafana"),
+    ]
 
 
 def test_env_example_lists_every_setting_with_its_default() -> None:
@@ -109,9 +112,10 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
     used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", both + compose))  # the GPU file's default wins
     bare = re.findall(r"^      ([A-Z_]+):$", compose, re.M)
     example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
-    read_elsewhere = {"COMPOSE_FILE", "DEBIAN_MIRROR"}  # by Compose itself, by scripts/appliance
-    read_elsewhere |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
-    read_elsewhere |= {"TENSOR_PARALLEL", "TGI_REPLICAS", "GPU_DEVICES"}
-    assert set(example) - read_elsewhere == set(used) | set(bare)
+    read_by_compose = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+    read_by_scripts = {"DEBIAN_MIRROR", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES"}
+    read_by_scripts |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
+    read_by_scripts |= {"TENSOR_PARALLEL", "TGI_REPLICAS", "GPU_DEVICES"}
+    assert set(example) - read_by_compose - read_by_scripts == set(used) | set(bare)
     different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
     assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know

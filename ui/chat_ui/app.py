@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from chat_ui import page, unavailable
+from chat_ui.caller import Caller
 from chat_ui.chat import Chat
+from chat_ui.drain import Drain, DrainWatch
 from chat_ui.engine import EngineClient
 from chat_ui.settings import Settings
 from chat_ui.status import StatusService
@@ -24,9 +26,14 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The whole service; its engine session opens and closes with the application's lifespan."""
+    """The whole service; its engine session opens and closes with the application's lifespan.
+
+    `app.state.drain` is the `Drain` to settle before the server stops listening.
+    """
     engine = EngineClient(settings.engine_url)
-    status = StatusService(engine, settings.models_dir, settings.host_name, settings.port)
+    status = StatusService(
+        engine, settings.models_dir, settings.host_name, settings.port, settings.engine_host_name
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -37,6 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, status)
     demo = page.build(Chat(engine, status.current), settings.secret)
+    app.state.drain = Drain(demo)
+    app.add_middleware(DrainWatch, drain=app.state.drain)
     gr.mount_gradio_app(app, demo, path="/", server_port=settings.port, **page.mount_options())
     return app
 
@@ -45,8 +54,14 @@ def _add_routes(app: FastAPI, status: StatusService) -> None:
     async def show_status(_: Request) -> Response:
         return JSONResponse(await status.current(), headers=_NO_STORE)
 
+    async def whoami(request: Request) -> Response:
+        return JSONResponse({"user": Caller.from_headers(request.headers).user}, headers=_NO_STORE)
+
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok", headers=_NO_STORE)
+
+    async def not_found(_: Request) -> Response:
+        return PlainTextResponse("not found", status_code=404)
 
     async def engine_unavailable(request: Request) -> Response:
         shape: unavailable.Shape = "tgi" if request.url.path.endswith("/tgi") else "openai"
@@ -55,7 +70,10 @@ def _add_routes(app: FastAPI, status: StatusService) -> None:
         return JSONResponse(unavailable.body(shape, document), status_code=503, headers=headers)
 
     app.add_route("/status", show_status, methods=["GET"])
+    app.add_route("/whoami", whoami, methods=["GET"])
     app.add_route("/healthz", healthz, methods=["GET"])
+    # why: the page opens no heartbeat, and one that a client held open would hold a replica that is to stop
+    app.add_route("/gradio_api/heartbeat/{session}", not_found, methods=["GET"])
     for shape in ("openai", "tgi"):
         # any method: nginx comes here with the method of the request that failed
         app.add_route(f"/engine-unavailable/{shape}", engine_unavailable, methods=["GET", "POST", "HEAD"])

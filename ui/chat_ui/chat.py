@@ -10,12 +10,14 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from chat_ui.caller import Caller
 from chat_ui.conversation import Message, for_model
 from chat_ui.engine import Ending, EngineClient
-from chat_ui.errors import EngineError, EngineUnavailable, MessageTooLong, RequestRejected
-from chat_ui.messages import Language, text
+from chat_ui.errors import EngineError, EngineUnavailable, MessageTooLong
+from chat_ui.messages import Language, again, text
 from chat_ui.pump import coalesce
 from chat_ui.sampling import Sampling
 from chat_ui.trimming import Fitted, fit
@@ -62,9 +64,11 @@ class Chat:
     status: Callable[[], Awaitable[dict[str, Any]]]
 
     async def answer(
-        self, question: Question, sampling: Sampling, language: Language
+        self, question: Question, sampling: Sampling, language: Language, caller: Caller
     ) -> AsyncGenerator[View, None]:
         """The views from the question alone to the finished answer; the last one has `running` False.
+
+        The engine is asked on behalf of `caller`, and the log names his request where an answer fails.
 
         Closing the generator closes the connection to the engine. No exception leaves it but for
         cancellation.
@@ -72,15 +76,14 @@ class Chat:
         shown = question.messages
         yield View(shown, True, "" if question.typed else None)
         try:
-            info = await self.engine.info()
+            info = await self.engine.info(caller)
             asked = for_model(question.messages)
-            fitted = await fit(
-                self.engine.chat_prompt, info, asked, sampling.system_prompt, sampling.max_new_tokens
-            )
+            tokenize = partial(self.engine.chat_prompt, caller=caller)
+            fitted = await fit(tokenize, info, asked, sampling.system_prompt, sampling.max_new_tokens)
             if fitted.left_out:
                 note = text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of)
                 shown = [*shown, Message("assistant", note, "note")]
-            async with aclosing(self._stream(shown, fitted, sampling, language)) as views:
+            async with aclosing(self._stream(shown, fitted, sampling, language, caller)) as views:
                 async for view in views:
                     shown = view.messages
                     yield view
@@ -89,17 +92,18 @@ class Chat:
                 question.otherwise, False, question.draft, text(language, "notice_too_long", **vars(error))
             )
         except EngineError as error:
-            log.warning("no whole answer: %s: %s", type(error).__name__, error)
+            log.warning("no whole answer%s: %s: %s", _request(caller), type(error).__name__, error)
             yield View(_ended(shown, await self._explain(error, language)), False)
         except Exception:
-            log.exception("no whole answer")
+            log.exception("no whole answer%s", _request(caller))
             yield View(_ended(shown, text(language, "error_internal")), False)
 
     async def _stream(
-        self, before: list[Message], fitted: Fitted, sampling: Sampling, language: Language
+        self, before: list[Message], fitted: Fitted, sampling: Sampling, language: Language, caller: Caller
     ) -> AsyncGenerator[View, None]:
         ending = Ending()
-        source = self.engine.generate(fitted.prompt.text, sampling.parameters(fitted.max_new_tokens), ending)
+        parameters = sampling.parameters(fitted.max_new_tokens)
+        source = self.engine.generate(fitted.prompt.text, parameters, ending, caller)
         answer = ""
         async with aclosing(coalesce(source)) as chunks:
             async for chunk in chunks:
@@ -114,15 +118,23 @@ class Chat:
         yield View(finished, False)
 
     async def _explain(self, error: EngineError, language: Language) -> str:
-        if isinstance(error, RequestRejected):
-            return text(language, error.text_key, detail=error)
         if isinstance(error, EngineUnavailable):
-            state = (await self.status())["state"]
-            if state in _PREPARING:
-                return text(language, "error_preparing", state=text(language, f"state_{state}"))
-            if state == "failed":
-                return text(language, "error_model_failed")
-        return text(language, error.text_key)
+            return _absence(await self.status(), language)
+        return text(language, error.text_key, detail=error, again=again(language, error.retry_after))
+
+
+def _absence(status: dict[str, Any], language: Language) -> str:
+    """Why the engine does not answer: its model is prepared, it restarts, is gone, or was just missed."""
+    state, phase = status["state"], status["engine"]["phase"]
+    if state == "loading" and phase in ("restarting", "gone"):
+        return text(language, f"error_{phase}")
+    if state in _PREPARING:
+        return text(language, "error_preparing", state=text(language, f"state_{state}"))
+    return text(language, "error_model_failed" if state == "failed" else "error_unavailable")
+
+
+def _request(caller: Caller) -> str:
+    return f" in request {caller.request_id}" if caller.request_id else ""
 
 
 def _ended(shown: list[Message], note: str) -> list[Message]:

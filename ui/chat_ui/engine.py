@@ -1,11 +1,14 @@
 """The engine's client: TGI's HTTP contract over one shared aiohttp session.
 
-It knows nothing of conversations or pages. Every failure comes out as one of `errors.EngineError`'s kinds,
-whichever way it went in: a refused connection, an HTTP status, or an error event inside a 200 stream.
+In the appliance nginx stands between, balances over engines and adds refusals of its own (limits, budgets, an
+engine that is away). The client knows nothing of conversations or pages. Every failure comes out as one of
+`errors.EngineError`'s kinds, whichever way it went in: a refused connection, an HTTP status, or an error
+event inside a 200 stream.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +16,17 @@ from typing import Any
 import aiohttp
 import orjson
 
+from chat_ui.caller import NOBODY, Caller
 from chat_ui.errors import (
+    BudgetSpent,
     EngineBusy,
     EngineError,
     EngineUnavailable,
     GenerationFailed,
+    RateLimited,
     RequestRejected,
     StreamCut,
+    TooManyRunning,
 )
 
 CONNECT_SECONDS = 3.0
@@ -31,6 +38,10 @@ SHORT_CALL_SECONDS = 30.0
 LINE_BYTES = 2**21
 
 _KIND_BY_ERROR_TYPE: dict[str, type[EngineError]] = {
+    "rate_limited": RateLimited,
+    "too_many_running": TooManyRunning,
+    "budget_spent": BudgetSpent,
+    "unavailable": EngineUnavailable,
     "overloaded": EngineBusy,
     "validation": RequestRejected,
     "template_error": RequestRejected,
@@ -75,7 +86,11 @@ class Ending:
 
 @dataclass
 class EngineClient:
-    """One per process. Use as an async context manager; the session is closed at its exit."""
+    """One per process. Use as an async context manager; the session is closed at its exit.
+
+    Each call names the caller on whose behalf it is made, by whom nginx limits and counts; without one it is
+    the service's own.
+    """
 
     base_url: str
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
@@ -105,23 +120,23 @@ class EngineClient:
             raise RuntimeError("EngineClient is used outside its `async with` block")
         return self._session
 
-    async def healthy(self, timeout: float) -> bool:
-        """Whether `/health` says 200 within `timeout` seconds.
+    async def check_health(self, timeout: float) -> None:
+        """Return when `/health` says 200 within `timeout` seconds.
 
         Raises:
-            EngineUnavailable: nothing answers, with the reason.
+            EngineError: nothing answers, or it (or nginx for it) says that it is not well, with the reason.
         """
         try:
             async with self.session.get(
                 f"{self.base_url}/health", timeout=aiohttp.ClientTimeout(total=timeout)
             ) as response:
-                return response.status == 200
+                await _raise_for_status(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineUnavailable(_reason(error)) from error
 
-    async def info(self) -> EngineInfo:
+    async def info(self, caller: Caller = NOBODY) -> EngineInfo:
         """The engine's model and limits, asked anew each time: another engine may have started meanwhile."""
-        body = await self._call("GET", "/info")
+        body = await self._call("GET", "/info", caller)
         try:
             return EngineInfo(
                 str(body["model_id"]), int(body["max_input_tokens"]), int(body["max_total_tokens"])
@@ -129,16 +144,16 @@ class EngineClient:
         except (KeyError, TypeError, ValueError) as error:
             raise GenerationFailed("/info does not have TGI's shape") from error
 
-    async def chat_prompt(self, messages: Sequence[dict[str, str]]) -> Prompt:
+    async def chat_prompt(self, messages: Sequence[dict[str, str]], caller: Caller = NOBODY) -> Prompt:
         """Put messages into the model's chat format and count their tokens, both done by the engine."""
-        body = await self._call("POST", "/chat_tokenize", {"messages": list(messages)})
+        body = await self._call("POST", "/chat_tokenize", caller, {"messages": list(messages)})
         try:
             return Prompt(str(body["templated_text"]), len(body["tokenize_response"]))
         except (KeyError, TypeError) as error:
             raise GenerationFailed("/chat_tokenize does not have TGI's shape") from error
 
     async def generate(
-        self, prompt: str, parameters: dict[str, Any], ending: Ending
+        self, prompt: str, parameters: dict[str, Any], ending: Ending, caller: Caller = NOBODY
     ) -> AsyncGenerator[str, None]:
         """Stream the answer's text; fills `ending` when the engine says how it ended.
 
@@ -147,7 +162,7 @@ class EngineClient:
         body = orjson.dumps({"inputs": prompt, "parameters": parameters})
         try:
             async with self.session.post(
-                f"{self.base_url}/generate_stream", data=body, headers={"Content-Type": "application/json"}
+                f"{self.base_url}/generate_stream", data=body, headers=_headers(caller)
             ) as response:
                 await _raise_for_status(response)
                 async for line in response.content:
@@ -168,14 +183,14 @@ class EngineClient:
             raise StreamCut(_reason(error)) from error
         raise StreamCut("the connection was closed before the final event")
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _call(self, method: str, path: str, caller: Caller, body: dict[str, Any] | None = None) -> Any:
         """A short JSON call. Raises the `EngineError` that fits the failure."""
         try:
             async with self.session.request(
                 method,
                 self.base_url + path,
                 data=None if body is None else orjson.dumps(body),
-                headers={"Content-Type": "application/json"},
+                headers=_headers(caller),
                 timeout=aiohttp.ClientTimeout(total=SHORT_CALL_SECONDS, sock_connect=CONNECT_SECONDS),
             ) as response:
                 await _raise_for_status(response)
@@ -184,6 +199,10 @@ class EngineClient:
             raise GenerationFailed(f"{path} did not answer with JSON") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineUnavailable(_reason(error)) from error
+
+
+def _headers(caller: Caller) -> dict[str, str]:
+    return {"Content-Type": "application/json", **caller.headers()}
 
 
 def _event(data: bytes) -> dict[str, Any]:
@@ -206,15 +225,20 @@ async def _raise_for_status(response: aiohttp.ClientResponse) -> None:
         body = None
     if not isinstance(body, dict):
         body = {"error": raw[:300].decode(errors="replace")}
-    raise _error(response.status, body)
+    raise _error(response.status, body, _seconds(response.headers.get("Retry-After")))
 
 
-def _error(status: int, body: dict[str, Any]) -> EngineError:
+def _seconds(retry_after: str | None) -> int | None:
+    """The header's seconds; its other form, a date, is one that neither nginx nor TGI sends."""
+    return int(retry_after) if retry_after and re.fullmatch("[0-9]{1,7}", retry_after) else None
+
+
+def _error(status: int, body: dict[str, Any], retry_after: int | None = None) -> EngineError:
     message = str(body.get("error") or f"HTTP {status}")
     kind = _KIND_BY_ERROR_TYPE.get(str(body.get("error_type"))) or _KIND_BY_STATUS.get(
         status, GenerationFailed
     )
-    return kind(message)
+    return kind(message, retry_after)
 
 
 def _reason(error: BaseException) -> str:

@@ -4,13 +4,17 @@
     ├── SettingsError        a setting is missing or malformed                     → exit code 2
     ├── MessageTooLong       the newest message alone is over the engine's budget  → message back in its box
     └── EngineError          the engine did not give a whole answer                → note under the question
-        ├── EngineBusy          its queue is full (429, "overloaded")
+        ├── BudgetSpent         the person's tokens for today are used up (nginx's 429)
+        ├── EngineBusy          its queue is full, whoever asks (TGI's 429, "overloaded")
         ├── EngineUnavailable   it can't be reached, or is still loading (503)
         ├── GenerationFailed    it failed while generating (424, 500)
+        ├── RateLimited         the person asked too often in a minute (nginx's 429)
         ├── RequestRejected     it refused the request (422 validation or template)
-        └── StreamCut           the answer stopped before its end
+        ├── StreamCut           the answer stopped before its end
+        └── TooManyRunning      the person has too many answers under way (nginx's 429)
 
-Each class's `text_key` names its text in `messages.py`; the translation happens once, in `chat.py`.
+Each class's `text_key` names its text in `messages.py`; the translation happens once, in `chat.py`. Why an
+engine is unavailable (loading, restarting, gone) is for `status.py` to find out.
 """
 
 from __future__ import annotations
@@ -40,9 +44,23 @@ class MessageTooLong(ChatUIError):
 
 
 class EngineError(ChatUIError):
-    """The engine did not give a whole answer; the message is the engine's own words."""
+    """The engine, or nginx in front of it, did not give a whole answer; the message is in its own words.
+
+    Attributes:
+        retry_after: seconds after which to ask again, where the answer said so.
+    """
 
     text_key = "error_generation"
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BudgetSpent(EngineError):
+    """The person has used up the tokens that the operator allows in a day (UTC)."""
+
+    text_key = "error_budget_spent"
 
 
 class EngineBusy(EngineError):
@@ -63,6 +81,12 @@ class GenerationFailed(EngineError):
     text_key = "error_generation"
 
 
+class RateLimited(EngineError):
+    """The person has sent more requests in the last minute than the operator allows."""
+
+    text_key = "error_rate_limited"
+
+
 class RequestRejected(EngineError):
     """The engine found the request invalid, which our own checks should have prevented."""
 
@@ -73,3 +97,9 @@ class StreamCut(EngineError):
     """The stream ended without its final event."""
 
     text_key = "error_cut"
+
+
+class TooManyRunning(EngineError):
+    """As many of the person's answers as the operator allows at a time are already being written."""
+
+    text_key = "error_too_many_running"

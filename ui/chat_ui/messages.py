@@ -46,8 +46,13 @@ _ENGLISH = {
     "page_state_verifying": "Verifying the model's files…",
     "page_state_loading": "Loading the model into memory…",
     "page_state_failed": "The model can't be used",
+    "page_state_restarting": "The engine stopped answering and is restarting…",
+    "page_state_gone": "The engine is not running",
+    "page_state_gone_detail": "Whoever runs this server can start it. Your conversation is kept.",
     "page_state_unreachable": "The server can't be reached. Trying again…",
     "page_error": "Problem",
+    "page_sign_out": "Sign out",
+    "page_signed_in": "Signed in as {name}",
     "page_connection_lost": "The connection to the server was lost. The page comes back by itself.",
     "page_progress": "{done} of {total}",
     "page_rate": "{rate}/s",
@@ -62,7 +67,14 @@ _ENGLISH = {
     "notice_too_long": "Your message is too long: {given} tokens, and at most {limit} fit (with the system "
     "prompt, and {max_new_tokens} kept for the answer). Shorten it, or lower “Max new tokens” in Settings.",
     "error_busy": "The model is answering as many people as it can. Press Retry in a moment.",
+    "error_rate_limited": "You have sent too many messages in the last minute. {again}",
+    "error_too_many_running": "As many of your answers as allowed are already being written, perhaps in "
+    "another tab. Wait until one ends, or stop one. Then press Retry.",
+    "error_budget_spent": "Your daily budget of tokens is spent. It is renewed at midnight UTC. {again}",
     "error_unavailable": "The model can't be reached right now. Press Retry in a moment.",
+    "error_restarting": "The engine stopped answering and is restarting. Press Retry when the bar at the top "
+    "is gone.",
+    "error_gone": "The engine is not running. Press Retry when whoever runs this server has started it.",
     "error_preparing": "The model is not ready yet ({state}). Press Retry when the bar at the top is gone.",
     "error_model_failed": "The model could not be prepared; the bar at the top says why.",
     "error_generation": "The model failed while answering. Press Retry.",
@@ -70,6 +82,8 @@ _ENGLISH = {
     "error_cut": "The answer was cut off: the connection to the model was lost. What had arrived is kept. "
     "Press Retry for a whole answer.",
     "error_internal": "Something went wrong on the server. Press Retry.",
+    "again_in": "Try again in {time}.",
+    "again_soon": "Try again in a moment.",
     "state_starting": "being prepared",
     "state_downloading": "being downloaded",
     "state_verifying": "being verified",
@@ -112,8 +126,13 @@ _CHINESE = {
     "page_state_verifying": "正在校验模型文件……",
     "page_state_loading": "正在将模型载入内存……",
     "page_state_failed": "模型无法使用",
+    "page_state_restarting": "推理引擎停止响应，正在重新启动……",
+    "page_state_gone": "推理引擎未运行",
+    "page_state_gone_detail": "请联系服务器管理员启动它。你的对话会保留。",
     "page_state_unreachable": "无法连接服务器，正在重试……",
     "page_error": "出现问题",
+    "page_sign_out": "退出登录",
+    "page_signed_in": "已登录：{name}",
     "page_connection_lost": "与服务器的连接已断开，页面会自动恢复。",
     "page_progress": "{done} / {total}",
     "page_rate": "{rate}/秒",
@@ -128,13 +147,21 @@ _CHINESE = {
     "notice_too_long": "消息太长：共 {given} 个 token，最多允许 {limit} 个"
     "（含系统提示词，并为回答保留 {max_new_tokens} 个）。请缩短消息，或在“设置”中调低“最大生成 token 数”。",
     "error_busy": "模型正忙，同时回答的人数已达上限。请稍后按“重试”。",
+    "error_rate_limited": "你在过去一分钟内发送的消息过多。{again}",
+    "error_too_many_running": "你正在进行的回答已达上限（可能在其他标签页中）。"
+    "请等待其中一个结束或停止一个，然后按“重试”。",
+    "error_budget_spent": "你今天的 token 额度已用完，将于 UTC 零点恢复。{again}",
     "error_unavailable": "目前无法连接模型。请稍后按“重试”。",
+    "error_restarting": "推理引擎停止响应，正在重新启动。顶部的提示消失后，请按“重试”。",
+    "error_gone": "推理引擎未运行。请在服务器管理员启动它之后按“重试”。",
     "error_preparing": "模型尚未就绪（{state}）。顶部的进度条消失后，请按“重试”。",
     "error_model_failed": "模型准备失败，原因见顶部的提示。",
     "error_generation": "模型在回答时出错。请按“重试”。",
     "error_rejected": "模型拒绝了请求：{detail}",
     "error_cut": "回答被中断：与模型的连接丢失，已收到的内容予以保留。按“重试”可得到完整回答。",
     "error_internal": "服务器出现问题。请按“重试”。",
+    "again_in": "请在 {time}后重试。",
+    "again_soon": "请稍后重试。",
     "state_starting": "正在准备",
     "state_downloading": "正在下载",
     "state_verifying": "正在校验",
@@ -147,6 +174,23 @@ TEXTS: dict[Language, dict[str, str]] = {"en": _ENGLISH, "zh-CN": _CHINESE}
 def text(language: Language, key: str, **values: object) -> str:
     """A text, with its places filled in."""
     return TEXTS[language][key].format(**values)
+
+
+def again(language: Language, seconds: int | None) -> str:
+    """When to try again: in so many seconds, or soon when nobody said."""
+    if seconds is None:
+        return text(language, "again_soon")
+    return text(language, "again_in", time=_duration(language, max(1, seconds)))
+
+
+def _duration(language: Language, seconds: int) -> str:
+    """Seconds in a person's words, in the same steps as the page's banner, rounded up."""
+    if seconds < 90:
+        return text(language, "page_seconds", n=seconds)
+    minutes = -(-seconds // 60)
+    if minutes < 90:
+        return text(language, "page_minutes", n=minutes)
+    return text(language, "page_hours", h=minutes // 60, m=minutes % 60)
 
 
 def page_texts() -> dict[Language, dict[str, str]]:

@@ -18,12 +18,15 @@ from typing import Any
 import gradio as gr
 
 from chat_ui import conversation, messages
+from chat_ui.caller import Caller
 from chat_ui.chat import Chat, Question, View
 from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
 from chat_ui.sampling import Sampling
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
 MAX_STREAMS = 300
+# in the order in which they build on each other
+_SCRIPTS = ("account.js", "conversation.js", "banner.js")
 
 
 def build(chat: Chat, secret: str) -> gr.Blocks:
@@ -47,7 +50,7 @@ def mount_options() -> dict[str, Any]:
     known = {"texts": TEXTS, "settings": [getattr(Sampling(), field.name) for field in fields(Sampling)]}
     scripts = [
         f"window.CHAT = {json.dumps(known, ensure_ascii=False)};".replace("<", "\\u003c"),
-        *((STATIC / name).read_text(encoding="utf-8") for name in ("conversation.js", "banner.js")),
+        *((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
     ]
     return {
         "footer_links": [],
@@ -144,8 +147,9 @@ class _Handlers:
             system_prompt, temperature, top_p, max_new_tokens, repetition_penalty
         )
         language = messages.language_of(request.headers.get("accept-language"))
+        caller = Caller.from_headers(request.headers)
         try:
-            async with aclosing(self._chat.answer(question, sampling, language)) as views:
+            async with aclosing(self._chat.answer(question, sampling, language, caller)) as views:
                 first = True
                 async for view in views:
                     yield _updates(view, first)

@@ -15,20 +15,23 @@ class Settings:
     """Everything that an operator can change about this service.
 
     Attributes:
-        engine_url: base URL of the engine (TGI's HTTP contract), without a trailing slash.
+        engine_url: base URL of the engine (TGI's HTTP contract), without a trailing slash; in the appliance
+            nginx's internal listener, which balances, limits and counts.
         models_dir: the models volume; `status.json` in it says what model-init is doing.
         secret: shared by all replicas; the page's identity is derived from it (see `page.app_id`).
         port: TCP port on which this replica listens, on all addresses.
         host_name: the name whose DNS A records are the replicas.
         drain_seconds: how long running answers may go on after SIGTERM.
+        engine_host_name: the name whose DNS A records are the engine's running containers.
     """
 
-    engine_url: str = "http://tgi:3000"
+    engine_url: str = "http://nginx:8088"
     models_dir: Path = Path("/models")
     secret: str = ""
     port: int = 7860
     host_name: str = "ui"
-    drain_seconds: int = 30
+    drain_seconds: int = 600
+    engine_host_name: str = "tgi"
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -45,6 +48,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         port=_integer(environ, "UI_PORT", default.port, 1, 65535),
         host_name=environ.get("UI_HOST_NAME") or default.host_name,
         drain_seconds=_integer(environ, "UI_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
+        engine_host_name=environ.get("ENGINE_HOST_NAME") or default.engine_host_name,
     )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import orjson
@@ -36,22 +36,34 @@ _MESSAGES = {
     "downloading": "The model is being downloaded",
     "verifying": "The model's files are being verified",
     "loading": "The engine is loading the model",
+    "restarting": "The engine stopped answering and is restarting",
+    "gone": "The engine is not running",
     "ready": "Ready",
     "failed": "The model could not be prepared",
 }
 
 
+# `loading` until the engine has answered for the first time, `restarting` when it answers no more, `gone`
+# when not even a container of it runs
+Phase = Literal["ready", "loading", "restarting", "gone"]
+
+
 @dataclass(frozen=True)
 class EngineHealth:
-    """The engine as last seen; `detail` says why it is not healthy."""
+    """The engine as last seen; `detail` says why it is not ready."""
 
-    healthy: bool
+    phase: Phase
     info: EngineInfo | None = None
     detail: str | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self.phase == "ready"
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "healthy": self.healthy,
+            "phase": self.phase,
             "model_id": self.info.model_id if self.info else None,
             "max_input_tokens": self.info.max_input_tokens if self.info else None,
             "max_total_tokens": self.info.max_total_tokens if self.info else None,
@@ -73,14 +85,14 @@ def overall_state(model: dict[str, Any] | None, engine: EngineHealth) -> str:
     return "loading" if stage == "ready" else "starting"
 
 
-def summary(state: str, model: dict[str, Any] | None) -> str:
+def summary(state: str, model: dict[str, Any] | None, engine: EngineHealth) -> str:
     """One English line on the state, with model-init's own words where it has some."""
     error = (model or {}).get("error")
     if state == "failed" and isinstance(error, dict) and error.get("message"):
         return str(error["message"])
     if state in _MODEL_STAGES and (model or {}).get("message"):
         return str((model or {})["message"])
-    return _MESSAGES[state]
+    return _MESSAGES[engine.phase if state == "loading" else state]
 
 
 def read_model_status(models_dir: Path) -> dict[str, Any] | None:
@@ -95,18 +107,24 @@ def read_model_status(models_dir: Path) -> dict[str, Any] | None:
 
 @dataclass
 class StatusService:
-    """Answers `current()` from a cache of one second, filled by one caller while the others wait for it."""
+    """Answers `current()` from a cache of one second, filled by one caller while the others wait for it.
+
+    Attributes:
+        host_name, port: where the page's replicas are found.
+        engine_host_name: has an address as long as an engine's container runs.
+    """
 
     engine: EngineClient
     models_dir: Path
     host_name: str
     port: int
+    engine_host_name: str
     clock: Callable[[], float] = time.monotonic
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _cached: dict[str, Any] | None = field(default=None, init=False)
     _cached_at: float = field(default=float("-inf"), init=False)
     _probe: asyncio.Task[EngineHealth] | None = field(default=None, init=False)
-    _seen: EngineHealth = field(default=EngineHealth(False, detail="not asked yet"), init=False)
+    _seen: EngineHealth = field(default=EngineHealth("loading", detail="not asked yet"), init=False)
     _healthy_at: float = field(default=float("-inf"), init=False)
 
     async def current(self) -> dict[str, Any]:
@@ -130,7 +148,7 @@ class StatusService:
         state = overall_state(model, engine)
         return {
             "state": state,
-            "message": summary(state, model),
+            "message": summary(state, model, engine),
             "model": model,
             "engine": engine.as_dict(),
             "ui": {"replicas": replicas, "healthy": healthy},
@@ -144,17 +162,21 @@ class StatusService:
             self._seen = self._probe.result()
             if self._seen.healthy:
                 self._healthy_at = self.clock()
-        elif self.clock() - self._healthy_at > RECENT_SECONDS:
-            self._seen = EngineHealth(False, detail="the engine does not answer in time")
+        elif self._seen.healthy and self.clock() - self._healthy_at > RECENT_SECONDS:
+            self._seen = EngineHealth("restarting", detail="the engine does not answer in time")
         return self._seen
 
     async def _probe_engine(self) -> EngineHealth:
         try:
-            if not await self.engine.healthy(PROBE_SECONDS):
-                return EngineHealth(False, detail="the engine says that it is unhealthy")
-            return EngineHealth(True, await self.engine.info())
+            await self.engine.check_health(PROBE_SECONDS)
+            return EngineHealth("ready", await self.engine.info())
         except EngineError as error:
-            return EngineHealth(False, detail=str(error))
+            return EngineHealth(await self._absence(), detail=str(error))
+
+    async def _absence(self) -> Phase:
+        if not await _addresses(self.engine_host_name):
+            return "gone"
+        return "loading" if self._healthy_at == float("-inf") else "restarting"
 
     async def _replicas(self) -> tuple[int, int]:
         """How many replicas the name has, and how many of them answer; (1, 1) when the name is not known."""

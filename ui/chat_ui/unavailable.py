@@ -1,4 +1,8 @@
-"""What API clients are told when the engine is out of reach: OpenAI's or TGI's shape, with the stage."""
+"""What API clients are told when the engine is out of reach: OpenAI's or TGI's shape, with the stage.
+
+nginx asks for it when a call to the engine has failed. The cases read differently: the model is being
+prepared or loaded, the engine restarts, nothing of it runs, or it answers again by now.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,21 @@ RETRY_AFTER_SECONDS = 5
 # why: a client should not sleep through the end of a download because an early estimate was poor
 RETRY_AFTER_MOST_SECONDS = 60
 
+_CODES = {
+    "failed": "model_failed",
+    "restarting": "engine_restarting",
+    "gone": "engine_gone",
+    "ready": "engine_unavailable",
+}
+
 
 def body(shape: Shape, status: dict[str, Any]) -> dict[str, Any]:
     """The JSON body for the engine's absence, given the status document."""
-    message = _message(status)
+    stage = _stage(status)
+    message = _message(stage, status)
     if shape == "tgi":
-        return {"error": message, "error_type": "healthcheck"}
-    code = "model_failed" if status["state"] == "failed" else "model_not_ready"
+        return {"error": message, "error_type": "unavailable"}
+    code = _CODES.get(stage, "model_not_ready")
     return {"error": {"message": message, "type": "service_unavailable", "param": None, "code": code}}
 
 
@@ -28,13 +40,17 @@ def retry_after(status: dict[str, Any]) -> int:
     return int(min(max(eta, RETRY_AFTER_SECONDS), RETRY_AFTER_MOST_SECONDS))
 
 
-def _message(status: dict[str, Any]) -> str:
-    state = status["state"]
-    if state == "ready":
+def _stage(status: dict[str, Any]) -> str:
+    """The appliance's state, and once all is up to the engine the engine's own."""
+    return str(status["engine"]["phase"] if status["state"] == "loading" else status["state"])
+
+
+def _message(stage: str, status: dict[str, Any]) -> str:
+    if stage == "ready":
         return "The engine could not be reached (stage: ready); try again"
-    text = f"The engine is not available (stage: {state}): {status['message']}"
+    text = f"The engine is not available (stage: {stage}): {status['message']}"
     model = status.get("model") or {}
     done, total = model.get("bytes_done"), model.get("bytes_total")
-    if state == "downloading" and isinstance(done, int) and isinstance(total, int) and total > 0:
+    if stage == "downloading" and isinstance(done, int) and isinstance(total, int) and total > 0:
         text += f" ({100 * done // total}%)"
     return text

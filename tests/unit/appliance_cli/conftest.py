@@ -1,27 +1,73 @@
-"""A healthy host to start from; each test spoils one thing."""
+"""A healthy host to start from (each test spoils one thing), and an appliance with an access directory."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from appliance_cli import access
+from appliance_cli.access import AccessDir
 from appliance_cli.host import DockerEngine, Gpu, Host, Nvidia, Project, System
 from appliance_cli.settings import Settings, load
 
 KNOWN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "BIND_ADDRESS", "HTTP_PORT", "UI_REPLICAS", "GPU_DEVICE")
+DOOR = ("ACCESS_DIR", "APPLIANCE_USER", "TLS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES", "SSO_URL")
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own settings must not reach a test."""
-    for name in (*KNOWN, "PYTHON_BASE", "NGINX_BASE", "TGI_IMAGE", "DEBIAN_MIRROR", "APPLIANCE_ENV_FILE"):
+    for name in (
+        *KNOWN,
+        *DOOR,
+        "PYTHON_BASE",
+        "NGINX_BASE",
+        "TGI_IMAGE",
+        "DEBIAN_MIRROR",
+        "APPLIANCE_ENV_FILE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load(tmp_path, tmp_path / ".env")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(settings: Settings) -> AccessDir:
+    """The appliance's access directory; not made yet."""
+    return access.of(settings)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The real command line on an appliance of its own, without a terminal and without a Docker engine."""
+    env_file = tmp_path / "appliance.env"
+    env_file.write_text(f"ACCESS_DIR={tmp_path / 'access'}\nHTTP_PORT=18080\n")
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPTS), "HOME": "/nonexistent"}
+    env |= {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}
+
+    def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "appliance_cli", "--env-file", str(env_file), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, env={**env, **environment}, input=stdin, check=False
+        )
+
+    return run
 
 
 @pytest.fixture

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from appliance_cli import base_images, compose, install
-from appliance_cli.settings import Settings
-from appliance_cli.up import build_step, curl_line
+from appliance_cli import base_images, compose, host, install, keys, prepare, users
+from appliance_cli.access import AccessDir
+from appliance_cli.accounts import Limits
+from appliance_cli.door_settings import Owner, Tls
+from appliance_cli.output import Output
+from appliance_cli.settings import Settings, load
+from appliance_cli.up import announce, build_step, curl_line
 
 PYTHON, NGINX = base_images.RECIPES
 
@@ -29,6 +34,10 @@ def appliance() -> Settings:
         nginx_base="nginx",
         tgi_image="tgi",
         debian_mirror=None,
+        access_dir=Path("/srv/appliance/nginx/access"),
+        owner=Owner(10001, 10001),
+        tls=Tls("off", None, None, ()),
+        sso_url=None,
     )
 
 
@@ -41,11 +50,28 @@ def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Setti
     assert compose.build(appliance) == [*plain, "build"]
     assert compose.up(appliance) == [*plain, "up", "--detach", "--no-build", "--remove-orphans"]
     assert compose.pull_engine(appliance) == [*plain, "pull", "--policy", "missing", "tgi"]
-    assert compose.down(appliance, volumes=False) == [*plain, "down", "--remove-orphans"]
-    assert compose.down(appliance, volumes=True) == [*plain, "down", "--remove-orphans", "--volumes"]
+    down = [*plain, "down", "--remove-orphans", "--timeout", "45"]
+    assert compose.down(appliance, volumes=False) == down
+    assert compose.down(appliance, volumes=True) == [*down, "--volumes"]
     assert compose.services(appliance) == [*prefix, "config", "--services"]
     assert compose.logs(appliance, service="ui", follow=True, tail="50") == [
         *prefix, "logs", "--tail", "50", "--follow", "ui",
+    ]  # fmt: skip
+
+
+def test_scaling_touches_nothing_but_the_service(appliance: Settings) -> None:
+    assert compose.scale(appliance, {"ui": 5}) == [
+        *compose.base(appliance), "--progress", "plain", "up", "--detach", "--no-deps", "--no-recreate",
+        "--no-build", "--scale", "ui=5", "ui",
+    ]  # fmt: skip
+
+
+def test_nginxs_files_are_read_inside_it_or_in_a_container_of_its_own(appliance: Settings) -> None:
+    prefix = compose.base(appliance)
+    assert compose.in_nginx(appliance, "cat", "/x") == [*prefix, "exec", "-T", "nginx", "cat", "/x"]
+    assert compose.once_in_nginx(appliance, "cat", "/x") == [
+        *prefix, "--progress", "quiet", "run", "--rm", "--no-deps", "-T", "--entrypoint", "cat", "nginx",
+        "/x",
     ]  # fmt: skip
 
 
@@ -88,7 +114,7 @@ def test_the_tree_is_piped_into_docker_without_apts_caches() -> None:
     assert "--exclude=./var/lib/apt/lists/*" in tar
     assert tar[-3:] == ["--directory", "/r", "."]
     assert load[:3] == ["docker", "import", "--change"]
-    assert load[-2:] == ["-", "qwen-appliance/nginx-base:1.30"]
+    assert load[-2:] == ["-", "qwen-appliance/nginx-base:1.30-njs"]
 
 
 ONE_LINE = """# deb http://commented.example/debian bookworm main
@@ -145,3 +171,37 @@ def test_the_curl_line_can_be_pasted_into_a_shell() -> None:
     assert words[:2] == ["curl", "http://127.0.0.1:8080/v1/chat/completions"]
     assert words[2:4] == ["-H", "Content-Type: application/json"]
     assert json.loads(words[-1])["model"] == "Qwen/Qwen2.5-7B-Instruct"
+
+
+def test_the_curl_line_shows_how_a_key_and_a_self_signed_certificate_are_used() -> None:
+    line = curl_line("https://box:8080", "a/b", key=True, insecure=True)
+    start = 'curl --insecure -H "Authorization: Bearer $API_KEY" https://box:8080/v1/chat/completions '
+    assert line.startswith(start)
+
+
+def test_the_end_of_up_shows_how_to_close_an_open_door(
+    settings: Settings, folder: AccessDir, now: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(settings, {"engine": {"model_id": "a/b"}}, Output())
+    told = capsys.readouterr()
+    chat, api = told.out.splitlines()
+    assert chat == "Chat:  http://127.0.0.1:8080/"
+    assert api.startswith("API:   curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type")
+    assert "./scripts/appliance keys add NAME" in told.err
+    assert "./scripts/appliance users add NAME" in told.err
+    keys.add(folder, "ci", Limits(), None, now)
+    users.add(folder, "alice", "$2b$10$" + "a" * 53, Limits(), now)
+    announce(settings, {}, Output())
+    told = capsys.readouterr()
+    assert 'curl -H "Authorization: Bearer $API_KEY" http://127.0.0.1:8080/v1' in told.out
+    assert "add NAME" not in told.err
+
+
+def test_a_base_image_of_an_earlier_version_gives_way_to_its_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "connect", lambda timeout: (object(), None))
+    monkeypatch.setattr(host, "has_image", lambda client, name: True)
+    (former,) = NGINX.former
+    wanted = load(tmp_path, tmp_path / ".env", {"NGINX_BASE": former})
+    assert prepare._base_images(wanted, False, Output()) == {"NGINX_BASE": NGINX.made}

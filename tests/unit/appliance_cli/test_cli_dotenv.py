@@ -10,7 +10,7 @@ import pytest
 from appliance_cli import dotenv_file, env_values
 from appliance_cli.errors import BadSetting
 from appliance_cli.output import Output
-from appliance_cli.settings import Settings, engine_of, load, require_loopback
+from appliance_cli.settings import Settings, engine_of, load
 
 BASES = {"PYTHON_BASE": "made/python:1"}
 
@@ -41,6 +41,23 @@ def test_the_first_writing_is_complete_and_private(settings: Settings) -> None:
 def test_a_second_run_changes_nothing(settings: Settings) -> None:
     first = save(settings, BASES)
     assert save(load(settings.root, settings.env_file), BASES) == first
+
+
+def test_choosing_writes_what_was_chosen_and_nothing_else(settings: Settings) -> None:
+    settings.env_file.write_text("UI_REPLICAS=3 # three\nMODEL_ID=a/b\n")
+    dotenv_file.choose(settings.env_file, {"UI_REPLICAS": "5"}, "heading")
+    assert settings.env_file.read_text() == "UI_REPLICAS=5\nMODEL_ID=a/b\n"
+    dotenv_file.choose(settings.root / "new.env", {"UI_REPLICAS": "5"}, "heading")
+    assert (settings.root / "new.env").read_text() == "# heading\nUI_REPLICAS=5\n"
+
+
+@pytest.mark.parametrize(("user", "written"), [(0, None), (1000, "1000:1001")])
+def test_nginx_runs_as_the_operator_unless_that_is_root(
+    user: int, written: str | None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("os.getegid", lambda: 1001)
+    assert env_values.values(settings, "cpu", {}, None, None).get("APPLIANCE_USER") == written
 
 
 def test_two_appliances_get_two_secrets(settings: Settings, tmp_path: Path) -> None:
@@ -145,19 +162,3 @@ def test_a_bad_value_names_itself_and_what_is_accepted(
     assert failure.value.found == repr(value)
     assert failure.value.remedy
     assert failure.value.exit_code == 2
-
-
-@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.4", "::"])
-def test_an_open_address_is_refused_because_there_is_no_access_control(
-    address: str, settings: Settings
-) -> None:
-    with pytest.raises(BadSetting) as failure:
-        require_loopback(load(settings.root, settings.env_file, {"BIND_ADDRESS": address}))
-    assert "this machine's loopback" in failure.value.expected
-    assert "there is no access control yet" in failure.value.remedy
-
-
-def test_ipv6_loopback_gives_a_url_with_brackets(settings: Settings) -> None:
-    local = load(settings.root, settings.env_file, {"BIND_ADDRESS": "::1"})
-    require_loopback(local)
-    assert local.url == "http://[::1]:8080"

@@ -28,11 +28,13 @@ class FakeEngine:
         answer: the tokens to stream; None streams "tick " without end.
         delay: seconds before each token.
         refuse: path -> (status, body) to answer with instead; a str body is sent as plain text.
+        retry_after: the Retry-After header of refusals.
         error_after: after so many tokens, the event to send in place of the next one.
         cut_after: after so many tokens, the connection is dropped.
         finish_reason: what the final event says.
         hold: when set, each token waits for a permit.
         health_gate: when set, /health answers only once it is open.
+        asked: path, X-User and X-Request-ID of every request; a missing header is None.
         generations: bodies of the generation requests.
         tokenized: messages of each /chat_tokenize call.
         open_streams: how many streams are open now.
@@ -42,12 +44,14 @@ class FakeEngine:
     answer: list[str] | None = field(default_factory=lambda: ["The ", "capital ", "is ", "Paris."])
     delay: float = 0.0
     refuse: dict[str, tuple[int, Json | str]] = field(default_factory=dict)
+    retry_after: str | None = None
     error_after: tuple[int, Json] | None = None
     cut_after: int | None = None
     finish_reason: str = "eos_token"
     hold: asyncio.Semaphore | None = None
     max_input_tokens: int = 100
     max_total_tokens: int = 140
+    asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     generations: list[Json] = field(default_factory=list)
     tokenized: list[list[Json]] = field(default_factory=list)
     health_calls: int = 0
@@ -66,11 +70,14 @@ class FakeEngine:
 
     @web.middleware
     async def _refusals(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        headers = request.headers
+        self.asked.append((request.path, headers.get("X-User"), headers.get("X-Request-ID")))
         if request.path in self.refuse:
             status, body = self.refuse[request.path]
+            more = {"Retry-After": self.retry_after} if self.retry_after is not None else None
             if isinstance(body, str):
-                return web.Response(status=status, text=body)
-            return web.json_response(body, status=status)
+                return web.Response(status=status, text=body, headers=more)
+            return web.json_response(body, status=status, headers=more)
         return await handler(request)
 
     async def _health(self, _: web.Request) -> web.Response:

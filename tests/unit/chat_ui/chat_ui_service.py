@@ -84,9 +84,13 @@ def event_of(config: dict[str, Any], kind: str) -> tuple[int, int]:
 
 
 async def ask(
-    session: aiohttp.ClientSession, url: str, question: str, history: list[Any] | None = None
+    session: aiohttp.ClientSession,
+    url: str,
+    question: str,
+    history: list[Any] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """Ask as the page does; yields Gradio's messages up to `process_completed`."""
+    """Ask as the page does; yields Gradio's messages up to `process_completed`. `headers` are nginx's."""
     async with session.get(f"{url}/config") as response:
         function, component = event_of(await response.json(), "submit")
     session_hash = secrets.token_hex(6)
@@ -96,7 +100,7 @@ async def ask(
         "trigger_id": component,
         "session_hash": session_hash,
     }
-    async with session.post(f"{url}/gradio_api/queue/join", json=body) as response:
+    async with session.post(f"{url}/gradio_api/queue/join", json=body, headers=headers) as response:
         assert response.status == 200, await response.text()
     async with session.get(f"{url}/gradio_api/queue/data", params={"session_hash": session_hash}) as stream:
         async for line in stream.content:

@@ -67,6 +67,35 @@ async def test_health_and_status(http: aiohttp.ClientSession, url: str, tmp_path
     assert document["ui"] == {"replicas": 1, "healthy": 1}
 
 
+@pytest.mark.parametrize(
+    ("headers", "user"),
+    [({}, None), ({"X-User": "alice"}, "alice"), ({"x-user": "bob"}, "bob"), ({"X-User": "a" * 129}, None)],
+)
+async def test_the_page_can_ask_who_is_signed_in(
+    http: aiohttp.ClientSession, url: str, headers: dict[str, str], user: str | None
+) -> None:
+    async with http.get(f"{url}/whoami", headers=headers) as response:
+        assert await response.json() == {"user": user}
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_engine_is_asked_for_the_person_whom_nginx_named(
+    http: aiohttp.ClientSession, url: str, engine: FakeEngine
+) -> None:
+    async for _ in ask(http, url, "hello", headers={"X-User": "alice", "X-Request-ID": "4fd1"}):
+        pass
+    named = [(path, "alice", "4fd1") for path in ("/info", "/chat_tokenize", "/generate_stream")]
+    assert engine.asked == named
+
+
+async def test_without_a_name_the_engine_is_asked_for_nobody(
+    http: aiohttp.ClientSession, url: str, engine: FakeEngine
+) -> None:
+    async for _ in ask(http, url, "hello"):
+        pass
+    assert {(user, request) for _, user, request in engine.asked} == {(None, None)}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("shape", ["openai", "tgi"])
 async def test_the_engines_absence_is_told_in_each_shape(
@@ -114,7 +143,10 @@ async def test_no_function_is_public_or_skips_the_queue(http: aiohttp.ClientSess
         assert response.status == 404
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/gradio_api/runs", "/monitoring"])
+@pytest.mark.parametrize(
+    "path",
+    ["/docs", "/redoc", "/openapi.json", "/gradio_api/runs", "/monitoring", "/gradio_api/heartbeat/abc"],
+)
 async def test_gradios_extras_are_off(http: aiohttp.ClientSession, url: str, path: str) -> None:
     async with http.get(url + path) as response:
         assert response.status in (403, 404)
@@ -137,6 +169,7 @@ async def test_the_page_loads_nothing_from_elsewhere(http: aiohttp.ClientSession
     made = await config(http, url)
     assert (made["analytics_enabled"], made["footer_links"], made["run_history"]) == (False, [], False)
     assert made["stylesheets"] == []
+    assert made["connect_heartbeat"] is False
 
 
 async def test_replicas_with_one_secret_are_one_app(http: aiohttp.ClientSession, url: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
 from chat_ui_fake_engine import FakeEngine, Json
 
+from chat_ui.caller import NOBODY, Caller
 from chat_ui.chat import Chat, Question, View
 from chat_ui.conversation import Message
 from chat_ui.engine import EngineClient
@@ -18,19 +20,22 @@ HELLO = Message("user", "hello there")
 ASKED = Question([HELLO], [], "hello there", typed=True)
 
 
-def chat(client: EngineClient, state: str = "ready") -> Chat:
+def chat(client: EngineClient, state: str = "ready", phase: str = "loading") -> Chat:
     async def status() -> dict[str, Any]:
-        return {"state": state}
+        return {"state": state, "engine": {"phase": phase}}
 
     return Chat(client, status)
 
 
 async def views(
-    made: Chat, question: Question = ASKED, sampling: Sampling | None = None, language: Language = "en"
+    made: Chat,
+    question: Question = ASKED,
+    sampling: Sampling | None = None,
+    language: Language = "en",
+    caller: Caller = NOBODY,
 ) -> list[View]:
-    return [
-        view async for view in made.answer(question, sampling or Sampling("", max_new_tokens=40), language)
-    ]
+    sampling = sampling or Sampling("", max_new_tokens=40)
+    return [view async for view in made.answer(question, sampling, language, caller)]
 
 
 def notes(view: View) -> list[str]:
@@ -89,6 +94,7 @@ async def test_a_message_that_is_too_long_goes_back_to_its_box(
     [
         ((429, {"error": "Model is overloaded", "error_type": "overloaded"}), "error_busy"),
         ((503, "down"), "error_unavailable"),
+        ((429, {"error": "x", "error_type": "too_many_running"}), "error_too_many_running"),
         ((424, {"error": "CUDA", "error_type": "generation"}), "error_generation"),
     ],
 )
@@ -98,6 +104,54 @@ async def test_a_refusal_leaves_the_question_with_a_text_in_the_persons_language
     engine.refuse["/generate_stream"] = refusal
     last = (await views(chat(client), language=language))[-1]
     assert last == View([HELLO, Message("assistant", text(language, key), "note")], False)
+
+
+@pytest.mark.parametrize("error_type", ["rate_limited", "budget_spent"])
+@pytest.mark.parametrize(
+    ("language", "retry_after", "again"),
+    [
+        ("en", "42", "Try again in 42 s."),
+        ("zh-CN", "42", "请在 42 秒后重试。"),
+        ("en", None, "Try again in a moment."),
+    ],
+)
+async def test_a_limit_is_told_with_the_time_when_it_is_over(
+    engine: FakeEngine,
+    client: EngineClient,
+    error_type: str,
+    language: Language,
+    retry_after: str | None,
+    again: str,
+) -> None:
+    engine.refuse["/generate_stream"] = (429, {"error": "no", "error_type": error_type})
+    engine.retry_after = retry_after
+    last = (await views(chat(client), language=language))[-1]
+    assert notes(last) == [text(language, f"error_{error_type}", again=again)]
+
+
+async def test_the_engine_is_asked_on_the_persons_behalf(engine: FakeEngine, client: EngineClient) -> None:
+    await views(chat(client), caller=Caller("alice", "4fd1"))
+    assert [(user, request) for _, user, request in engine.asked] == [("alice", "4fd1")] * 3
+
+
+@pytest.mark.parametrize(
+    ("caller", "logged"),
+    [
+        (Caller("alice", "4fd1"), "no whole answer in request 4fd1: GenerationFailed: CUDA"),
+        (NOBODY, "no whole answer: GenerationFailed: CUDA"),
+    ],
+)
+async def test_the_log_names_the_request_of_an_answer_that_failed(
+    engine: FakeEngine,
+    client: EngineClient,
+    caplog: pytest.LogCaptureFixture,
+    caller: Caller,
+    logged: str,
+) -> None:
+    engine.refuse["/generate_stream"] = (424, {"error": "CUDA", "error_type": "generation"})
+    with caplog.at_level(logging.WARNING, "chat_ui"):
+        await views(chat(client), caller=caller)
+    assert [record.message for record in caplog.records] == [logged]
 
 
 async def test_busy_inside_a_stream_is_told_like_busy(engine: FakeEngine, client: EngineClient) -> None:
@@ -121,6 +175,21 @@ async def test_while_the_model_is_prepared_the_stage_is_told(
     last = (await views(chat(client, state), language="zh-CN"))[-1]
     stage = text("zh-CN", f"state_{state}")
     assert notes(last) == [text("zh-CN", "error_preparing", state=stage)]
+
+
+@pytest.mark.parametrize("phase", ["restarting", "gone"])
+async def test_an_engine_that_restarts_or_is_gone_is_told_as_such(
+    engine: FakeEngine, client: EngineClient, phase: str
+) -> None:
+    engine.refuse["/info"] = (503, {"error": "away", "error_type": "unavailable"})
+    last = (await views(chat(client, "loading", phase)))[-1]
+    assert notes(last) == [text("en", f"error_{phase}")]
+
+
+async def test_every_way_to_be_without_the_engine_reads_differently() -> None:
+    keys = ("error_busy", "error_unavailable", "error_restarting", "error_gone", "error_preparing")
+    limits = ("error_rate_limited", "error_too_many_running", "error_budget_spent")
+    assert len({text("en", key, state="", again="") for key in (*keys, *limits)}) == len(keys) + len(limits)
 
 
 async def test_a_model_that_failed_is_told(engine: FakeEngine, client: EngineClient) -> None:
@@ -155,9 +224,16 @@ async def test_a_bug_is_told_without_a_traceback(client: EngineClient) -> None:
     assert notes(last) == [text("en", "error_internal")]
 
 
+async def test_a_bug_is_logged_with_the_request(
+    client: EngineClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    await views(chat(client), Question([], []), caller=Caller(None, "4fd1"))
+    assert [record.message for record in caplog.records] == ["no whole answer in request 4fd1"]
+
+
 async def test_stopping_closes_the_engines_connection(engine: FakeEngine, client: EngineClient) -> None:
     engine.answer = None
-    answering = chat(client).answer(ASKED, Sampling(), "en")
+    answering = chat(client).answer(ASKED, Sampling(), "en", NOBODY)
     async for view in answering:
         if view.messages[-1].state == "streaming":
             break

@@ -7,14 +7,18 @@ import socket
 import pytest
 from chat_ui_fake_engine import FakeEngine, Json
 
+from chat_ui.caller import Caller
 from chat_ui.engine import Ending, EngineClient, EngineInfo
 from chat_ui.errors import (
+    BudgetSpent,
     EngineBusy,
     EngineError,
     EngineUnavailable,
     GenerationFailed,
+    RateLimited,
     RequestRejected,
     StreamCut,
+    TooManyRunning,
 )
 from chat_ui.sampling import Sampling
 
@@ -64,6 +68,10 @@ async def test_it_counts_with_the_engines_own_tokenizer(engine: FakeEngine, clie
 
 REFUSALS: list[tuple[int, Json | str, type[EngineError]]] = [
     (429, {"error": "Model is overloaded", "error_type": "overloaded"}, EngineBusy),
+    (429, {"error": "More requests than", "error_type": "rate_limited"}, RateLimited),
+    (429, {"error": "As many requests as", "error_type": "too_many_running"}, TooManyRunning),
+    (429, {"error": "The daily budget", "error_type": "budget_spent"}, BudgetSpent),
+    (503, {"error": "The engine is gone", "error_type": "unavailable"}, EngineUnavailable),
     (424, {"error": "Request failed", "error_type": "generation"}, GenerationFailed),
     (422, {"error": "Input validation error: x", "error_type": "validation"}, RequestRejected),
     (422, {"error": "Template error: x", "error_type": "template_error"}, RequestRejected),
@@ -87,6 +95,64 @@ async def test_each_refusal_has_its_kind(
             await call
         assert type(caught.value) is kind
         assert str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("17", 17),
+        ("0", 0),
+        ("-1", None),
+        ("soon", None),
+        ("Sun, 22 Nov 2026 19:00 GMT", None),
+    ],
+)
+async def test_a_refusal_tells_when_to_come_back(
+    engine: FakeEngine, client: EngineClient, header: str | None, seconds: int | None
+) -> None:
+    engine.refuse["/generate_stream"] = (429, {"error": "too often", "error_type": "rate_limited"})
+    engine.retry_after = header
+    with pytest.raises(RateLimited) as caught:
+        await collect(client)
+    assert caught.value.retry_after == seconds
+
+
+async def test_every_call_for_a_person_names_him_and_his_request(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    caller = Caller("alice", "4fd1")
+    await client.info(caller)
+    await client.chat_prompt([], caller)
+    async for _ in client.generate("prompt", PARAMETERS, Ending(), caller):
+        pass
+    assert engine.asked == [
+        (path, "alice", "4fd1") for path in ("/info", "/chat_tokenize", "/generate_stream")
+    ]
+
+
+async def test_the_services_own_calls_name_nobody(engine: FakeEngine, client: EngineClient) -> None:
+    await client.check_health(1.0)
+    await client.info()
+    assert engine.asked == [("/health", None, None), ("/info", None, None)]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (503, {"error": "unhealthy", "error_type": "healthcheck"}),
+        (503, {"error": "The engine is gone", "error_type": "unavailable"}),
+        (502, "<html>Bad Gateway</html>"),
+        (404, ""),
+    ],
+)
+async def test_only_200_is_healthy(
+    engine: FakeEngine, client: EngineClient, refusal: tuple[int, Json | str]
+) -> None:
+    engine.refuse["/health"] = refusal
+    with pytest.raises(EngineError) as caught:
+        await client.check_health(1.0)
+    assert str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +188,7 @@ async def test_a_connection_lost_in_the_middle_is_told(
 
 async def test_nothing_there_is_unavailable(closed_port: int) -> None:
     async with EngineClient(f"http://127.0.0.1:{closed_port}") as client:
-        for call in (client.info(), client.chat_prompt([]), collect(client), client.healthy(1.0)):
+        for call in (client.info(), client.chat_prompt([]), collect(client), client.check_health(1.0)):
             with pytest.raises(EngineUnavailable) as caught:
                 await call
             assert str(caught.value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import string
+from typing import get_args
 
 import pytest
 
 from chat_ui import errors, messages
 from chat_ui.errors import EngineError
 from chat_ui.layout import STATIC
+from chat_ui.status import Phase
 
 ENGLISH, CHINESE = messages.TEXTS["en"], messages.TEXTS["zh-CN"]
 
@@ -37,7 +39,7 @@ def test_every_engine_error_has_a_text() -> None:
     kinds = [
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, EngineError)
     ]
-    assert len(kinds) == 6
+    assert len(kinds) == 9
     assert all(kind.text_key in ENGLISH for kind in kinds)
 
 
@@ -51,9 +53,24 @@ def test_the_scripts_use_no_text_that_does_not_exist() -> None:
     assert used <= ENGLISH.keys()
 
 
-@pytest.mark.parametrize("state", ["ready", "starting", "downloading", "verifying", "loading", "failed"])
+@pytest.mark.parametrize("state", [*get_args(Phase), "starting", "downloading", "verifying", "failed"])
 def test_every_state_has_a_text_for_the_banner(state: str) -> None:
     assert f"page_state_{state}" in ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english"),
+    [
+        (None, "Try again in a moment."),
+        (0, "Try again in 1 s."),
+        (12, "Try again in 12 s."),
+        (91, "Try again in 2 min."),
+        (5400, "Try again in 1 h 30 min."),
+        (86_399, "Try again in 24 h 0 min."),
+    ],
+)
+def test_when_to_try_again_is_told_in_a_persons_words(seconds: int | None, english: str) -> None:
+    assert messages.again("en", seconds) == english
 
 
 @pytest.mark.parametrize(

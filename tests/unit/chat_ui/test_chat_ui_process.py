@@ -10,7 +10,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 from chat_ui_fake_engine import FakeEngine
-from chat_ui_service import ask, environment, free_port, listens, service, shown
+from chat_ui_service import (
+    Service,
+    ask,
+    environment,
+    free_port,
+    listens,
+    service,
+    shown,
+)
+
+ANSWERED = [("user", "What is the capital?"), ("assistant", "The capital is Paris.")]
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -23,13 +33,9 @@ async def test_sigterm_lets_a_running_answer_end(engine: FakeEngine, tmp_path: P
             if message["msg"] == "process_generating" and engine.open_streams:
                 break
         replica.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
-            while await listens(replica.port):
-                await asyncio.sleep(0.05)
-        for _ in range(10):
-            engine.hold.release()
-        last = [message async for message in messages][-1]
-        assert shown(last) == [("user", "What is the capital?"), ("assistant", "The capital is Paris.")]
+        await refuses(replica)
+        let_go_on(engine)
+        assert shown([message async for message in messages][-1]) == ANSWERED
         assert await asyncio.wait_for(replica.process.wait(), 30) == 0
 
 
@@ -37,6 +43,32 @@ async def test_an_idle_replica_stops_with_exit_code_0(engine: FakeEngine, tmp_pa
     async with service(engine.url, tmp_path) as replica:
         replica.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(replica.process.wait(), 30) == 0
+
+
+async def test_idle_pages_do_not_hold_a_replica_that_may_drain_for_long(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    async with service(engine.url, tmp_path) as replica, aiohttp.ClientSession() as session:
+        async for _ in ask(session, replica.url, "What is the capital?"):
+            pass
+        # the session's pool keeps the connections open that carried it, as a browser and nginx do
+        assert session.connector is not None
+        assert any(session.connector._conns.values())
+        replica.process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(replica.process.wait(), 30) == 0
+
+
+async def refuses(replica: Service) -> None:
+    """Waits until the replica takes no new connection."""
+    async with asyncio.timeout(30):
+        while await listens(replica.port):
+            await asyncio.sleep(0.05)
+
+
+def let_go_on(engine: FakeEngine) -> None:
+    assert engine.hold is not None
+    for _ in range(10):
+        engine.hold.release()
 
 
 async def test_a_client_that_goes_away_ends_the_generation(engine: FakeEngine, tmp_path: Path) -> None:

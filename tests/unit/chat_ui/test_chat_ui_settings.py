@@ -9,26 +9,29 @@ import pytest
 from chat_ui.errors import SettingsError
 from chat_ui.settings import Settings, from_environment
 
+VARIABLES = {
+    "ENGINE_URL": "http://127.0.0.1:81/",
+    "MODELS_DIR": "/data",
+    "UI_SECRET": "s",
+    "UI_PORT": "1234",
+    "UI_HOST_NAME": "pages",
+    "UI_DRAIN_SECONDS": "5",
+    "ENGINE_HOST_NAME": "engine",
+}
+
 
 def test_an_empty_environment_gives_the_appliances_defaults() -> None:
-    assert from_environment({}) == Settings("http://tgi:3000", Path("/models"), "", 7860, "ui", 30)
+    assert from_environment({}) == Settings("http://nginx:8088", Path("/models"), "", 7860, "ui", 600, "tgi")
 
 
 def test_empty_variables_count_as_unset() -> None:
-    names = ("ENGINE_URL", "MODELS_DIR", "UI_SECRET", "UI_PORT", "UI_HOST_NAME", "UI_DRAIN_SECONDS")
-    assert from_environment(dict.fromkeys(names, "")) == Settings()
+    assert from_environment(dict.fromkeys(VARIABLES, "")) == Settings()
 
 
 def test_every_variable_is_taken() -> None:
-    environ = {
-        "ENGINE_URL": "http://127.0.0.1:81/",
-        "MODELS_DIR": "/data",
-        "UI_SECRET": "s",
-        "UI_PORT": "1234",
-        "UI_HOST_NAME": "pages",
-        "UI_DRAIN_SECONDS": "5",
-    }
-    assert from_environment(environ) == Settings("http://127.0.0.1:81", Path("/data"), "s", 1234, "pages", 5)
+    assert from_environment(VARIABLES) == Settings(
+        "http://127.0.0.1:81", Path("/data"), "s", 1234, "pages", 5, "engine"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from chat_ui import status, unavailable
 from chat_ui.engine import EngineClient, EngineInfo
 from chat_ui.status import EngineHealth, StatusService, overall_state, summary
 
-UP = EngineHealth(True, EngineInfo("m", 1, 2))
-DOWN = EngineHealth(False, detail="refused")
+UP = EngineHealth("ready", EngineInfo("m", 1, 2))
+DOWN = EngineHealth("loading", detail="refused")
+NO_NAME = "no-such-name.invalid"
 
 
 class Clock:
@@ -48,7 +49,7 @@ async def replica() -> AsyncIterator[int]:
 async def service(
     engine: FakeEngine, client: EngineClient, tmp_path: Path, replica: int
 ) -> AsyncIterator[StatusService]:
-    made = StatusService(client, tmp_path, "localhost", replica, Clock())
+    made = StatusService(client, tmp_path, "localhost", replica, "localhost", Clock())
     yield made
     await made.close()
 
@@ -85,10 +86,11 @@ def test_the_models_stage_counts_until_it_is_ready(
 
 def test_the_message_is_model_inits_own_where_it_has_one() -> None:
     model = {"message": "shard 2 of 4", "error": {"code": "no_disk_space", "message": "15 GB needed"}}
-    assert summary("downloading", model) == "shard 2 of 4"
-    assert summary("failed", model) == "15 GB needed"
-    assert summary("loading", model) == "The engine is loading the model"
-    assert summary("failed", {"error": None}) == "The model could not be prepared"
+    assert summary("downloading", model, DOWN) == "shard 2 of 4"
+    assert summary("failed", model, DOWN) == "15 GB needed"
+    assert summary("loading", model, DOWN) == "The engine is loading the model"
+    assert summary("loading", model, EngineHealth("gone")) == "The engine is not running"
+    assert summary("failed", {"error": None}, DOWN) == "The model could not be prepared"
 
 
 async def test_the_document_has_the_contracts_shape(service: StatusService) -> None:
@@ -99,6 +101,7 @@ async def test_the_document_has_the_contracts_shape(service: StatusService) -> N
         "model": {"stage": "ready", "message": "ok"},
         "engine": {
             "healthy": True,
+            "phase": "ready",
             "model_id": "test/words",
             "max_input_tokens": 100,
             "max_total_tokens": 140,
@@ -132,7 +135,40 @@ async def test_an_engine_that_goes_away_is_noticed(service: StatusService, engin
     later(service, 1.1)
     document = await service.current()
     assert document["state"] == "loading"
-    assert document["engine"]["detail"]
+    assert document["engine"]["phase"] == "restarting"
+    assert document["engine"]["detail"] == "unhealthy"
+    assert document["message"] == "The engine stopped answering and is restarting"
+
+
+async def test_what_nginx_says_for_a_missing_engine_is_not_healthy(
+    service: StatusService, engine: FakeEngine
+) -> None:
+    engine.refuse["/health"] = (503, {"error": "The engine is away", "error_type": "unavailable"})
+    publish(service, stage="ready")
+    document = await service.current()
+    assert (document["state"], document["engine"]["phase"]) == ("loading", "loading")
+    assert document["engine"]["detail"] == "The engine is away"
+
+
+async def test_an_engine_without_a_container_is_gone_until_there_is_one(
+    service: StatusService, engine: FakeEngine
+) -> None:
+    publish(service, stage="ready")
+    await service.current()
+    engine.refuse["/health"] = (503, {"error": "The engine is away", "error_type": "unavailable"})
+    phases = []
+    for name in (NO_NAME, "localhost"):
+        service.engine_host_name = name
+        later(service, 1.1)
+        phases.append((await service.current())["engine"]["phase"])
+    del engine.refuse["/health"]
+    later(service, 1.1)
+    assert [*phases, (await service.current())["engine"]["phase"]] == ["gone", "restarting", "ready"]
+
+
+async def test_the_service_asks_in_nobodys_name(service: StatusService, engine: FakeEngine) -> None:
+    await service.current()
+    assert engine.asked == [("/health", None, None), ("/info", None, None)]
 
 
 async def test_a_busy_engine_stays_ready_for_a_while(
@@ -145,7 +181,9 @@ async def test_a_busy_engine_stays_ready_for_a_while(
     later(service, 5)
     assert (await service.current())["state"] == "ready"
     later(service, status.RECENT_SECONDS)
-    assert (await service.current())["state"] == "loading"
+    document = await service.current()
+    assert (document["state"], document["engine"]["phase"]) == ("loading", "restarting")
+    assert document["engine"]["detail"] == "the engine does not answer in time"
     assert engine.health_calls == 2
     engine.health_gate.set()
     monkeypatch.setattr(status, "WAIT_FOR_PROBE_SECONDS", 10)
@@ -158,7 +196,7 @@ async def test_an_engine_that_was_never_there(tmp_path: Path, replica: int) -> N
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     async with EngineClient(f"http://127.0.0.1:{port}") as client:
-        service = StatusService(client, tmp_path, "localhost", replica)
+        service = StatusService(client, tmp_path, "localhost", replica, "localhost")
         publish(service, stage="ready")
         document = await service.current()
     assert (document["state"], document["engine"]["healthy"]) == ("loading", False)
@@ -176,36 +214,49 @@ async def test_replicas_that_do_not_answer_are_counted_apart(
 
 
 async def test_without_a_known_name_there_is_this_replica(service: StatusService) -> None:
-    service.host_name = "no-such-name.invalid"
+    service.host_name = NO_NAME
     assert (await service.current())["ui"] == {"replicas": 1, "healthy": 1}
 
 
-def document(state: str, **model: Any) -> dict[str, Any]:
-    return {"state": state, "message": "fetching shards", "model": model or None}
+def document(state: str, phase: str = "loading", **model: Any) -> dict[str, Any]:
+    return {"state": state, "message": "so it is", "model": model or None, "engine": {"phase": phase}}
 
 
 def test_openai_clients_get_openais_error_shape() -> None:
     made = unavailable.body("openai", document("downloading", bytes_done=30, bytes_total=120))
     assert made == {
         "error": {
-            "message": "The engine is not available (stage: downloading): fetching shards (25%)",
+            "message": "The engine is not available (stage: downloading): so it is (25%)",
             "type": "service_unavailable",
             "param": None,
             "code": "model_not_ready",
         }
     }
-    assert unavailable.body("openai", document("failed"))["error"]["code"] == "model_failed"
 
 
 def test_tgi_clients_get_tgis_error_shape() -> None:
     assert unavailable.body("tgi", document("loading")) == {
-        "error": "The engine is not available (stage: loading): fetching shards",
-        "error_type": "healthcheck",
+        "error": "The engine is not available (stage: loading): so it is",
+        "error_type": "unavailable",
     }
 
 
-def test_an_engine_just_lost_is_told_as_such() -> None:
-    assert "could not be reached" in unavailable.body("tgi", document("ready"))["error"]
+@pytest.mark.parametrize(
+    ("made", "stage", "code"),
+    [
+        (document("starting", "gone"), "starting", "model_not_ready"),
+        (document("loading", "loading"), "loading", "model_not_ready"),
+        (document("loading", "restarting"), "restarting", "engine_restarting"),
+        (document("loading", "gone"), "gone", "engine_gone"),
+        (document("failed", "gone"), "failed", "model_failed"),
+        (document("ready", "ready"), "ready", "engine_unavailable"),
+    ],
+)
+def test_each_way_to_be_away_has_its_stage_and_code(made: dict[str, Any], stage: str, code: str) -> None:
+    error = unavailable.body("openai", made)["error"]
+    assert error["code"] == code
+    assert f"(stage: {stage})" in error["message"]
+    assert ("could not be reached" in error["message"]) is (stage == "ready")
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,17 @@
     return bar;
   }
 
+  // The appliance's state, and once all is up to the engine the engine's own.
+  const stateOf = (status) => (status.state === "loading" && status.engine?.phase) || status.state;
+
   // Returns whether the page was there to be written to.
   function show(status) {
     const banner = document.getElementById("banner");
     const state = document.getElementById("model-state");
     if (!banner || !state) return false;
-    const title = text(`page_state_${status.state}`);
-    state.dataset.state = status.state;
+    const now = stateOf(status);
+    const title = text(`page_state_${now}`);
+    state.dataset.state = now;
     state.lastElementChild.textContent = status.state === "ready" ? title : "";
     const name = status.engine?.model_id ?? status.model?.model_id;
     const chip = document.getElementById("model-name");
@@ -69,16 +73,17 @@
     document.getElementById("brand-name").textContent = text("page_title");
 
     banner.hidden = status.state === "ready";
-    banner.dataset.state = status.state;
-    banner.replaceChildren(...(banner.hidden ? [] : bannerLines(status, title)));
+    banner.dataset.state = now;
+    banner.replaceChildren(...(banner.hidden ? [] : bannerLines(status, now, title)));
     return true;
   }
 
-  function bannerLines(status, title) {
+  function bannerLines(status, now, title) {
     const head = element("div", "banner-head");
     head.append(element("strong", "", title), element("span", "banner-numbers", details(status).join(" · ")));
     const lines = [head];
-    if (!["failed", "unreachable"].includes(status.state)) {
+    if (now === "gone") lines.push(element("div", "banner-hint", text("page_state_gone_detail")));
+    else if (!["failed", "unreachable"].includes(now)) {
       lines.push(progress(status), element("div", "banner-hint", text("page_state_detail")));
     }
     return lines;
@@ -119,6 +124,9 @@
     const toasts = document.querySelector(".toast-wrap");
     if (toasts) new MutationObserver(translateToasts).observe(toasts, { childList: true, subtree: true });
   };
+
+  // An answer is over: if the engine was the reason, the banner says so at once.
+  window.chatPage.askStatus = poll;
 
   document.addEventListener("visibilitychange", () => document.hidden || poll());
   // Gradio puts this script into a page that is already there, and builds the controls some time later

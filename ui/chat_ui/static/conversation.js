@@ -3,32 +3,48 @@
 // that the page carries anyway, and would have the server send it twice.
 //
 // sessionStorage is this tab's own copy (two tabs do not mix); localStorage is the latest one, for a new tab.
+// A copy belongs to the person who was signed in: it is removed at sign-out, and when somebody else signs in.
 (() => {
   const KEY = "qwen-appliance.chat.1";
   const SAVE_EVERY_MS = 300;
   const language = /^zh/i.test(navigator.language) ? "zh-CN" : "en";
   const text = (key) => window.CHAT.texts[language][key];
 
-  const kept = read();
+  const STORAGES = ["sessionStorage", "localStorage"];
+  let kept = { user: null, messages: [], inputs: null };
   let timer = null;
+  let forgotten = false;
 
-  function read() {
-    for (const storage of ["sessionStorage", "localStorage"]) {
+  function read(user) {
+    for (const storage of STORAGES) {
       try {
         const found = JSON.parse(window[storage].getItem(KEY));
-        if (found && Array.isArray(found.messages)) return found;
+        if (!Array.isArray(found?.messages)) continue;
+        if ((found.user ?? null) === user) return { ...found, user };
+        window[storage].removeItem(KEY);
       } catch { /* storage is off or holds something else: go on without */ }
     }
-    return { messages: [], inputs: null };
+    return { user, messages: [], inputs: null };
+  }
+
+  // From now on this page keeps nothing any more.
+  function forget() {
+    forgotten = true;
+    for (const storage of STORAGES) {
+      try {
+        window[storage].removeItem(KEY);
+      } catch { /* storage is off: nothing was kept */ }
+    }
   }
 
   function write() {
     timer = null;
-    const { inputs } = kept;
+    if (!restored || forgotten) return;
+    const { user, inputs } = kept;
     // storage is full at about 5 million characters: the oldest half goes first, as often as it takes
     for (let messages = kept.messages; ; messages = messages.slice(Math.ceil(messages.length / 2))) {
       try {
-        const value = JSON.stringify({ messages, inputs });
+        const value = JSON.stringify({ user, messages, inputs });
         sessionStorage.setItem(KEY, value);
         localStorage.setItem(KEY, value);
         return;
@@ -71,8 +87,11 @@
   window.chatPage = {
     language,
     text,
-    restore() {
+    async restore() {
+      const user = await window.chatAccount.user;
+      kept = read(user);
       restored = true;
+      window.chatAccount.show(user, text, forget);
       const unanswered = kept.messages.at(-1)?.role === "user" ? "page_unanswered" : null;
       kept.messages = settle(kept.messages, "page_interrupted", unanswered);
       const examples = [1, 2, 3].map((n) => ({ text: text(`page_example_${n}`) }));
@@ -112,6 +131,7 @@
       const how = ending;
       running = false;
       ending = null;
+      window.chatPage.askStatus();
       if (how === "clear") return [[], update({}), "", ...idle];
       const settled = how === "stop"
         ? settle(messages, "page_stopped", "page_stopped")
@@ -124,4 +144,10 @@
     },
   };
   addEventListener("pagehide", write);
+  // Another tab has signed out, or somebody else has signed in there.
+  addEventListener("storage", (event) => {
+    if (event.key !== KEY || event.newValue !== null) return;
+    forget();
+    location.reload();
+  });
 })();

@@ -1,0 +1,51 @@
+// What a refused caller reads: OpenAI's error shape on /v1/*, TGI's on every other route. Decides nothing.
+
+const REFUSALS = {
+    unauthorized: {
+        status: 401,
+        openai: ['invalid_request_error', 'invalid_api_key'],
+        message: 'A valid API key is needed: send it as "Authorization: Bearer <key>". '
+            + 'The operator makes one with: ./scripts/appliance keys add NAME',
+    },
+    rate: {
+        status: 429,
+        openai: ['requests', 'rate_limit_exceeded'],
+        tgi: 'rate_limited',
+        message: 'More requests than this account may send in a minute.',
+    },
+    concurrency: {
+        status: 429,
+        openai: ['requests', 'concurrency_limit_exceeded'],
+        tgi: 'too_many_running',
+        message: 'As many requests as this account may have at a time are already running.',
+    },
+    budget: {
+        status: 429,
+        openai: ['tokens', 'insufficient_quota'],
+        tgi: 'budget_spent',
+        message: 'The daily token budget of this account is spent. It is renewed at midnight UTC.',
+    },
+};
+
+// Ends the request. `retryAfter` is in whole seconds, undefined where waiting does not help.
+function refuse(r, reason, retryAfter) {
+    const refusal = REFUSALS[reason];
+    r.variables.refused = reason;
+    r.headersOut['Content-Type'] = 'application/json';
+    if (refusal.status === 401) {
+        r.headersOut['WWW-Authenticate'] = 'Bearer realm="appliance"';
+    }
+    if (retryAfter !== undefined) {
+        r.headersOut['Retry-After'] = String(retryAfter);
+    }
+    r.return(refusal.status, JSON.stringify(body(r.uri, refusal, reason)));
+}
+
+function body(path, refusal, reason) {
+    if (path.startsWith('/v1/')) {
+        return { error: { message: refusal.message, type: refusal.openai[0], param: null, code: refusal.openai[1] } };
+    }
+    return { error: refusal.message, error_type: refusal.tgi || reason };
+}
+
+export default { refuse };

@@ -1,0 +1,134 @@
+// The checks at the door, one function a kind of route; nginx calls them in its access phase (see snippets/).
+// Decides who it is (accounts, sessions, single sign-on) and whether he may go on (limits); answers refusals itself.
+
+import crypto from 'crypto';
+import accounts from 'accounts.js';
+import answers from 'answers.js';
+import limits from 'limits.js';
+import meter from 'meter.js';
+import sessions from 'sessions.js';
+
+const NOBODY = { account: '-', rpm: null, concurrent: null, daily_tokens: null };
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+
+// The API at the door: a key, where one is needed.
+function api(r) {
+    meter.begin();
+    accounts.ensureLoaded();
+    let account = NOBODY;
+    if (accounts.apiIsClosed()) {
+        account = byBearer(r.headersIn.Authorization);
+        if (account === undefined) {
+            answers.refuse(r, 'unauthorized');
+            return;
+        }
+    }
+    goOn(r, account, r.method === 'POST');
+}
+
+function byBearer(header) {
+    const match = /^Bearer +([\x21-\x7e]+)$/i.exec(header || '');
+    if (match === null) {
+        return undefined;
+    }
+    const key = accounts.byKey(crypto.createHash('sha256').update(match[1]).digest('hex'));
+    return key === undefined || (key.expires !== null && key.expires <= Date.now()) ? undefined : key;
+}
+
+// The chat replicas' own calls to the engine: the name that they pass on was put there by `page`.
+function internal(r) {
+    meter.begin();
+    accounts.ensureLoaded();
+    const name = r.headersIn['X-User'] || '';
+    const person = NAME.test(name) ? accounts.byName(name) || guest(name) : NOBODY;
+    goOn(r, person, r.uri === '/generate_stream');
+}
+
+// Somebody whom single sign-on vouches for.
+function guest(name) {
+    return { account: 'user:' + name, id: name, rpm: null, concurrent: null, daily_tokens: null };
+}
+
+function goOn(r, account, counted) {
+    r.variables.account = account.account;
+    if (!counted) {
+        return;
+    }
+    const refusal = limits.admit(account);
+    if (refusal === undefined) {
+        r.variables.admitted = '1';
+    } else {
+        answers.refuse(r, refusal.reason, refusal.retryAfter);
+    }
+}
+
+// The chat page: a session, where people are known.
+async function page(r) {
+    accounts.ensureLoaded();
+    if (!accounts.pageIsClosed()) {
+        return;
+    }
+    const name = process.env.SSO_URL ? await vouchedFor(r) : signedIn(r);
+    if (name !== undefined) {
+        r.variables.person = name;
+        r.variables.account = 'user:' + name;
+    } else {
+        sendToSignIn(r);
+    }
+}
+
+function signedIn(r) {
+    const person = accounts.sessionSecret() && sessions.account(r.variables.cookie_session);
+    return person ? person.id : undefined;
+}
+
+// Asks the single sign-on service as nginx's auth_request does: 2xx lets in, with the name in a header of its answer.
+async function vouchedFor(r) {
+    const reply = await r.subrequest('/_sso', { method: 'GET' });
+    const name = reply.headersOut[process.env.SSO_USER_HEADER || 'X-Auth-Request-User'] || '';
+    return reply.status >= 200 && reply.status < 300 && NAME.test(name) ? name : undefined;
+}
+
+function sendToSignIn(r) {
+    if (r.method === 'GET' && /text\/html/.test(r.headersIn.Accept || '')) {
+        r.return(303, '/login');
+        return;
+    }
+    r.variables.refused = 'unauthorized';
+    r.headersOut['Content-Type'] = 'application/json';
+    r.return(401, '{"error":"Sign in first: open this address in a browser.","error_type":"unauthorized"}');
+}
+
+// POST /session, behind auth_basic: the password was right.
+function signIn(r) {
+    accounts.ensureLoaded();
+    const name = r.variables.remote_user;
+    if (accounts.byName(name) === undefined || !accounts.sessionSecret()) {
+        r.return(403);
+        return;
+    }
+    r.variables.account = 'user:' + name;
+    r.headersOut['Set-Cookie'] = sessions.open(name, r.variables.scheme === 'https');
+    r.return(204);
+}
+
+// The answer to a wrong password: auth_basic has put its challenge among the headers.
+function withoutChallenge(r) {
+    delete r.headersOut['WWW-Authenticate'];
+}
+
+// POST /logout
+function signOut(r) {
+    r.headersOut['Set-Cookie'] = sessions.close(r.variables.scheme === 'https');
+    r.return(303, '/login');
+}
+
+function ssoUrl() {
+    return process.env.SSO_URL || '';
+}
+
+function ssoSignInUrl() {
+    return process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL || '' : '';
+}
+
+export default { ssoUrl, ssoSignInUrl, api, internal, page, signIn, withoutChallenge, signOut, refresh: accounts.refresh };

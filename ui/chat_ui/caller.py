@@ -1,0 +1,42 @@
+"""On whose behalf the engine is asked: the person's name and the request's id, as nginx passed them on.
+
+nginx decides who somebody is (it overwrites or removes what a client sends), and limits, counts and logs the
+engine's calls by these two headers. Nothing here is a decision about rights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+USER_HEADER = "X-User"
+REQUEST_ID_HEADER = "X-Request-ID"
+MAX_CHARS = 128
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and in which of nginx's requests; None where nginx did not say, or not in good form."""
+
+    user: str | None = None
+    request_id: str | None = None
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> Caller:
+        """The caller of a request whose `headers` are found in any case (Starlette's and Gradio's are)."""
+        return cls(_checked(headers.get(USER_HEADER)), _checked(headers.get(REQUEST_ID_HEADER)))
+
+    def headers(self) -> dict[str, str]:
+        """What goes along with each call to the engine made for this caller."""
+        found = {USER_HEADER: self.user, REQUEST_ID_HEADER: self.request_id}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+# for the service's own questions
+NOBODY = Caller()
+
+
+def _checked(value: str | None) -> str | None:
+    """A value of printable ASCII that is not too long; None for any other."""
+    return value if value and re.fullmatch(f"[ -~]{{1,{MAX_CHARS}}}", value) else None

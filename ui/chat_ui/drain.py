@@ -1,0 +1,69 @@
+"""When a replica that is to stop may close its door, so that scaling down and updates cut nobody's answer.
+
+A question is two requests: the page posts it, and only then opens the stream that carries its answer. A
+replica that stopped listening between the two would lose the answer, since only its own queue knows of it.
+Streams that are open are uvicorn's business (`server.py`). Touches Gradio's queue to ask which answers are
+being written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+from urllib.parse import parse_qs
+
+import gradio as gr
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+# why: a page opens the stream one round trip after its question; one that has not by now went away
+SETTLE_SECONDS = 5.0
+_POLL_SECONDS = 0.01
+_JOIN = "/gradio_api/queue/join"
+_DATA = "/gradio_api/queue/data"
+
+
+class Drain:
+    """Knows the questions that are being posted and the streams that are being read; see `DrainWatch`."""
+
+    def __init__(self, demo: gr.Blocks) -> None:
+        self._queue = demo._queue
+        self.questions: set[int] = set()
+        self.streams: dict[int, str] = {}
+
+    async def settle(self) -> None:
+        """Return in a moment when each answer being written is also being read; at the latest after
+        `SETTLE_SECONDS`.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while self.questions or self._unread():
+                    await asyncio.sleep(_POLL_SECONDS)
+
+    def _unread(self) -> set[str]:
+        """The sessions whose answers are being written, but that have not opened their stream yet."""
+        events: dict[str, Any] = self._queue.event_ids_to_events
+        written = {event.session_hash for event in events.values() if event.alive}
+        return written - set(self.streams.values())
+
+
+class DrainWatch:
+    """ASGI middleware that tells a `Drain` of the requests that matter to it."""
+
+    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+        self._app = app
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path")
+        request = id(scope)
+        if path == _JOIN:
+            self._drain.questions.add(request)
+        elif path == _DATA:
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            self._drain.streams[request] = query.get("session_hash", [""])[0]
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._drain.questions.discard(request)
+            self._drain.streams.pop(request, None)
