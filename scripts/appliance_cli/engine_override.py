@@ -46,7 +46,7 @@ def file_name(project: str) -> str:
 
 
 def engine_names(replicas: int) -> tuple[str, ...]:
-    """The engines' services: tgi, tgi-2, … All answer to the network name tgi, which nginx resolves."""
+    """The engines' services: tgi, tgi-2, … All answer to the network name tgi, the first one to tgi-1 too."""
     return ("tgi", *(f"tgi-{number}" for number in range(2, replicas + 1)))
 
 
@@ -102,8 +102,10 @@ def _engine(
         "          devices: !override",
         f"            - {{ driver: nvidia, device_ids: {json.dumps(list(cards))}, capabilities: [gpu] }}",
     ]
-    if not first:
-        lines.append("    networks: !override { backend: { aliases: [tgi] } }")
+    if settings.replicas > 1:
+        # why: the common name for who asks any engine, a name of its own for who keeps a conversation on one
+        alias = "tgi-1" if first else "tgi"
+        lines.append(f"    networks: !override {{ backend: {{ aliases: [{alias}] }} }}")
     return lines
 
 

@@ -202,7 +202,10 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     assert all("--num-shard=2" in engine["command"] for engine in engines)
     assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
     assert ["build" in engine for engine in engines] == [True, False]
-    assert engines[1]["networks"] == {"backend": {"aliases": ["tgi"]}}
+    assert [engine["networks"] for engine in engines] == [
+        {"backend": {"aliases": ["tgi-1"]}},
+        {"backend": {"aliases": ["tgi"]}},
+    ]
     assert all("BNB_CUDA_VERSION" not in engine["environment"] for engine in engines)
     for key in ("volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command"):
         assert engines[0][key] == engines[1][key], key
