@@ -10,7 +10,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from appliance_cli import door_commands, key_commands, model_commands, user_commands
+from appliance_cli import (
+    door_commands,
+    gpu_commands,
+    key_commands,
+    model_commands,
+    plan_commands,
+    user_commands,
+)
 from appliance_cli import prepare as preparing
 from appliance_cli import settings as settings_module
 from appliance_cli import up as running
@@ -28,7 +35,10 @@ app = typer.Typer(
     "(nothing was changed), 4 a step failed, 5 the model or a service failed for good, 130 interrupted.",
 )
 
-COMMANDS = ("up", "prepare", "down", "status", "logs", "verify", "usage", "scale", "reload", "tls")
+COMMANDS = (
+    *("up", "prepare", "down", "status", "logs", "verify", "usage", "scale", "reload", "tls"),
+    *("plan", "gpu"),
+)
 GROUPS = {
     "model": ("list", "use", "remove", "export", "import"),
     "keys": ("add", "list", "revoke", "rotate"),
@@ -150,6 +160,8 @@ def logs(
 
 
 app.command()(model_commands.verify)
+app.command()(plan_commands.plan)
+app.command()(gpu_commands.gpu)
 app.command()(door_commands.usage)
 app.command()(door_commands.scale)
 app.command()(door_commands.reload)

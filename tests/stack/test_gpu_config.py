@@ -114,6 +114,8 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
     example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
     read_by_compose = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     read_by_scripts = {"DEBIAN_MIRROR", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES"}
+    read_by_scripts |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
+    read_by_scripts |= {"TENSOR_PARALLEL", "TGI_REPLICAS", "GPU_DEVICES"}
     assert set(example) - read_by_compose - read_by_scripts == set(used) | set(bare)
     different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
     assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know

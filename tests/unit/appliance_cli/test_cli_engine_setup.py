@@ -1,0 +1,112 @@
+"""What `up` is to start, from .env and the cards of a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from docker.errors import DockerException
+
+from appliance_cli import engine_setup
+from appliance_cli.errors import BadSetting, HostNotReady
+from appliance_cli.gpus import Gpu, Gpus, Process
+from appliance_cli.output import Output
+from appliance_cli.planning import MIB
+
+
+def card(index: int = 0, used: int = 0, processes: tuple[Process, ...] = (), mib: int = 24564) -> Gpu:
+    name = "NVIDIA GeForce RTX 4090"
+    return Gpu(index, f"GPU-{index}", name, mib * MIB, used * MIB, 400 * MIB, (8, 9), processes)
+
+
+def test_one_card_is_pinned_and_its_numbers_become_defaults() -> None:
+    setup = engine_setup.decide({}, (card(),))
+    assert setup.plan is not None
+    assert setup.env == {"GPU_DEVICE": "GPU-0"}
+    assert f"${{CUDA_MEMORY_FRACTION:-{setup.plan.fraction:.2f}}}" in setup.text
+    assert '"GPU-0"' in setup.text
+
+
+def test_the_operators_numbers_are_planned_with_and_stay() -> None:
+    setup = engine_setup.decide({"CUDA_MEMORY_FRACTION": "0.72", "MAX_TOTAL_TOKENS": "4096"}, (card(),))
+    assert setup.plan is not None
+    assert (setup.plan.fraction, setup.plan.max_total_tokens) == (0.72, 4096)
+
+
+def test_what_does_not_fit_stops_it() -> None:
+    with pytest.raises(HostNotReady, match="does not fit"):
+        engine_setup.decide({"MODEL_ID": "Qwen/Qwen2.5-72B-Instruct"}, (card(),))
+    with pytest.raises(HostNotReady, match="does not fit"):
+        engine_setup.decide({"MODE": "bf16"}, (card(used=12_000),))
+    with pytest.raises(BadSetting, match="too few cards"):
+        engine_setup.decide({"TGI_REPLICAS": "2"}, (card(),))
+
+
+def test_an_engine_that_already_runs_does_not_stand_in_its_own_way() -> None:
+    running = card(used=20_500, processes=(Process(7, "python", 20_000 * MIB), Process(8, "Xorg", 500 * MIB)))
+    with pytest.raises(HostNotReady):
+        engine_setup.decide({}, (running,))
+    again = engine_setup.decide({}, (running,), frozenset({7}))
+    assert again.plan is not None
+    assert again.plan.request.card.used == 500 * MIB
+
+
+def test_several_engines_take_the_tightest_cards_numbers() -> None:
+    setup = engine_setup.decide({"TGI_REPLICAS": "2"}, (card(0), card(1, used=4000)))
+    assert setup.devices == ("GPU-0", "GPU-1")
+    assert setup.env == {}
+    assert setup.plan is not None
+    assert setup.plan.request.card.used == 4000 * MIB
+
+
+def test_an_unknown_model_is_started_unplanned_and_that_is_said() -> None:
+    setup = engine_setup.decide({"MODEL_ID": "someone/else"}, (card(),))
+    assert setup.plan is None
+    assert "whether it fits is not checked" in setup.warnings[0]
+    assert "${CUDA_MEMORY_FRACTION:-0.72}" in setup.text
+
+
+def test_writing_keeps_the_operators_own_compose_files(tmp_path: Path) -> None:
+    setup = engine_setup.decide({}, (card(),))
+    first = engine_setup.write(setup, tmp_path, "p", "docker-compose.yml:mine.yml")
+    assert first == "docker-compose.yml:mine.yml:compose.engine.p.yml"
+    assert engine_setup.write(setup, tmp_path, "p", first) == first
+    assert engine_setup.write(setup, tmp_path, "p", "") == "docker-compose.yml:compose.engine.p.yml"
+    assert (tmp_path / "compose.engine.p.yml").read_text() == setup.text
+
+
+def test_the_whole_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("MODE=awq\nSPECULATE=3\n")
+    for name in ("MODE", "GPU_DEVICE", "COMPOSE_FILE", "MODEL_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engine_setup.host, "connect", lambda: (None, "no engine yet"))
+    monkeypatch.setattr(engine_setup.gpus, "look", lambda: Gpus("580", (card(),)))
+    keys = engine_setup.prepare(tmp_path, env_file, "p", Output())
+    assert keys == {"COMPOSE_FILE": "docker-compose.yml:compose.engine.p.yml", "GPU_DEVICE": "GPU-0"}
+    assert "--quantize=awq" in (tmp_path / "compose.engine.p.yml").read_text()
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Qwen/Qwen2.5-7B-Instruct-AWQ (7.62 B parameters) in awq" in told
+    assert "SPECULATE" in told
+    env_file.write_text("GPU_DEVICE=0\n")
+    assert "GPU_DEVICE" not in engine_setup.prepare(tmp_path, env_file, "p", Output())
+
+
+def test_the_engines_own_processes() -> None:
+    def container(service: str, *pids: str) -> SimpleNamespace:
+        labels = {"com.docker.compose.service": service}
+        top = {"Titles": ["UID", "PID"], "Processes": [["root", pid] for pid in pids]}
+        return SimpleNamespace(labels=labels, top=lambda: top)
+
+    listed = [container("tgi", "7"), container("tgi-2", "8", "9"), container("ui", "10")]
+    client = SimpleNamespace(containers=SimpleNamespace(list=lambda filters: listed))
+    assert engine_setup.engine_pids(client, "p") == {7, 8, 9}
+
+    def broken(filters: object) -> None:
+        raise DockerException("gone")
+
+    client = SimpleNamespace(containers=SimpleNamespace(list=broken))
+    assert engine_setup.engine_pids(client, "p") == frozenset()

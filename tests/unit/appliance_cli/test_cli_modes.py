@@ -1,0 +1,218 @@
+"""Modes, what they exclude, and the generated Compose file, rendered by Compose where that is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance_cli import engine_override, engine_settings, modes
+from appliance_cli.engine_settings import parse
+from appliance_cli.errors import BadSetting
+from appliance_cli.modes import MODES
+from appliance_cli.planning import GIB, cards, known_models
+from appliance_cli.planning.architecture import Architecture
+from appliance_cli.planning.weights import tgi_weights
+
+REPO = Path(__file__).resolve().parents[3]
+CARD = cards.by_name("RTX 4090")
+
+
+def known(model_id: str) -> Architecture:
+    found = known_models.find(model_id)
+    assert found is not None
+    return found
+
+
+def validated(card: cards.Card = CARD, count: int | None = None, **values: str) -> tuple[str, ...]:
+    settings = parse(values)
+    chosen = [card] * (settings.cards_needed if count is None else count)
+    return engine_settings.validate(settings, known(settings.model_id), chosen)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_each_mode_goes_with_its_own_default_model(mode: modes.Mode) -> None:
+    assert validated(MODE=mode.name) == ()
+    planned = tgi_weights(known(mode.model_id), mode.format_).total / GIB
+    assert planned == pytest.approx(mode.weights_gib, abs=0.05)
+
+
+def test_a_dtype_is_given_only_where_tgi_takes_it() -> None:
+    """TGI 3.3.7, cli.py: with a `quantize` other than bitsandbytes' it refuses any `dtype`."""
+    with_dtype = {mode.name for mode in MODES.values() if mode.dtype}
+    assert with_dtype == {"nf4", "bf16"}
+
+
+@pytest.mark.parametrize(
+    ("values", "title", "found"),
+    [
+        ({"MODE": "int4"}, "MODE cannot be used", "'int4'"),
+        (
+            {"MODE": "awq", "MODEL_ID": "Qwen/Qwen2.5-7B-Instruct"},
+            "MODE=awq needs",
+            "Cannot load `awq` weight",
+        ),
+        ({"MODE": "gptq", "MODEL_ID": "Qwen/Qwen2.5-7B-Instruct-AWQ"}, "MODE=gptq needs", "AWQ: awq"),
+        ({"MODEL_ID": "Qwen/Qwen2.5-7B-Instruct-AWQ"}, "MODE=nf4 needs an unquantised", "AWQ: awq"),
+        ({"MODE": "awq", "FAST_NF4": "1"}, "FAST_NF4 cannot be used", "MODE=awq"),
+        ({"KV_CACHE_DTYPE": "fp8"}, "KV_CACHE_DTYPE cannot be used", "'fp8'"),
+        ({"SPECULATE": "-1"}, "SPECULATE cannot be used", "'-1'"),
+        ({"SPECULATE": "three"}, "SPECULATE cannot be used", "'three'"),
+        ({"CUDA_MEMORY_FRACTION": "72"}, "CUDA_MEMORY_FRACTION cannot be used", "'72'"),
+        ({"TARGET_VRAM": "nan"}, "TARGET_VRAM cannot be used", "'nan'"),
+        ({"LORA_ADAPTERS": "someone/adapter"}, "LORA_ADAPTERS cannot be used", "'someone/adapter'"),
+        ({"LORA_ADAPTERS": "a=b c"}, "LORA_ADAPTERS cannot be used", "'a=b c'"),
+        ({"MAX_INPUT_TOKENS": "100", "MAX_TOTAL_TOKENS": "100"}, "MAX_INPUT_TOKENS cannot be used", "100"),
+        (
+            {"SPECULATE": "2", "MAX_INPUT_TOKENS": "4000", "MAX_BATCH_PREFILL_TOKENS": "2000"},
+            "MAX_BATCH_PREFILL_TOKENS cannot be used with SPECULATE",
+            "2000",
+        ),
+        ({"TENSOR_PARALLEL": "3"}, "TENSOR_PARALLEL cannot be used", "28 attention heads"),
+        ({"TENSOR_PARALLEL": "7"}, "TENSOR_PARALLEL cannot be used", "4 key/value heads"),
+        ({"TGI_REPLICAS": "0"}, "TGI_REPLICAS cannot be used", "'0'"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_starts(
+    values: dict[str, str], title: str, found: str
+) -> None:
+    with pytest.raises(BadSetting) as refusal:
+        validated(**values)
+    assert refusal.value.title.startswith(title)
+    assert found in refusal.value.found
+    assert refusal.value.expected and refusal.value.remedy
+
+
+def test_the_fp8_cache_needs_heads_that_flashinfer_knows() -> None:
+    odd = known("Qwen/Qwen2.5-7B-Instruct")
+    settings = parse({"KV_CACHE_DTYPE": "fp8_e4m3fn"})
+    object.__setattr__(odd_copy := Architecture(**vars(odd)), "head_dim", 96)
+    with pytest.raises(BadSetting, match="with this model") as refusal:
+        engine_settings.validate(settings, odd_copy, [CARD])
+    assert "FP8 KV cache is currently only supported for flashinfer" in refusal.value.expected
+
+
+def test_older_cards_are_refused_and_newer_ones_warned_of() -> None:
+    with pytest.raises(BadSetting, match="does not run on T4"):
+        validated(cards.by_name("T4"))
+    (warning,) = validated(cards.by_name("RTX 5090"))
+    assert "12.0" in warning and "FAST_NF4=1" in warning
+    assert "FAST_NF4" not in validated(cards.by_name("RTX 5090"), FAST_NF4="1")[0]
+    assert validated(cards.by_memory(24)) == ()
+
+
+def test_what_a_choice_switches_off_is_said() -> None:
+    assert "no prefix cache, and no CUDA graphs" in validated(LORA_ADAPTERS="sql=adapters/sql")[0]
+    assert "prefilled in one step" in validated(SPECULATE="3")[0]
+
+
+def test_cards_are_counted_and_compared() -> None:
+    with pytest.raises(BadSetting, match="too few cards") as refusal:
+        validated(count=2, TGI_REPLICAS="2", TENSOR_PARALLEL="2")
+    assert refusal.value.expected.startswith("4")
+    settings = parse({"TENSOR_PARALLEL": "2"})
+    unequal = [CARD, cards.by_name("RTX 4080")]
+    with pytest.raises(BadSetting, match="needs equal cards"):
+        engine_settings.validate(settings, known(settings.model_id), unequal)
+    settings = parse({"TGI_REPLICAS": "2"})
+    assert engine_settings.validate(settings, known(settings.model_id), unequal) == ()
+
+
+# --- the generated file
+
+
+def rendered(tmp_path: Path, files: list[str], **values: str) -> dict[str, Any]:
+    """`docker compose config` of these files and the generated one, from a copy of the repository's."""
+    if shutil.which("docker") is None:
+        pytest.skip("no docker command")
+    for name in ("docker-compose.yml", "compose.cpu.yml"):
+        shutil.copy2(REPO / name, tmp_path / name)
+    settings = parse(values)
+    devices = [f"GPU-{number}" for number in range(settings.cards_needed)]
+    text = engine_override.override(settings, {"CUDA_MEMORY_FRACTION": "0.97"}, devices)
+    if "compose.cpu.yml" in files:
+        text = engine_override.cpu_override(settings.replicas)
+    name = engine_override.file_name("p")
+    (tmp_path / name).write_text(text)
+    arguments = [part for file in (*files, name) for part in ("-f", file)]
+    command = ["docker", "compose", "--env-file", os.devnull, *arguments, "config", "--format", "json"]
+    clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["services"]
+
+
+def test_the_generated_default_is_what_docker_compose_yml_says(tmp_path: Path) -> None:
+    """One list of flags in two places: they must not drift apart."""
+    services = rendered(tmp_path, ["docker-compose.yml"])
+    command = [
+        "docker",
+        "compose",
+        "--env-file",
+        os.devnull,
+        "-f",
+        "docker-compose.yml",
+        "config",
+        "--format",
+        "json",
+    ]
+    plain = json.loads(subprocess.check_output(command, cwd=tmp_path, text=True))["services"]["tgi"]
+    made = services["tgi"]
+    assert [flag for flag in made["command"] if "fraction" not in flag] == [
+        flag for flag in plain["command"] if "fraction" not in flag
+    ]
+    for key in ("image", "volumes", "tmpfs", "healthcheck", "networks", "environment", "mem_limit"):
+        assert made[key] == plain[key], key
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_each_modes_flags_and_model(mode: modes.Mode, tmp_path: Path) -> None:
+    services = rendered(tmp_path, ["docker-compose.yml"], MODE=mode.name)
+    command = services["tgi"]["command"]
+    assert [flag for flag in command if flag.startswith(("--quantize", "--dtype"))] == list(mode.flags)
+    assert f"--model-id={mode.model_id}" in command
+    assert services["model-init"]["environment"]["MODEL_ID"] == mode.model_id
+    assert "--cuda-memory-fraction=0.97" in command
+
+
+def test_the_extras_flags(tmp_path: Path) -> None:
+    values = {"LORA_ADAPTERS": "a=x/a,b=x/b", "SPECULATE": "3", "KV_CACHE_DTYPE": "fp8_e5m2"}
+    command = rendered(tmp_path, ["docker-compose.yml"], **values)["tgi"]["command"]
+    assert {
+        "--lora-adapters=a=x/a,b=x/b",
+        "--cuda-graphs=0",
+        "--speculate=3",
+        "--kv-cache-dtype=fp8_e5m2",
+    } <= set(command)
+
+
+def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
+    services = rendered(tmp_path, ["docker-compose.yml"], TGI_REPLICAS="2", TENSOR_PARALLEL="2", FAST_NF4="1")
+    engines = [services[name] for name in engine_override.engine_names(2)]
+    cards_of = [
+        engine["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for engine in engines
+    ]
+    assert cards_of == [["GPU-0", "GPU-1"], ["GPU-2", "GPU-3"]]
+    assert [len(engine["deploy"]["resources"]["reservations"]["devices"]) for engine in engines] == [1, 1]
+    assert all("--num-shard=2" in engine["command"] for engine in engines)
+    assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
+    assert ["build" in engine for engine in engines] == [True, False]
+    assert [engine["networks"] for engine in engines] == [
+        {"backend": {"aliases": ["tgi-1"]}},
+        {"backend": {"aliases": ["tgi"]}},
+    ]
+    assert all("BNB_CUDA_VERSION" not in engine["environment"] for engine in engines)
+    for key in ("volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command"):
+        assert engines[0][key] == engines[1][key], key
+
+
+def test_several_cpu_engines_are_one_service_scaled(tmp_path: Path) -> None:
+    services = rendered(tmp_path, ["docker-compose.yml", "compose.cpu.yml"], TGI_REPLICAS="3")
+    assert services["tgi"]["deploy"]["replicas"] == 3
+    assert services["tgi"]["image"] == "qwen-appliance/cpu-engine:local"
+    assert "devices" not in json.dumps(services["tgi"]["deploy"])
