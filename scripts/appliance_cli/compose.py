@@ -23,7 +23,16 @@ def build(settings: Settings) -> list[str]:
 
 def pull_engine(settings: Settings) -> list[str]:
     """Fetch the GPU engine's image unless the host has it."""
-    return [*base(settings), "--progress", "plain", "pull", "--policy", "missing", "tgi"]
+    return [
+        *base(settings),
+        "--progress",
+        "plain",
+        "pull",
+        "--policy",
+        "missing",
+        "--ignore-buildable",
+        "tgi",
+    ]
 
 
 def up(settings: Settings) -> list[str]:

@@ -42,8 +42,12 @@ class Setup:
         return {"GPU_DEVICE": self.devices[0]} if len(self.devices) == 1 else {}
 
 
-def prepare(root: Path, env_file: Path, project: str, output: Output) -> dict[str, str]:
+def prepare(
+    root: Path, env_file: Path, project: str, compose_file: str | None, output: Output
+) -> dict[str, str]:
     """Decide, tell, write; returns the .env keys that follow. For a host whose engine is TGI.
+
+    ``compose_file`` stands in for .env's COMPOSE_FILE where an option has just replaced it.
 
     Raises:
         BadSetting, HostNotReady: before anything is installed or downloaded.
@@ -56,9 +60,9 @@ def prepare(root: Path, env_file: Path, project: str, output: Output) -> dict[st
         output.item("ok", summary(setup.plan))
     for warning in setup.warnings:
         output.item("warn", warning)
-    compose_file = write(setup, root, project, values.get("COMPOSE_FILE", ""))
+    written = write(setup, root, project, compose_file or values.get("COMPOSE_FILE", ""))
     pinned = {} if values.get("GPU_DEVICE") else setup.env
-    return {"COMPOSE_FILE": compose_file, **pinned}
+    return {"COMPOSE_FILE": written, **pinned}
 
 
 def values_of(env_file: Path) -> dict[str, str]:

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from appliance_cli import base_images, checks, dockerd, env_values, guard, host, install, settings
+from appliance_cli import (
+    base_images,
+    checks,
+    dockerd,
+    engine_setup,
+    env_values,
+    guard,
+    host,
+    install,
+    settings,
+)
 from appliance_cli.errors import HostNotReady, StepFailed
 from appliance_cli.output import Output
 from appliance_cli.settings import COMPOSE_FILES, ENGINES, Engine, Settings
@@ -49,6 +59,9 @@ def prepare(request: Request, output: Output) -> Settings:
     wanted = settings.load(request.root, request.env_file, chosen)
     guard.require_safe(wanted, datetime.now(UTC))
     found, engine = _look(wanted, request, output)
+    if engine == "gpu":
+        compose_file = chosen.get("COMPOSE_FILE")
+        chosen |= engine_setup.prepare(request.root, request.env_file, wanted.project, compose_file, output)
     _supply(found, wanted, output)
     output.phase("Base images")
     bases = _base_images(wanted, checks.may_install(found), output)

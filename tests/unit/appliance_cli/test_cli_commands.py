@@ -49,7 +49,14 @@ def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Setti
     plain = [*prefix, "--progress", "plain"]
     assert compose.build(appliance) == [*plain, "build"]
     assert compose.up(appliance) == [*plain, "up", "--detach", "--no-build", "--remove-orphans"]
-    assert compose.pull_engine(appliance) == [*plain, "pull", "--policy", "missing", "tgi"]
+    assert compose.pull_engine(appliance) == [
+        *plain,
+        "pull",
+        "--policy",
+        "missing",
+        "--ignore-buildable",
+        "tgi",
+    ]
     down = [*plain, "down", "--remove-orphans", "--timeout", "45"]
     assert compose.down(appliance, volumes=False) == down
     assert compose.down(appliance, volumes=True) == [*down, "--volumes"]

@@ -85,14 +85,14 @@ def test_the_whole_of_it(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(engine_setup.host, "connect", lambda: (None, "no engine yet"))
     monkeypatch.setattr(engine_setup.gpus, "look", lambda: Gpus("580", (card(),)))
-    keys = engine_setup.prepare(tmp_path, env_file, "p", Output())
+    keys = engine_setup.prepare(tmp_path, env_file, "p", None, Output())
     assert keys == {"COMPOSE_FILE": "docker-compose.yml:compose.engine.p.yml", "GPU_DEVICE": "GPU-0"}
     assert "--quantize=awq" in (tmp_path / "compose.engine.p.yml").read_text()
     told = " ".join(capsys.readouterr().err.split())
     assert "Qwen/Qwen2.5-7B-Instruct-AWQ (7.62 B parameters) in awq" in told
     assert "SPECULATE" in told
     env_file.write_text("GPU_DEVICE=0\n")
-    assert "GPU_DEVICE" not in engine_setup.prepare(tmp_path, env_file, "p", Output())
+    assert "GPU_DEVICE" not in engine_setup.prepare(tmp_path, env_file, "p", None, Output())
 
 
 def test_the_engines_own_processes() -> None:
