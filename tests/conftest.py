@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from harness.stack import Stack
-
-TESTS = Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="session")
@@ -37,13 +34,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
     finally:
         running.down()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever needs an appliance runs in one worker, one test after the other; unit tests run beside it."""
-    for item in items:
-        if {"stack", "browser"} & set(item.path.relative_to(TESTS).parts[:1]):
-            item.add_marker(pytest.mark.xdist_group("appliance"))
 
 
 @pytest.hookimpl(wrapper=True)
