@@ -47,25 +47,21 @@ class Idle:
                 group.create_task(self._one(number * IDLE_EVERY_S / self.count))
 
     async def _one(self, first_after_s: float) -> None:
+        """Opens the connection with its first request: nginx ends one that begins with 15 s of silence."""
         loop = asyncio.get_running_loop()
         line: Line | None = None
-        pause = first_after_s
+        await asyncio.sleep(first_after_s)
         while True:
-            if line is None:
+            if line is None or line.closed:
+                self.closed_between += line is not None
                 _, line = await loop.create_connection(Line, *self._address)
-            await asyncio.sleep(pause)
-            pause = IDLE_EVERY_S
-            if line.closed:
-                self.closed_between += 1
-                line = None
-                pause = 0.0
-                continue
             answer: asyncio.Future[int] = loop.create_future()
             line.ask(self._request, answer.set_result)
             if await answer == 200:
                 self.asked += 1
             else:
                 self.errors += 1
+            await asyncio.sleep(IDLE_EVERY_S)
 
 
 def memory(pids: Sequence[int]) -> Sample:

@@ -66,6 +66,11 @@ class LoneDoor:
     ) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """Where it is published; another port after a restart."""
+        return f"http://127.0.0.1:{self.port}"
+
     def close(self) -> None:
         """Removes the containers, the network and the state."""
         for container in self._containers:
