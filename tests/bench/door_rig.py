@@ -7,6 +7,7 @@ and client share one core, the proxies have another. Knows nothing of what is me
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -60,8 +61,11 @@ class Rig:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for container in self._containers:
-            container.remove(force=True, v=True)
-        self._network.remove()
+            # Somebody else's cleaning must not leave the rest behind.
+            with contextlib.suppress(docker.errors.APIError):
+                container.remove(force=True, v=True)
+        with contextlib.suppress(docker.errors.APIError):
+            self._network.remove()
         self._docker.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
