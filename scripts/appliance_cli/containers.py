@@ -7,7 +7,7 @@ import docker
 
 ENGINE_SERVICE = "tgi"
 ONE_SHOT = "model-init"
-# In data-flow order, as in docker-compose.yml.
+# In data-flow order, as in docker-compose.yml; of several engines the first stands for all.
 ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "nginx")
 
 
@@ -48,15 +48,23 @@ def of_project(client: docker.DockerClient, project: str) -> tuple[Container, ..
     labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
     found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
     containers = [_from_engine(container.attrs) for container in found]
-    return tuple(
-        sorted(containers, key=lambda c: (ORDER.index(c.service) if c.service in ORDER else 9, c.name))
-    )
+    return tuple(sorted(containers, key=lambda c: (_place(c.service), c.name)))
+
+
+def is_engine(service: str) -> bool:
+    """Whether this is a service that generates: tgi, and tgi-2, tgi-3, … where there are several."""
+    return service.split("-")[0] == ENGINE_SERVICE
 
 
 def log_tail(client: docker.DockerClient, container_id: str, lines: int = 10) -> tuple[str, ...]:
     """The last lines that a container wrote."""
     text = client.containers.get(container_id).logs(tail=lines).decode(errors="replace")
     return tuple(text.strip().splitlines())
+
+
+def _place(service: str) -> int:
+    first = ENGINE_SERVICE if is_engine(service) else service
+    return ORDER.index(first) if first in ORDER else len(ORDER)
 
 
 def _from_engine(attrs: dict) -> Container:  # type: ignore[type-arg]

@@ -35,18 +35,13 @@ def override(settings: EngineSettings, defaults: Mapping[str, str], devices: Seq
     return _HEADING + "\n".join(lines) + "\n"
 
 
-def cpu_override(replicas: int) -> str:
-    """The same for several CPU engines, which need no card each: one service, scaled, under the same name."""
-    return _HEADING + f"services:\n  tgi:\n    deploy: {{ replicas: {replicas} }}\n"
-
-
 def file_name(project: str) -> str:
     """Beside docker-compose.yml, whose service it extends; one for each appliance of this folder."""
     return f"compose.engine.{project}.yml"
 
 
 def engine_names(replicas: int) -> tuple[str, ...]:
-    """The engines' services: tgi, tgi-2, … All answer to the network name tgi, the first one to tgi-1 too."""
+    """The engines' services: tgi, tgi-2, … All answer to the network name tgi, by which nginx finds them."""
     return ("tgi", *(f"tgi-{number}" for number in range(2, replicas + 1)))
 
 
@@ -102,10 +97,8 @@ def _engine(
         "          devices: !override",
         f"            - {{ driver: nvidia, device_ids: {json.dumps(list(cards))}, capabilities: [gpu] }}",
     ]
-    if settings.replicas > 1:
-        # why: the common name for who asks any engine, a name of its own for who keeps a conversation on one
-        alias = "tgi-1" if first else "tgi"
-        lines.append(f"    networks: !override {{ backend: {{ aliases: [{alias}] }} }}")
+    if not first:
+        lines.append("    networks: !override { backend: { aliases: [tgi] } }")
     return lines
 
 

@@ -14,9 +14,9 @@ from appliance_cli.planning import GIB
 from appliance_cli.planning.architecture import Architecture
 from appliance_cli.planning.cards import Card
 from appliance_cli.planning.memory import CUDA_GRAPHS
+from appliance_cli.settings import MOST_CARDS
 
 MOST_SPECULATED = 10
-MOST_CARDS = 16
 _ADAPTER = re.compile(r"[A-Za-z0-9][\w.-]*=[\w./-]+")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from docker.errors import DockerException
 
-from appliance_cli import dotenv_file, engine_override, engine_settings, gpus, host
+from appliance_cli import containers, dotenv_file, engine_override, engine_settings, gpus, host
 from appliance_cli.engine_settings import EngineSettings
 from appliance_cli.errors import BadSetting
 from appliance_cli.gpus import Gpu
@@ -117,7 +117,7 @@ def engine_pids(client: Any, project: str) -> frozenset[int]:
     try:
         label = f"com.docker.compose.project={project}"
         for container in client.containers.list(filters={"label": label}):
-            if container.labels.get("com.docker.compose.service", "").split("-")[0] != "tgi":
+            if not containers.is_engine(container.labels.get("com.docker.compose.service", "")):
                 continue
             top = container.top()
             column = top["Titles"].index("PID")

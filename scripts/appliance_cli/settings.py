@@ -24,6 +24,7 @@ COMPOSE_FILES: dict[Engine, str] = {"gpu": "docker-compose.yml", "cpu": "docker-
 PYTHON_IMAGE = "python:3.13-slim"
 NGINX_IMAGE = "nginx:1.30"
 MOST_REPLICAS = 100
+MOST_CARDS = 16
 # What "every address of this host" is written as, and the address on which the host then reaches itself.
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 TGI_IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
@@ -40,6 +41,7 @@ class Settings:
     bind_address: str
     port: int
     replicas: int
+    engines: int
     gpu_device: str
     python_base: str
     nginx_base: str
@@ -103,6 +105,7 @@ def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) ->
         bind_address=_address(text("BIND_ADDRESS", "127.0.0.1")),
         port=_number("HTTP_PORT", text("HTTP_PORT", "8080"), 1, 65535),
         replicas=_number("UI_REPLICAS", text("UI_REPLICAS", "3"), 1, MOST_REPLICAS),
+        engines=_number("TGI_REPLICAS", text("TGI_REPLICAS", "1"), 1, MOST_CARDS),
         gpu_device=text("GPU_DEVICE", "0"),
         python_base=text("PYTHON_BASE", PYTHON_IMAGE),
         nginx_base=text("NGINX_BASE", NGINX_IMAGE),

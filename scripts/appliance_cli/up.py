@@ -85,7 +85,8 @@ def start(settings: Settings, output: Output) -> dict[str, Any]:
 def announce(settings: Settings, status: dict[str, Any], output: Output) -> None:
     """Say where it is and how to use it. The address and the example go to stdout."""
     model = (status.get("engine") or {}).get("model_id") or "tgi"
-    output.item("ok", f"{model} answers", f"after {duration(output.elapsed)}")
+    by = f" from {settings.engines} engines" if settings.engines > 1 else ""
+    output.item("ok", f"{model} answers{by}", f"after {duration(output.elapsed)}")
     output.say("")
     output.data(f"Chat:  {settings.public_url}/")
     needs_key = not guard.is_open_to_programs(settings)

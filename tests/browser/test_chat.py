@@ -6,22 +6,18 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from harness.person import Person
 from harness.stack import Stack
 from harness.waiting import wait_until
 
 LONG = "Write a very long story about a lighthouse keeper and the sea, with many chapters."
+BRIEF = "40"  # tokens
 
 
 def test_a_question_is_answered(person: Person) -> None:
-    person.page.get_by_role("button", name="Settings", exact=True).click()
-    temperature = person.page.get_by_label(re.compile("number input for Temperature"))
-    temperature.fill("0.1")
-    temperature.blur()
-    person.page.get_by_role("button", name="Close", exact=True).click()
-
+    person.choose("Temperature", "0.1")
     person.ask("What is the capital of France?")
     expect(person.answers.last).to_contain_text("Paris")
     person.finishes()
@@ -47,6 +43,7 @@ def test_an_answer_grows_and_stop_frees_the_engine(person: Person, stack: Stack)
 
 
 def test_a_reload_keeps_the_conversation(person: Person) -> None:
+    person.choose("Max new tokens", BRIEF)
     person.ask("What is the capital of France?")
     person.finishes()
     answer = person.answers.first.inner_text()
@@ -60,7 +57,36 @@ def test_a_reload_keeps_the_conversation(person: Person) -> None:
     expect(person.questions).to_have_count(2)
 
 
+def test_who_is_quicker_than_the_page_loses_nothing(person: Person) -> None:
+    """Typed, or even sent, while the page asks who it is: the conversation comes back, then the question."""
+    person.choose("Max new tokens", BRIEF)
+    person.ask("Say a color.")
+    person.finishes()
+    held: list[Route] = []
+    person.page.route("**/whoami", lambda route: held.append(route))
+
+    for question in ("Say an animal.", "Say a number."):
+        held.clear()
+        person.page.reload()
+        person.message.fill(question)
+        person.send.click()
+        wait_until(lambda: person.page.title() and held, "the page asks who it is")
+        held[0].continue_()
+        expect(person.questions.last).to_contain_text(question)
+        person.finishes()
+    expect(person.questions).to_have_count(3)
+
+    held.clear()
+    person.page.reload()
+    person.message.fill("half a ques")
+    wait_until(lambda: person.page.title() and held, "the page asks who it is")
+    held[0].continue_()
+    expect(person.questions).to_have_count(3)
+    expect(person.message).to_have_value("half a ques")
+
+
 def test_retry_and_edit_ask_again_from_there(person: Person) -> None:
+    person.choose("Max new tokens", BRIEF)
     person.ask("Say a color.")
     person.finishes()
     person.ask("Say an animal.")

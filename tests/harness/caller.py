@@ -25,11 +25,12 @@ LONG = 3000  # tokens: longer than any test looks on
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody with a key; every request is on a connection of its own."""
+    """Somebody with a key; every request is on a connection of its own, in `conversation` if that is set."""
 
     url: str
     name: str
     key: str
+    conversation: str = ""
 
     @property
     def account(self) -> str:
@@ -38,7 +39,8 @@ class Caller:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.key}"}
+        conversation = {"X-Conversation-ID": self.conversation} if self.conversation else {}
+        return {"Authorization": f"Bearer {self.key}", **conversation}
 
     def get(self, path: str) -> requests.Response:
         return requests.get(self.url + path, headers=self.headers, timeout=60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 ANSWERS = "#conversation .bot.message"
@@ -33,6 +35,14 @@ class Person:
     def seat(self) -> str:
         """The replica that nginx gave this person: the affinity cookie's value."""
         return next(c["value"] for c in self.page.context.cookies() if c["name"] == "ui_route")
+
+    def choose(self, setting: str, value: str) -> None:
+        """Sets one of the numbers in the settings panel."""
+        self.page.get_by_role("button", name="Settings", exact=True).click()
+        number = self.page.get_by_label(re.compile(f"number input for {setting}"))
+        number.fill(value)
+        number.blur()
+        self.page.get_by_role("button", name="Close", exact=True).click()
 
     def ask(self, question: str) -> None:
         self.message.fill(question)

@@ -110,12 +110,8 @@ class Stack:
         wait_until(lambda: self._state() == "ready", "the appliance is ready", detail=self.diagnostics)
 
     def engine_gauge(self, name: str) -> float:
-        """One value of the engine's /metrics, read inside its container (the route is not public)."""
-        script = (
-            "import urllib.request as u; print(u.urlopen('http://127.0.0.1:3000/metrics').read().decode())"
-        )
-        lines = self.container("tgi").exec_run(["python3", "-c", script]).output.decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}[ {{]", line))
+        """One value of the engines' /metrics, added up."""
+        return sum(gauge(engine, name) for engine in self.containers("tgi"))
 
     def diagnostics(self) -> str:
         """What a person needs to see after a failure: states and the last lines of every service."""
@@ -142,6 +138,13 @@ class Stack:
             **settings,
         }
         self.env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+
+
+def gauge(engine: Container, name: str) -> float:
+    """One value of an engine's /metrics, read inside its container (the route is not public)."""
+    script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:3000/metrics').read().decode())"
+    lines = engine.exec_run(["python3", "-c", script]).output.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}[ {{]", line))
 
 
 def running(container: Container) -> Callable[[], bool]:

@@ -105,6 +105,7 @@ def test_while_the_engine_restarts_everybody_is_told_and_goes_on_afterwards(
     wide_stack: Stack, crowd: Crowd
 ) -> None:
     people = crowd.chat(PEOPLE, ANSWER)
+    wait_until(lambda: phases(wide_stack) == {"ready"}, "every replica has seen the engine well")
     engine = wide_stack.container("tgi")
     engine.kill()
     try:

@@ -76,6 +76,7 @@ class Chat:
         shown = question.messages
         yield View(shown, True, "" if question.typed else None)
         try:
+            caller = replace(caller, conversation=shown[-1].conversation or None)
             info = await self.engine.info(caller)
             asked = for_model(question.messages)
             tokenize = partial(self.engine.chat_prompt, caller=caller)

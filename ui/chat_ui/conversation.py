@@ -2,12 +2,15 @@
 
 Pure: no Gradio, no network. The browser's form is Gradio's own message list (role, content parts, metadata),
 so that nothing has to be converted on its way to the page. Notes ("older messages were left out") are
-messages of their own, marked in the metadata, shown to people and never to the model.
+messages of their own, marked in the metadata, shown to people and never to the model. A question carries its
+conversation's id, also in the metadata, so that it survives wherever the questions do.
 """
 
 from __future__ import annotations
 
 import html
+import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,15 +20,17 @@ Role = Literal["user", "assistant"]
 # the page can tell that it is only a part
 State = Literal["complete", "streaming", "note"]
 _NOTE_ID = "note"
+_CONVERSATION_ID = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Message:
-    """One entry of the conversation."""
+    """One entry of the conversation; `conversation` is its id, on questions."""
 
     role: Role
     text: str
     state: State = "complete"
+    conversation: str = ""
 
 
 def parse(payload: Any) -> list[Message]:
@@ -46,7 +51,9 @@ def _parse_one(item: Any) -> Message | None:
     if metadata.get("id") == _NOTE_ID:
         return Message("assistant", _note_text(text), "note")
     state: State = "streaming" if metadata.get("status") == "pending" else "complete"
-    return Message(item["role"], text, state)
+    mark = metadata.get("id")
+    known = item["role"] == "user" and isinstance(mark, str) and _CONVERSATION_ID.fullmatch(mark)
+    return Message(item["role"], text, state, mark if known else "")
 
 
 def _part_text(part: Any) -> str:
@@ -66,6 +73,8 @@ def _render_one(message: Message) -> dict[str, Any]:
         metadata, text = {"id": _NOTE_ID}, f'<span class="chat-note">{html.escape(message.text)}</span>'
     elif message.state == "streaming":
         metadata = {"status": "pending"}
+    elif message.conversation:
+        metadata = {"id": message.conversation}
     return {
         "role": message.role,
         "content": [{"type": "text", "text": text}],
@@ -89,8 +98,9 @@ def settled(messages: Sequence[Message]) -> list[Message]:
 
 
 def ask(messages: Sequence[Message], question: str) -> list[Message]:
-    """Add a question at the end."""
-    return [*settled(messages), Message("user", question)]
+    """Add a question at the end: the first one begins a conversation with an id of its own."""
+    known = (message.conversation for message in reversed(messages) if message.conversation)
+    return [*settled(messages), Message("user", question, conversation=next(known, secrets.token_hex(8)))]
 
 
 def retry(messages: Sequence[Message]) -> list[Message]:
@@ -108,7 +118,7 @@ def edit(messages: Sequence[Message], index: int, text: str) -> list[Message]:
     """Replace the question at `index` and forget what came after it; empty when that can't be done."""
     if not 0 <= index < len(messages) or messages[index].role != "user" or not text.strip():
         return []
-    return [*settled(messages[:index]), Message("user", text)]
+    return [*settled(messages[:index]), replace(messages[index], text=text)]
 
 
 def for_model(messages: Sequence[Message]) -> list[Message]:

@@ -29,6 +29,7 @@ def appliance() -> Settings:
         bind_address="127.0.0.1",
         port=8080,
         replicas=3,
+        engines=1,
         gpu_device="0",
         python_base="python",
         nginx_base="nginx",

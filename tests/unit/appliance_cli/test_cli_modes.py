@@ -126,20 +126,17 @@ def test_cards_are_counted_and_compared() -> None:
 # --- the generated file
 
 
-def rendered(tmp_path: Path, files: list[str], **values: str) -> dict[str, Any]:
-    """`docker compose config` of these files and the generated one, from a copy of the repository's."""
+def rendered(tmp_path: Path, **values: str) -> dict[str, Any]:
+    """`docker compose config` of docker-compose.yml and the generated file, in a folder of their own."""
     if shutil.which("docker") is None:
         pytest.skip("no docker command")
-    for name in ("docker-compose.yml", "compose.cpu.yml"):
-        shutil.copy2(REPO / name, tmp_path / name)
+    shutil.copy2(REPO / "docker-compose.yml", tmp_path / "docker-compose.yml")
     settings = parse(values)
     devices = [f"GPU-{number}" for number in range(settings.cards_needed)]
     text = engine_override.override(settings, {"CUDA_MEMORY_FRACTION": "0.97"}, devices)
-    if "compose.cpu.yml" in files:
-        text = engine_override.cpu_override(settings.replicas)
     name = engine_override.file_name("p")
     (tmp_path / name).write_text(text)
-    arguments = [part for file in (*files, name) for part in ("-f", file)]
+    arguments = ["-f", "docker-compose.yml", "-f", name]
     command = ["docker", "compose", "--env-file", os.devnull, *arguments, "config", "--format", "json"]
     clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
@@ -149,7 +146,7 @@ def rendered(tmp_path: Path, files: list[str], **values: str) -> dict[str, Any]:
 
 def test_the_generated_default_is_what_docker_compose_yml_says(tmp_path: Path) -> None:
     """One list of flags in two places: they must not drift apart."""
-    services = rendered(tmp_path, ["docker-compose.yml"])
+    services = rendered(tmp_path)
     command = [
         "docker",
         "compose",
@@ -172,7 +169,7 @@ def test_the_generated_default_is_what_docker_compose_yml_says(tmp_path: Path) -
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 def test_each_modes_flags_and_model(mode: modes.Mode, tmp_path: Path) -> None:
-    services = rendered(tmp_path, ["docker-compose.yml"], MODE=mode.name)
+    services = rendered(tmp_path, MODE=mode.name)
     command = services["tgi"]["command"]
     assert [flag for flag in command if flag.startswith(("--quantize", "--dtype"))] == list(mode.flags)
     assert f"--model-id={mode.model_id}" in command
@@ -182,7 +179,7 @@ def test_each_modes_flags_and_model(mode: modes.Mode, tmp_path: Path) -> None:
 
 def test_the_extras_flags(tmp_path: Path) -> None:
     values = {"LORA_ADAPTERS": "a=x/a,b=x/b", "SPECULATE": "3", "KV_CACHE_DTYPE": "fp8_e5m2"}
-    command = rendered(tmp_path, ["docker-compose.yml"], **values)["tgi"]["command"]
+    command = rendered(tmp_path, **values)["tgi"]["command"]
     assert {
         "--lora-adapters=a=x/a,b=x/b",
         "--cuda-graphs=0",
@@ -192,7 +189,7 @@ def test_the_extras_flags(tmp_path: Path) -> None:
 
 
 def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
-    services = rendered(tmp_path, ["docker-compose.yml"], TGI_REPLICAS="2", TENSOR_PARALLEL="2", FAST_NF4="1")
+    services = rendered(tmp_path, TGI_REPLICAS="2", TENSOR_PARALLEL="2", FAST_NF4="1")
     engines = [services[name] for name in engine_override.engine_names(2)]
     cards_of = [
         engine["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for engine in engines
@@ -203,16 +200,9 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
     assert ["build" in engine for engine in engines] == [True, False]
     assert [engine["networks"] for engine in engines] == [
-        {"backend": {"aliases": ["tgi-1"]}},
+        {"backend": None},  # its service's name is tgi
         {"backend": {"aliases": ["tgi"]}},
     ]
     assert all("BNB_CUDA_VERSION" not in engine["environment"] for engine in engines)
     for key in ("volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command"):
         assert engines[0][key] == engines[1][key], key
-
-
-def test_several_cpu_engines_are_one_service_scaled(tmp_path: Path) -> None:
-    services = rendered(tmp_path, ["docker-compose.yml", "compose.cpu.yml"], TGI_REPLICAS="3")
-    assert services["tgi"]["deploy"]["replicas"] == 3
-    assert services["tgi"]["image"] == "qwen-appliance/cpu-engine:local"
-    assert "devices" not in json.dumps(services["tgi"]["deploy"])

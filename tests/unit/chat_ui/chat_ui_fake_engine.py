@@ -35,6 +35,7 @@ class FakeEngine:
         hold: when set, each token waits for a permit.
         health_gate: when set, /health answers only once it is open.
         asked: path, X-User and X-Request-ID of every request; a missing header is None.
+        conversations: the X-Conversation-ID of every request.
         generations: bodies of the generation requests.
         tokenized: messages of each /chat_tokenize call.
         open_streams: how many streams are open now.
@@ -52,6 +53,7 @@ class FakeEngine:
     max_input_tokens: int = 100
     max_total_tokens: int = 140
     asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    conversations: list[str | None] = field(default_factory=list)
     generations: list[Json] = field(default_factory=list)
     tokenized: list[list[Json]] = field(default_factory=list)
     health_calls: int = 0
@@ -72,6 +74,7 @@ class FakeEngine:
     async def _refusals(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         headers = request.headers
         self.asked.append((request.path, headers.get("X-User"), headers.get("X-Request-ID")))
+        self.conversations.append(headers.get("X-Conversation-ID"))
         if request.path in self.refuse:
             status, body = self.refuse[request.path]
             more = {"Retry-After": self.retry_after} if self.retry_after is not None else None

@@ -96,6 +96,20 @@ async def test_without_a_name_the_engine_is_asked_for_nobody(
     assert {(user, request) for _, user, request in engine.asked} == {(None, None)}
 
 
+async def test_the_engine_is_told_the_conversation(
+    http: aiohttp.ClientSession, url: str, engine: FakeEngine
+) -> None:
+    messages = [message async for message in ask(http, url, "hello", headers={"X-Conversation-ID": "mine"})]
+    history = messages[-1]["output"]["data"][0]
+    async for _ in ask(http, url, "and now?", history):
+        pass
+    (conversation,) = set(engine.conversations)
+    assert conversation not in (None, "mine")
+    async for _ in ask(http, url, "hello"):
+        pass
+    assert len(set(engine.conversations)) == 2
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("shape", ["openai", "tgi"])
 async def test_the_engines_absence_is_told_in_each_shape(

@@ -24,6 +24,7 @@ def test_without_headers_it_is_nobody() -> None:
 def test_what_is_known_goes_along() -> None:
     assert Caller("alice", "4fd1").headers() == {"X-User": "alice", "X-Request-ID": "4fd1"}
     assert Caller(None, "4fd1").headers() == {"X-Request-ID": "4fd1"}
+    assert Caller(conversation="c7").headers() == {"X-Conversation-ID": "c7"}
 
 
 @pytest.mark.parametrize("bad", ["", "a" * 129, "a\nb", "a\x00", "a\x7f", "\xe9", "a\tb"])

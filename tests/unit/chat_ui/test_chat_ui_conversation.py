@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -44,7 +45,27 @@ def test_only_text_is_taken_from_a_message() -> None:
 
 def test_asking_adds_the_question_and_settles_what_was_stopped() -> None:
     asked = conversation.ask(TALK, "three")
-    assert asked[-2:] == [Message("assistant", "second ans"), Message("user", "three")]
+    assert asked[-2] == Message("assistant", "second ans")
+    assert (asked[-1].role, asked[-1].text) == ("user", "three")
+
+
+def test_a_conversation_keeps_its_id_and_a_new_one_gets_its_own() -> None:
+    first = conversation.ask([], "one")
+    again = conversation.parse(conversation.render([*first, Message("assistant", "first answer")]))
+    second = conversation.ask(again, "two")
+    # the browser's storage was full, and its oldest half is gone
+    third = conversation.ask(second[2:], "three")
+    (identity,) = {message.conversation for message in (*first, *second, *third) if message.role == "user"}
+    assert re.fullmatch("[0-9a-f]{16}", identity)
+    assert conversation.edit(second, 0, "one, reworded")[0].conversation == identity
+    assert conversation.retry(second)[-1].conversation == identity
+    assert conversation.ask([], "one")[0].conversation != identity
+
+
+@pytest.mark.parametrize("mark", ["../engine", "0123456789abcdef0", 7, None, ""])
+def test_an_id_of_another_form_is_none(mark: Any) -> None:
+    (message,) = conversation.parse([{"role": "user", "content": "hello", "metadata": {"id": mark}}])
+    assert message == Message("user", "hello")
 
 
 def test_retry_goes_back_to_the_last_question() -> None:

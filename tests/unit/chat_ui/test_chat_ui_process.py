@@ -51,7 +51,9 @@ async def test_idle_pages_do_not_hold_a_replica_that_may_drain_for_long(
     async with service(engine.url, tmp_path) as replica, aiohttp.ClientSession() as session:
         async for _ in ask(session, replica.url, "What is the capital?"):
             pass
-        # the session's pool keeps the connections open that carried it, as a browser and nginx do
+        # its pool keeps the connection open, as a browser and nginx do
+        async with session.get(f"{replica.url}/healthz") as response:
+            await response.read()
         assert session.connector is not None
         assert any(session.connector._conns.values())
         replica.process.send_signal(signal.SIGTERM)

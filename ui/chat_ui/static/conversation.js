@@ -81,6 +81,8 @@
   const idle = [update({ visible: true }), update({ visible: false }), update({ interactive: true })];
   // until then the controls are empty because they are new, not because the person emptied them
   let restored = false;
+  let announce = null;
+  const restoring = new Promise((resolve) => { announce = resolve; });
   let running = false;
   let ending = null;
 
@@ -91,12 +93,15 @@
       const user = await window.chatAccount.user;
       kept = read(user);
       restored = true;
+      announce();
       window.chatAccount.show(user, text, forget);
       const unanswered = kept.messages.at(-1)?.role === "user" ? "page_unanswered" : null;
       kept.messages = settle(kept.messages, "page_interrupted", unanswered);
       const examples = [1, 2, 3].map((n) => ({ text: text(`page_example_${n}`) }));
       const placeholder = `# ${text("page_welcome")}\n${text("page_welcome_detail")}`;
       kept.inputs ??= ["", ...window.CHAT.settings];
+      // what somebody typed who was quicker than the page
+      kept.inputs[0] = document.querySelector("#ask textarea")?.value || kept.inputs[0];
       document.title = text("page_title");
       window.chatPage.watchToasts();
       document.documentElement.lang = language;
@@ -112,8 +117,13 @@
       kept.inputs = values;
       later();
     },
-    // The person asks: the server will answer with the question in the conversation.
-    ask(inputs) {
+    // The person asks: the server will answer with the question in the conversation. Who asks before that is there gets it
+    // first.
+    async ask(inputs) {
+      if (!restored) {
+        await restoring;
+        inputs = [kept.messages, inputs[1], ...kept.inputs.slice(1)];
+      }
       running = true;
       ending = null;
       return inputs;
