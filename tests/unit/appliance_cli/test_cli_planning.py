@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from appliance_cli.errors import BadSetting, HostNotReady
+from appliance_cli.modes import MODES
 from appliance_cli.planning import GIB, MIB, architecture, cards, fitting, known_models, memory, weights
 from appliance_cli.planning.architecture import Architecture
 from appliance_cli.planning.plan import Plan, Request, make
+from harness.stack import REPO
 
 ID_7B = known_models.DEFAULT_MODEL
 CONFIG_7B = {
@@ -37,6 +40,27 @@ def known(model_id: str = ID_7B) -> Architecture:
 def request(model_id: str = ID_7B, **changes: Any) -> Request:
     base = Request(model_id, known(model_id), "nf4", "nf4", cards.by_name("RTX 4090"))
     return replace(base, **changes)
+
+
+README_ROW = re.compile(
+    r"^\| (`[^|]*) \| ([\d.]+) GiB \| ([\d,]+)[：:] ?(\d+) \S+ × 8,192 \| (\d+) tokens?/s \|", re.MULTILINE
+)
+RTX_4090_BANDWIDTH = 1008e9  # bytes a second: NVIDIA's data sheet
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_say_what_the_planner_says(name: str) -> None:
+    rows = README_ROW.findall((REPO / name).read_text())
+    told = {mode: row[1:] for row in rows for mode in re.findall("`(\\w+)`", row[0])}
+    assert set(told) == set(MODES)
+    for mode in MODES.values():
+        plan = make(request(mode.model_id, mode=mode.name, format_=mode.format_))
+        fastest = RTX_4090_BANDWIDTH / (plan.weights.total - plan.weights.embedding)
+        weights_gib, tokens, users, speed = told[mode.name]
+        assert weights_gib == f"{plan.weights.total / GIB:.1f}"
+        assert tokens == f"{plan.kv_tokens // 1000},000"
+        assert int(users) == plan.kv_tokens // 8192
+        assert int(speed) == pytest.approx(fastest, abs=1.5), "awq and gptq share a row, as do fp8 and eetq"
 
 
 # --- the model
