@@ -12,7 +12,7 @@ from typing import Any
 
 import pynvml
 
-from appliance_cli.errors import HostNotReady
+from appliance_cli.errors import BadSetting, HostNotReady
 from appliance_cli.planning import MIB
 from appliance_cli.planning.cards import Card, find, is_rtx_4090, reserve
 
@@ -121,10 +121,22 @@ def choose(found: Sequence[Gpu], wanted: str | None = None) -> Choice:
 
 
 def pick_several(found: Sequence[Gpu], wanted: Sequence[str], count: int) -> tuple[Gpu, ...]:
-    """Cards for several engines or shards: the named ones, in their order, then the best of the rest."""
+    """Cards for several engines or shards: the named ones, in their order, then the best of the rest.
+
+    Raises:
+        BadSetting: one is named twice.
+        HostNotReady: one is not there.
+    """
     named = [_named(found, name).gpu for name in wanted]
+    if len({gpu.uuid for gpu in named}) < len(named):
+        raise BadSetting(
+            "GPU_DEVICES cannot be used",
+            expected="each card once: a card holds one engine, or one shard of it",
+            found=", ".join(wanted),
+            remedy="name different cards, or fewer: those left over are chosen by themselves",
+        )
     rest = [gpu for gpu in found if gpu not in named]
-    rest.sort(key=lambda gpu: (not is_rtx_4090(gpu.name), -gpu.total, gpu.index))
+    rest.sort(key=lambda gpu: (not is_rtx_4090(gpu.name), -gpu.total, gpu.used, gpu.index))
     return (*named, *rest)[: max(count, 1)]
 
 

@@ -80,8 +80,11 @@ def fraction_for(device: Device, target: int, fixed: Fixed) -> float:
 
 
 def whole_card_fraction(device: Device, fixed: Fixed) -> float:
-    """The fraction that uses a card to the end: the allocator's cap leaves room for all that it ignores."""
-    return max(0.0, min(1.0, _hundredths((device.total - device.others - fixed.context) / device.total)))
+    """The fraction that uses a card to the end: the allocator's cap leaves room for the CUDA context.
+
+    Other programs' memory is no part of it: TGI subtracts that by itself, since it looks at what is free.
+    """
+    return max(0.0, min(1.0, _hundredths((device.total - fixed.context) / device.total)))
 
 
 def activations(model: Architecture, tokens: int, format_: Format, shards: int = 1) -> int:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from appliance_cli import cli, dotenv_file, gpus
-from appliance_cli.errors import HostNotReady
+from appliance_cli.errors import BadSetting, HostNotReady
 from appliance_cli.gpus import Gpu, choose, look, pick_several
 from appliance_cli.planning import MIB
 
@@ -173,6 +173,9 @@ def test_several_cards_named_first_then_the_best() -> None:
     assert [gpu.index for gpu in pick_several(found, ["2"], 3)] == [2, 1, 3]
     assert [gpu.index for gpu in pick_several(found, [], 2)] == [1, 3]
     assert len(pick_several(found, [], 9)) == 4
+    with pytest.raises(BadSetting, match="GPU_DEVICES") as refused:
+        pick_several(found, ["2", found[2].uuid], 2)
+    assert refused.value.found == f"2, {found[2].uuid}"
 
 
 # --- the commands

@@ -270,7 +270,15 @@ def test_options_change_the_plan_as_they_should() -> None:
     assert (
         make(request(tokens=32768, speculate=True)).max_batch_prefill_tokens == 28_928
     )  # no chunks: whole prompts
-    assert make(request(card=replace(cards.by_name("RTX 4090"), used=2 * GIB))).kv_tokens < plain.kv_tokens
+
+
+def test_what_other_programs_hold_comes_out_of_the_cache_once() -> None:
+    """TGI looks at what is free, so a smaller fraction would take it away a second time."""
+    plain, shared = (
+        make(request(card=replace(cards.by_name("RTX 4090"), used=used))) for used in (0, 2 * GIB)
+    )
+    assert shared.fraction == plain.fraction
+    assert plain.kv_tokens - shared.kv_tokens == pytest.approx(2 * GIB / plain.kv_bytes, abs=1)
 
 
 # --- what does not fit
