@@ -32,6 +32,7 @@ def override(settings: EngineSettings, defaults: Mapping[str, str], devices: Seq
     for number in range(settings.replicas):
         cards = devices[number * width : (number + 1) * width]
         lines += ["", *_engine(number, settings, defaults, cards)]
+    lines += ["", "  gpu-metrics:", *_pinned_to(devices)]
     return _HEADING + "\n".join(lines) + "\n"
 
 
@@ -91,15 +92,21 @@ def _engine(
         "    command: !override",
         *(f"      - {_scalar(argument)}" for argument in command(settings, defaults)),
         f"    mem_limit: {_scalar(f'${{ENGINE_MEMORY:-{memory}}}')}",
+        *_pinned_to(cards),
+    ]
+    if not first:
+        lines.append("    networks: !override { backend: { aliases: [tgi] } }")
+    return lines
+
+
+def _pinned_to(cards: Sequence[str]) -> list[str]:
+    return [
         "    deploy:",
         "      resources:",
         "        reservations:",
         "          devices: !override",
         f"            - {{ driver: nvidia, device_ids: {json.dumps(list(cards))}, capabilities: [gpu] }}",
     ]
-    if not first:
-        lines.append("    networks: !override { backend: { aliases: [tgi] } }")
-    return lines
 
 
 def _build() -> list[str]:

@@ -136,7 +136,7 @@ def rendered(tmp_path: Path, **values: str) -> dict[str, Any]:
     text = engine_override.override(settings, {"CUDA_MEMORY_FRACTION": "0.97"}, devices)
     name = engine_override.file_name("p")
     (tmp_path / name).write_text(text)
-    arguments = ["-f", "docker-compose.yml", "-f", name]
+    arguments = ["-f", "docker-compose.yml", "-f", name, "--profile", "monitoring"]
     command = ["docker", "compose", "--env-file", os.devnull, *arguments, "config", "--format", "json"]
     clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
@@ -195,6 +195,8 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
         engine["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for engine in engines
     ]
     assert cards_of == [["GPU-0", "GPU-1"], ["GPU-2", "GPU-3"]]
+    (watched,) = services["gpu-metrics"]["deploy"]["resources"]["reservations"]["devices"]
+    assert watched["device_ids"] == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
     assert [len(engine["deploy"]["resources"]["reservations"]["devices"]) for engine in engines] == [1, 1]
     assert all("--num-shard=2" in engine["command"] for engine in engines)
     assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
