@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -22,7 +23,9 @@ from harness.waiting import wait_until
 SHORT = 4  # tokens
 LONG = 300  # tokens of an answer that others are asked beside
 TURNS = 3
-IDS = [f"talk-{number}" for number in range(6)]
+MANY = 3  # of the four that an engine writes at a time
+# where nothing is done an engine is drawn by lot: so many do not all draw the same one
+IDS = [f"talk-{number}" for number in range(14)]
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +88,14 @@ def test_the_pages_conversations_keep_their_engines_too(pair: Stack) -> None:
         assert [answer.whole for answer in person.answers] == [True] * TURNS
         wait_until(lambda: len(seen()) == TURNS, "the log has every turn")
         assert len(set(seen())) == 1
-        with generations(pair) as seen:
-            for newcomer in crowd.arrive(2):
-                crowd.ask([newcomer], SHORT)
-                finish([newcomer])
-        wait_until(lambda: set(seen()) == set(engines(pair)), "newcomers reach both engines")
+
+        def newcomers_reach_both() -> bool:
+            newcomers = crowd.arrive(2)
+            crowd.ask(newcomers, SHORT)
+            finish(newcomers)
+            return set(seen()) == set(engines(pair))
+
+        wait_until(newcomers_reach_both, "newcomers reach both engines")
 
 
 def test_a_reload_moves_no_conversation(pair: Stack, talks: list[Caller]) -> None:
@@ -199,9 +205,12 @@ def counting_on(program: Caller) -> Iterator[Stream]:
 
 @contextmanager
 def working(stack: Stack, program: Caller) -> Iterator[str]:
-    """The address of the engine that got the program's long answer, and is now writing it."""
+    """The address of an engine that writes more long answers than others ask it about its health."""
+    talk = program if program.conversation else replace(program, conversation=f"busy-{secrets.token_hex(3)}")
     idle = {at for at, engine in engines(stack).items() if gauge(engine, "tgi_batch_current_size") == 0}
-    with counting_on(program):
-        (busy,) = (at for at in idle if gauge(engines(stack)[at], "tgi_batch_current_size") == 1)
+    with ExitStack() as answers:
+        for _ in range(MANY):
+            answers.enter_context(counting_on(talk))
+        (busy,) = (at for at in idle if gauge(engines(stack)[at], "tgi_batch_current_size") == MANY)
         yield busy
     wait_until(lambda: gauge(engines(stack)[busy], "tgi_batch_current_size") == 0, "it has noticed")
