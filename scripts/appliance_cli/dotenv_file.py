@@ -30,6 +30,11 @@ def read(path: Path) -> dict[str, str]:
     return parse(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
+def effective(path: Path) -> dict[str, str]:
+    """The settings in a file with the shell's over them, as Compose reads them."""
+    return {**read(path), **os.environ}
+
+
 def merged(text: str, missing: Mapping[str, str], chosen: Mapping[str, str], heading: str) -> str:
     """The text with ``chosen`` values put in place and ``missing`` keys added under ``heading`` at the end.
 

@@ -4,7 +4,6 @@
 beside docker-compose.yml.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,7 +51,7 @@ def prepare(
     Raises:
         BadSetting, HostNotReady: before anything is installed or downloaded.
     """
-    values = values_of(env_file)
+    values = dotenv_file.effective(env_file)
     client, _ = host.connect()
     own = engine_pids(client, project) if client is not None else frozenset()
     setup = decide(values, gpus.look().cards, own)
@@ -65,15 +64,10 @@ def prepare(
     return {"COMPOSE_FILE": written, **pinned}
 
 
-def values_of(env_file: Path) -> dict[str, str]:
-    """The keys of .env with the shell's over them, as Compose reads them."""
-    return {**dotenv_file.read(env_file), **os.environ}
-
-
 def decide(
     values: Mapping[str, str], found: tuple[Gpu, ...], own_pids: frozenset[int] = frozenset()
 ) -> Setup:
-    """Choose cards, judge the combination, plan it.
+    """Choose cards, judge the combination, plan it. Asks a hub about a model that is not known here.
 
     Args:
         values: .env's keys.
@@ -87,9 +81,9 @@ def decide(
     chosen = _cards(settings, found)
     cards = [replace(gpu.card, used=_used_by_others(gpu, own_pids)) for gpu in chosen]
     try:
-        model, files = model_of(settings.model_id)
-    except BadSetting:
-        warning = f"{settings.model_id} is not known before its download: whether it fits is not checked"
+        model, files = model_of(settings.model_id, values)
+    except BadSetting as error:
+        warning = f"Whether it fits is not checked: {error}: {error.found}"
         devices = tuple(gpu.uuid for gpu in chosen)
         text = engine_override.override(settings, {}, devices)
         return Setup(settings, devices, None, (warning, *engine_settings.consequences(settings)), text)

@@ -1,19 +1,20 @@
 """``appliance plan``: what a model takes on a card and what follows, before anything is downloaded."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from appliance_cli import dotenv_file, engine_settings, gpus, plan_report
+from appliance_cli import dotenv_file, engine_settings, gpus, hub_config, plan_report
 from appliance_cli.edge import EnvFile, Verbose, edge, env_path
 from appliance_cli.engine_settings import EngineSettings
 from appliance_cli.errors import BadSetting, HostNotReady
 from appliance_cli.modes import MODES
 from appliance_cli.output import Output
 from appliance_cli.planning import cards, fitting, known_models
-from appliance_cli.planning.architecture import Architecture
+from appliance_cli.planning.architecture import Architecture, from_config
 from appliance_cli.planning.cards import Card
 from appliance_cli.planning.model_files import read_folder
 from appliance_cli.planning.plan import Request
@@ -48,13 +49,13 @@ def plan(
 
     Without --gpu and --vram: this host's card, else the RTX 4090.
     """
-    values = dotenv_file.read(env_path(env_file))
+    values = dotenv_file.effective(env_path(env_file))
     options = {"MODE": mode, "MODEL_ID": model, "TARGET_VRAM": target_vram, "MAX_TOTAL_TOKENS": tokens}
     values |= {key: str(value) for key, value in options.items() if value is not None}
     settings = engine_settings.parse(values)
     output = Output(verbose=verbose)
     card = chosen_card(settings, gpu, vram, output)
-    found, files = model_of(settings.model_id)
+    found, files = model_of(settings.model_id, values)
     warnings = engine_settings.validate(settings, found, [card] * settings.cards_needed)
     wanted = request(settings, found, card, users=users, files_bytes=files)
     result = fitting.fits(wanted)
@@ -93,23 +94,21 @@ def request(
     )
 
 
-def model_of(name: str) -> tuple[Architecture, int | None]:
-    """The architecture of a folder or of a known id, and the bytes of its tensors where they are there."""
+def model_of(name: str, values: Mapping[str, str]) -> tuple[Architecture, int | None]:
+    """The architecture of a folder or an id, and the bytes of its tensors where they are there.
+
+    ``values`` are .env's keys: where a hub is asked that knows the id.
+
+    Raises:
+        BadSetting: nobody knows it, or the planner cannot work with it.
+    """
     if (Path(name) / "config.json").is_file():
         folder = read_folder(Path(name))
         return folder.architecture, folder.tensor_bytes
     known = known_models.find(name)
     if known is not None:
         return known, None
-    raise BadSetting(
-        "The model is not known before its download",
-        expected="a folder with config.json, or one of "
-        + ", ".join(known_models.names()[::4])
-        + ", each also "
-        "with -AWQ, -GPTQ-Int4 or -GPTQ-Int8",
-        found=name,
-        remedy="download its config.json alone and give its folder: --model FOLDER",
-    )
+    return from_config(hub_config.fetch(name, values), f"{name}'s config.json"), None
 
 
 def chosen_card(settings: EngineSettings, gpu: str | None, vram: float | None, output: Output) -> Card:

@@ -35,6 +35,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "APPLIANCE_ENV_FILE",
     ):
         monkeypatch.delenv(name, raising=False)
+    # nothing is asked of a hub that a test does not bring
+    monkeypatch.setenv("OFFLINE", "1")
 
 
 @pytest.fixture

@@ -61,9 +61,9 @@ def test_several_engines_take_the_tightest_cards_numbers() -> None:
 
 
 def test_an_unknown_model_is_started_unplanned_and_that_is_said() -> None:
-    setup = engine_setup.decide({"MODEL_ID": "someone/else"}, (card(),))
+    setup = engine_setup.decide({"MODEL_ID": "someone/else", "OFFLINE": "1"}, (card(),))
     assert setup.plan is None
-    assert "whether it fits is not checked" in setup.warnings[0]
+    assert "Whether it fits is not checked" in setup.warnings[0]
     assert "${CUDA_MEMORY_FRACTION:-0.72}" in setup.text
 
 

@@ -227,7 +227,7 @@ def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("--model", "nobody/nothing"), 2, "not known before its download"),
+        (("--model", "nobody/nothing"), 2, "cannot be planned before its download"),
         (("--gpu", "RTX 4090", "--vram", "24"), 2, "Two cards were named"),
         (("--mode", "int3"), 2, "MODE cannot be used"),
         (("--model", "Qwen/Qwen2.5-72B-Instruct", "--gpu", "4090"), 3, "MODEL_ID=Qwen/Qwen2.5-32B-Instruct"),
