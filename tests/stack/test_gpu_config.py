@@ -5,12 +5,29 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
+import shutil
 import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance_cli import dotenv_file, engine_override, engine_settings
 from harness.stack import REPO
+
+STAND_IN = """
+    image: {image}
+    command: !override [python3, -c, "import time; time.sleep(600)"]
+    deploy: !reset null
+    depends_on: !reset null
+    healthcheck: !reset null
+    volumes: !reset null
+    working_dir: /
+    stop_grace_period: 0s
+"""
+LOOK_UP = "import socket; print(*{a[4][0] for a in socket.getaddrinfo('tgi', 3000, proto=6)})"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +132,42 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
     read_by_compose = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     read_by_scripts = {"DEBIAN_MIRROR", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES"}
     read_by_scripts |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
-    read_by_scripts |= {"TENSOR_PARALLEL", "TGI_REPLICAS", "GPU_DEVICES"}
+    read_by_scripts |= {"TENSOR_PARALLEL", "GPU_DEVICES"}
     assert set(example) - read_by_compose - read_by_scripts == set(used) | set(bare)
     different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
     assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know
+
+
+@pytest.fixture
+def two_engines(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """The services that `up` generates for two cards, with something that only sleeps in TGI's place."""
+    shutil.copy2(REPO / "docker-compose.yml", tmp_path)
+    settings = engine_settings.parse({"TGI_REPLICAS": "2"})
+    (tmp_path / "engines.yml").write_text(engine_override.override(settings, {}, ["GPU-a", "GPU-b"]))
+    names = engine_override.engine_names(2)
+    image = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
+    stand_ins = "".join(f"  {name}:{STAND_IN.format(image=image)}" for name in names)
+    (tmp_path / "stand-ins.yml").write_text(f"services:\n{stand_ins}")
+    files = [part for name in ("docker-compose.yml", "engines.yml", "stand-ins.yml") for part in ("-f", name)]
+    project = f"appliance-test-{secrets.token_hex(3)}"
+
+    def compose(*arguments: str) -> str:
+        command = ["docker", "compose", "--env-file", os.devnull, "-p", project, *files, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    try:
+        compose("up", "-d", "--no-deps", "--no-build", *names)
+        yield compose
+    finally:
+        compose("down", "--volumes", "--timeout", "0")
+
+
+def test_two_engines_answer_to_the_one_name_that_nginx_asks_for(two_engines: Callable[..., str]) -> None:
+    found = {
+        tuple(sorted(two_engines("exec", "-T", name, "python3", "-c", LOOK_UP).split()))
+        for name in engine_override.engine_names(2)
+    }
+    (addresses,) = found
+    assert len(addresses) == 2
