@@ -59,8 +59,10 @@ def _places(model_id: str, values: Mapping[str, str]) -> Iterator[tuple[str, str
 
 
 def _authorization(values: Mapping[str, str]) -> dict[str, str]:
-    path = Path(values.get("HF_TOKEN_FILE") or "/dev/null")
-    token = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    try:
+        token = Path(values.get("HF_TOKEN_FILE") or "/dev/null").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        token = ""  # the Hub's own answer then says what is missing
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

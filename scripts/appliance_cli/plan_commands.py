@@ -52,6 +52,8 @@ def plan(
     values = dotenv_file.effective(env_path(env_file))
     options = {"MODE": mode, "MODEL_ID": model, "TARGET_VRAM": target_vram, "MAX_TOTAL_TOKENS": tokens}
     values |= {key: str(value) for key, value in options.items() if value is not None}
+    if model is not None:
+        values.pop("MODEL_REVISION", None)  # it is that of the model in .env
     settings = engine_settings.parse(values)
     output = Output(verbose=verbose)
     card = chosen_card(settings, gpu, vram, output)
