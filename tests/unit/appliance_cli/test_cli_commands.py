@@ -199,8 +199,9 @@ def test_the_end_of_up_shows_how_to_close_an_open_door(
     assert "./scripts/appliance users add NAME" in told.err
     keys.add(folder, "ci", Limits(), None, now)
     users.add(folder, "alice", "$2b$10$" + "a" * 53, Limits(), now)
-    announce(settings, {}, Output())
+    announce(replace(settings, engines=2), {}, Output())
     told = capsys.readouterr()
+    assert "tgi answers from 2 engines" in told.err
     assert 'curl -H "Authorization: Bearer $API_KEY" http://127.0.0.1:8080/v1' in told.out
     assert "add NAME" not in told.err
 

@@ -147,6 +147,7 @@ def test_the_shell_wins_over_the_file_and_an_option_over_both(
         ("HTTP_PORT", "http", "a whole number from 1 to 65535"),
         ("HTTP_PORT", "70000", "a whole number from 1 to 65535"),
         ("UI_REPLICAS", "0", "a whole number from 1 to 100"),
+        ("TGI_REPLICAS", "two", "a whole number from 1 to 16"),
         ("COMPOSE_PROJECT_NAME", "My Project", "lower-case letters"),
         ("BIND_ADDRESS", "localhost", "an IP address"),
     ],
