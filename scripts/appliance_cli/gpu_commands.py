@@ -1,6 +1,7 @@
 """``appliance gpu``: lists the NVIDIA cards and pins one in .env by its UUID."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from appliance_cli import dotenv_file, gpus
+from appliance_cli import dotenv_file, engine_settings, gpus
 from appliance_cli.edge import EnvFile, Verbose, edge, env_path
+from appliance_cli.engine_settings import EngineSettings
 from appliance_cli.gpus import Choice, Gpu, Gpus
 from appliance_cli.output import Output
 from appliance_cli.planning import MIB
@@ -36,7 +38,17 @@ def gpu(
     found = gpus.look()
     configured = dotenv_file.read(path).get("GPU_DEVICE") or None
     choice = gpus.choose(found.cards, pick or configured)
-    output.data(json.dumps(content(found, choice), indent=2) if as_json else table(found, choice))
+    settings = engine_settings.parse(dotenv_file.effective(path))
+    several = settings.cards_needed > 1 and pick is None
+    serving = (
+        gpus.pick_several(found.cards, settings.gpu_devices, settings.cards_needed)
+        if several
+        else (choice.gpu,)
+    )
+    output.data(json.dumps(content(found, choice, serving), indent=2) if as_json else table(found, serving))
+    if several:
+        _tell_several(serving, settings, output)
+        return
     output.item("warn" if choice.doubt else "ok", f"Card {choice.gpu.index}: {choice.reason}", choice.doubt)
     if write is False or (write is None and pick is None):
         if configured != choice.gpu.uuid:
@@ -46,17 +58,29 @@ def gpu(
     output.item("ok", f"{path.name}: {'now has' if changed else 'has already'} GPU_DEVICE={choice.gpu.uuid}")
 
 
+def _tell_several(serving: Sequence[Gpu], settings: EngineSettings, output: Output) -> None:
+    indexes = ", ".join(str(gpu.index) for gpu in serving)
+    engines = f"{settings.replicas} engines" if settings.replicas > 1 else "one engine"
+    width = f", {settings.tensor_parallel} cards each" if settings.tensor_parallel > 1 else ""
+    short = settings.cards_needed - len(serving)
+    output.item(
+        "warn" if short else "ok", f"Cards {indexes}: {engines}{width}", f"{short} missing" if short else ""
+    )
+    output.say("  ./scripts/appliance up pins them by UUID; to choose: GPU_DEVICES in .env")
+
+
 def pin(path: Path, gpu: Gpu) -> bool:
     """Write a card's UUID as GPU_DEVICE; False when it was there."""
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     return dotenv_file.write(path, dotenv_file.merged(old, {}, {"GPU_DEVICE": gpu.uuid}, HEADING))
 
 
-def content(found: Gpus, choice: Choice) -> dict[str, Any]:
+def content(found: Gpus, choice: Choice, serving: Sequence[Gpu]) -> dict[str, Any]:
     """What ``--json`` prints; memory in MiB."""
     return {
         "driver": found.driver,
         "chosen": choice.gpu.uuid,
+        "serving": [gpu.uuid for gpu in serving],
         "reason": choice.reason,
         "doubt": choice.doubt or None,
         "cards": [_row(card) for card in found.cards],
@@ -79,15 +103,15 @@ def _row(card: Gpu) -> dict[str, Any]:
     }
 
 
-def table(found: Gpus, choice: Choice) -> str:
-    """The cards for people; the chosen one is marked."""
+def table(found: Gpus, serving: Sequence[Gpu]) -> str:
+    """The cards for people; those that serve are marked."""
     view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("", "INDEX", "NAME", "MEMORY", "USED", "CC", "UUID", "USED BY"):
         view.add_column(title, overflow="fold")
     for card in found.cards:
         users = ", ".join(_user(process) for process in card.processes) or "nobody"
         view.add_row(
-            "→" if card is choice.gpu else "",
+            "→" if card in serving else "",
             str(card.index),
             card.name,
             f"{card.total // MIB} MiB",

@@ -53,7 +53,7 @@ def main() -> int:
     if len(found.cards) < 2:
         print(f"expected two cards or more, found {len(found.cards)}", file=sys.stderr)
         return 1
-    print(gpu_commands.table(found, gpus.choose(found.cards, None)))
+    print(gpu_commands.table(found, (gpus.choose(found.cards).gpu,)))
     for values in QUESTIONS:
         answer(values)
     print("\n=== another program holds 60 GiB of card 1")
@@ -62,7 +62,7 @@ def main() -> int:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         found = gpus.look()
-        print(gpu_commands.table(found, gpus.choose(found.cards, None)))
+        print(gpu_commands.table(found, (gpus.choose(found.cards).gpu,)))
         answer({"TGI_REPLICAS": "2"})
         assert other.stdin is not None
         other.stdin.close()

@@ -208,6 +208,20 @@ def test_listing_changes_nothing(monkeypatch: pytest.MonkeyPatch, env_file: Path
     assert env_file.read_text() == "HTTP_PORT=9\n"
 
 
+def test_every_card_that_will_serve_is_marked(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
+    nvml = FakeNvml(A100, R4090, R4090)
+    env_file.write_text("TGI_REPLICAS=2\n")
+    done = run(monkeypatch, nvml, "gpu", "--env-file", str(env_file))
+    assert [line[:5].split() for line in done.stdout.splitlines()[1:4]] == [["0"], ["→", "1"], ["→", "2"]]
+    assert "Cards 1, 2: 2 engines" in done.stderr
+    listed = run(monkeypatch, nvml, "gpu", "--json", "--env-file", str(env_file))
+    assert json.loads(listed.stdout)["serving"] == ["GPU-0001", "GPU-0002"]
+    env_file.write_text("TGI_REPLICAS=2\nTENSOR_PARALLEL=2\n")
+    done = run(monkeypatch, nvml, "gpu", "--env-file", str(env_file))
+    assert "Cards 1, 2, 0: 2 engines, 2 cards each" in done.stderr
+    assert "1 missing" in done.stderr
+
+
 def test_the_plan_is_for_this_hosts_card(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
     nvml = FakeNvml(R4090, users=[(1, 1000 * MIB)])
     done = run(monkeypatch, nvml, "plan", "--json", "--env-file", str(env_file))
