@@ -89,7 +89,7 @@ def _get(url: str, headers: Mapping[str, str], values: Mapping[str, str]) -> dic
 
 def _reason(error: Exception) -> str:
     """A failure in a few words."""
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.RequestException):
         return f"no answer ({type(error).__name__})"
