@@ -51,9 +51,8 @@ def _parse_one(item: Any) -> Message | None:
     if metadata.get("id") == _NOTE_ID:
         return Message("assistant", _note_text(text), "note")
     state: State = "streaming" if metadata.get("status") == "pending" else "complete"
-    mark = metadata.get("id")
-    known = item["role"] == "user" and isinstance(mark, str) and _CONVERSATION_ID.fullmatch(mark)
-    return Message(item["role"], text, state, mark if known else "")
+    mark = str(metadata.get("id") or "") if item["role"] == "user" else ""
+    return Message(item["role"], text, state, mark if _CONVERSATION_ID.fullmatch(mark) else "")
 
 
 def _part_text(part: Any) -> str:
