@@ -16,12 +16,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The appliance on the CPU engine with three replicas, started by `scripts/appliance up`."""
-    running = Stack(tmp_path_factory.mktemp("stack"))
-    try:
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
         running.up()
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +27,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
     Tests add the keys they need; the API is closed for everybody else.
     """
-    running = Stack(tmp_path_factory.mktemp("guarded"), {"UI_REPLICAS": "2"})
-    try:
+    with Stack(tmp_path_factory.mktemp("guarded"), {"UI_REPLICAS": "2"}) as running:
         running.add_key("standing")
         running.add_user("alice", "correct horse")
         running.up()
         yield running
-    finally:
-        running.down()
 
 
 @pytest.hookimpl(wrapper=True)

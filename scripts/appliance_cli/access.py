@@ -6,12 +6,12 @@ root with the owner that nginx runs as. What is in them is the business of keys.
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance_cli import atomic_file
 from appliance_cli.door_settings import Owner
 from appliance_cli.errors import BadSetting, HostNotReady
 from appliance_cli.settings import Settings
@@ -81,19 +81,8 @@ class AccessDir:
         if target.exists() and target.read_bytes() == text.encode():
             return False
         self._make(target.parent)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                if os.geteuid() == 0:
-                    os.fchown(file.fileno(), self.owner.uid, self.owner.gid)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        _sync_folder(target.parent)
+        owner = (self.owner.uid, self.owner.gid) if os.geteuid() == 0 else None
+        atomic_file.replace(target, text.encode(), 0o600, owner)
         return True
 
     def _of_another(self, uid: int, remedy: str) -> HostNotReady:
@@ -135,11 +124,3 @@ def _unusable(expected: str, found: str) -> BadSetting:
         found=found,
         remedy="set ACCESS_DIR in .env to a new or empty folder, or remove the line to get the default",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

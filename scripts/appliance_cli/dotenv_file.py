@@ -7,9 +7,10 @@ only.
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from appliance_cli import atomic_file
 
 _LINE = re.compile(r"^\s*(?:export\s+)?(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*?)\s*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9_./:@,%+=~-]*$")
@@ -60,11 +61,7 @@ def write(path: Path, text: str) -> bool:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text)
-    os.replace(temporary, path)
+    atomic_file.replace(path, text.encode(), mode)
     return True
 
 

@@ -14,6 +14,7 @@ from appliance_cli.planning import GIB
 from appliance_cli.planning.architecture import Architecture
 from appliance_cli.planning.cards import Card
 from appliance_cli.planning.memory import CUDA_GRAPHS
+from appliance_cli.setting_values import number, text, whole
 from appliance_cli.settings import MOST_CARDS
 
 MOST_SPECULATED = 10
@@ -60,24 +61,24 @@ class EngineSettings:
 
 def parse(values: Mapping[str, str]) -> EngineSettings:
     """Settings from .env's keys (and the shell's, which the caller puts over them). Raises BadSetting."""
-    mode = mode_named(_text(values, "MODE") or DEFAULT_MODE)
-    devices = _text(values, "GPU_DEVICES") or _text(values, "GPU_DEVICE")
-    target = _number(values, "TARGET_VRAM", 1, 1024)
+    mode = mode_named(text(values, "MODE") or DEFAULT_MODE)
+    devices = text(values, "GPU_DEVICES") or text(values, "GPU_DEVICE")
+    target = number(values, "TARGET_VRAM", 1, 1024)
     settings = EngineSettings(
         mode=mode,
-        model_id=_text(values, "MODEL_ID") or mode.model_id,
-        kv_cache_dtype=_text(values, "KV_CACHE_DTYPE") or None,
-        speculate=_whole(values, "SPECULATE", 0, MOST_SPECULATED) or 0,
-        lora_adapters=_adapters(_text(values, "LORA_ADAPTERS")),
-        fast_nf4=_whole(values, "FAST_NF4", 0, 1) == 1,
-        tensor_parallel=_whole(values, "TENSOR_PARALLEL", 1, MOST_CARDS) or 1,
-        replicas=_whole(values, "TGI_REPLICAS", 1, MOST_CARDS) or 1,
+        model_id=text(values, "MODEL_ID") or mode.model_id,
+        kv_cache_dtype=text(values, "KV_CACHE_DTYPE") or None,
+        speculate=whole(values, "SPECULATE", 0, MOST_SPECULATED) or 0,
+        lora_adapters=_adapters(text(values, "LORA_ADAPTERS")),
+        fast_nf4=whole(values, "FAST_NF4", 0, 1) == 1,
+        tensor_parallel=whole(values, "TENSOR_PARALLEL", 1, MOST_CARDS) or 1,
+        replicas=whole(values, "TGI_REPLICAS", 1, MOST_CARDS) or 1,
         gpu_devices=tuple(part.strip() for part in devices.split(",") if part.strip()),
         target_vram=None if target is None else round(target * GIB),
-        fraction=_number(values, "CUDA_MEMORY_FRACTION", 0.05, 1),
-        max_total_tokens=_whole(values, "MAX_TOTAL_TOKENS", 2, 1_000_000),
-        max_input_tokens=_whole(values, "MAX_INPUT_TOKENS", 1, 1_000_000),
-        max_batch_prefill_tokens=_whole(values, "MAX_BATCH_PREFILL_TOKENS", 1, 1_000_000),
+        fraction=number(values, "CUDA_MEMORY_FRACTION", 0.05, 1),
+        max_total_tokens=whole(values, "MAX_TOTAL_TOKENS", 2, 1_000_000),
+        max_input_tokens=whole(values, "MAX_INPUT_TOKENS", 1, 1_000_000),
+        max_batch_prefill_tokens=whole(values, "MAX_BATCH_PREFILL_TOKENS", 1, 1_000_000),
     )
     _require_consistent(settings)
     return settings
@@ -167,30 +168,3 @@ def _adapters(text: str) -> tuple[str, ...]:
                 remedy="bring the adapter into the models volume, then for example sql=adapters/sql-lora",
             )
     return pairs
-
-
-def _text(values: Mapping[str, str], key: str) -> str:
-    return values.get(key, "").strip()
-
-
-def _whole(values: Mapping[str, str], key: str, low: int, high: int) -> int | None:
-    text = _text(values, key)
-    if not text:
-        return None
-    if text.isascii() and text.isdigit() and low <= int(text) <= high:
-        return int(text)
-    raise _unusable(key, f"a whole number from {low} to {high}", text)
-
-
-def _number(values: Mapping[str, str], key: str, low: float, high: float) -> float | None:
-    text = _text(values, key)
-    if not text:
-        return None
-    if re.fullmatch(r"\d+(\.\d+)?|\.\d+", text) and low <= float(text) <= high:
-        return float(text)
-    raise _unusable(key, f"a number from {low:g} to {high:g}", text)
-
-
-def _unusable(key: str, expected: str, found: str) -> BadSetting:
-    remedy = f"set {key} in .env, or remove the line to get the default"
-    return BadSetting(f"{key} cannot be used", expected=expected, found=repr(found), remedy=remedy)

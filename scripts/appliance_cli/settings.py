@@ -16,6 +16,7 @@ from typing import Literal
 from appliance_cli import door_settings, dotenv_file
 from appliance_cli.door_settings import Owner, Tls
 from appliance_cli.errors import BadSetting
+from appliance_cli.setting_values import whole
 
 Engine = Literal["gpu", "cpu"]
 
@@ -103,9 +104,9 @@ def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) ->
         project=_project(text("COMPOSE_PROJECT_NAME", "qwen-appliance")),
         engine=engine_of(values.get("COMPOSE_FILE", "")),
         bind_address=_address(text("BIND_ADDRESS", "127.0.0.1")),
-        port=_number("HTTP_PORT", text("HTTP_PORT", "8080"), 1, 65535),
-        replicas=_number("UI_REPLICAS", text("UI_REPLICAS", "3"), 1, MOST_REPLICAS),
-        engines=_number("TGI_REPLICAS", text("TGI_REPLICAS", "1"), 1, MOST_CARDS),
+        port=whole(values, "HTTP_PORT", 1, 65535) or 8080,
+        replicas=whole(values, "UI_REPLICAS", 1, MOST_REPLICAS) or 3,
+        engines=whole(values, "TGI_REPLICAS", 1, MOST_CARDS) or 1,
         gpu_device=text("GPU_DEVICE", "0"),
         python_base=text("PYTHON_BASE", PYTHON_IMAGE),
         nginx_base=text("NGINX_BASE", NGINX_IMAGE),
@@ -129,17 +130,6 @@ def engine_of(compose_file: str) -> Engine | None:
     if not compose_file.strip():
         return None
     return "cpu" if any(Path(part).name == "compose.cpu.yml" for part in compose_file.split(":")) else "gpu"
-
-
-def _number(name: str, value: str, low: int, high: int) -> int:
-    if value.isascii() and value.isdigit() and low <= int(value) <= high:
-        return int(value)
-    raise BadSetting(
-        f"{name} cannot be used",
-        expected=f"a whole number from {low} to {high}",
-        found=repr(value),
-        remedy=f"set {name} in .env, or remove the line to get the default",
-    )
 
 
 def _project(value: str) -> str:

@@ -90,12 +90,10 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=1200, help="in a conversation's beginning")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        appliance = Stack(Path(folder), {"TGI_REPLICAS": str(options.engines), "UI_REPLICAS": "1"})
-        try:
+        settings = {"TGI_REPLICAS": str(options.engines), "UI_REPLICAS": "1"}
+        with Stack(Path(folder), settings) as appliance:
             appliance.up()
             found = measure(appliance.url, options.conversations, options.turns, options.words)
-        finally:
-            appliance.down()
     print(json.dumps(found, indent=2))
 
 

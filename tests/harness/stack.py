@@ -13,7 +13,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import docker
 import requests
@@ -25,7 +25,7 @@ REPO = Path(__file__).resolve().parents[2]
 
 
 class Stack:
-    """One running appliance on the CPU engine.
+    """One appliance on the CPU engine. A context manager: at its end nothing of it is left.
 
     Attributes:
         url: the address that nginx publishes, e.g. ``http://127.0.0.1:40001``.
@@ -44,6 +44,12 @@ class Stack:
         self._write_env(
             {"COMPOSE_PROJECT_NAME": self.project, "HTTP_PORT": str(self.port), **(settings or {})}
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
 
     def up(self) -> None:
         """Starts the appliance the way a person does and returns when it is ready.

@@ -31,12 +31,9 @@ IDS = [f"talk-{number}" for number in range(14)]
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An appliance with two engines and two chat replicas."""
-    appliance = Stack(tmp_path_factory.mktemp("pair"), {"TGI_REPLICAS": "2", "UI_REPLICAS": "2"})
-    try:
+    with Stack(tmp_path_factory.mktemp("pair"), {"TGI_REPLICAS": "2", "UI_REPLICAS": "2"}) as appliance:
         appliance.up()
         yield appliance
-    finally:
-        appliance.down()
 
 
 @pytest.fixture(scope="module")

@@ -80,17 +80,14 @@ def ask(stack: Stack, key: str, stream: bool) -> int:
 @pytest.fixture(scope="module")
 def promised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus beside stand-ins that serve every promised name."""
-    alone = Stack(tmp_path_factory.mktemp("promised"))
-    try:
-        with (
-            prometheus.started(alone) as running,
-            prometheus.stand_in(alone, "tgi"),
-            prometheus.stand_in(alone, "nginx"),
-            prometheus.stand_in(alone, "gpu-metrics"),
-        ):
-            yield running
-    finally:
-        alone.down()
+    with (
+        Stack(tmp_path_factory.mktemp("promised")) as alone,
+        prometheus.started(alone) as running,
+        prometheus.stand_in(alone, "tgi"),
+        prometheus.stand_in(alone, "nginx"),
+        prometheus.stand_in(alone, "gpu-metrics"),
+    ):
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -12,25 +12,16 @@ from appliance_cli import hub_config
 from appliance_cli.errors import BadSetting
 from appliance_cli.plan_commands import model_of
 from harness.hub import Hub, running_hub
+from harness.planned_models import TINY_CONFIG
 
 ID = "someone/their-model"
-CONFIG = {
-    "model_type": "qwen2",
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 256,
-    "max_position_embeddings": 32768,
-}
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with running_hub() as running:
-        running.add(ID, {"config.json": json.dumps(CONFIG).encode()})
+        running.add(ID, {"config.json": json.dumps(TINY_CONFIG).encode()})
         yield running
 
 

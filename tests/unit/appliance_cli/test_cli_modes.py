@@ -1,4 +1,4 @@
-"""Modes, what they exclude, and the generated Compose file, rendered by Compose where that is installed."""
+"""Modes, what they exclude, and the generated Compose file, rendered by Compose."""
 
 from __future__ import annotations
 
@@ -15,18 +15,13 @@ from appliance_cli import engine_override, engine_settings, modes
 from appliance_cli.engine_settings import parse
 from appliance_cli.errors import BadSetting
 from appliance_cli.modes import MODES
-from appliance_cli.planning import GIB, cards, known_models
+from appliance_cli.planning import GIB, cards
 from appliance_cli.planning.architecture import Architecture
 from appliance_cli.planning.weights import tgi_weights
+from harness.planned_models import known
 
 REPO = Path(__file__).resolve().parents[3]
 CARD = cards.by_name("RTX 4090")
-
-
-def known(model_id: str) -> Architecture:
-    found = known_models.find(model_id)
-    assert found is not None
-    return found
 
 
 def validated(card: cards.Card = CARD, count: int | None = None, **values: str) -> tuple[str, ...]:
@@ -128,8 +123,6 @@ def test_cards_are_counted_and_compared() -> None:
 
 def rendered(tmp_path: Path, **values: str) -> dict[str, Any]:
     """`docker compose config` of docker-compose.yml and the generated file, in a folder of their own."""
-    if shutil.which("docker") is None:
-        pytest.skip("no docker command")
     shutil.copy2(REPO / "docker-compose.yml", tmp_path / "docker-compose.yml")
     settings = parse(values)
     devices = [f"GPU-{number}" for number in range(settings.cards_needed)]

@@ -11,17 +11,7 @@ import pytest
 from appliance_cli.errors import BadSetting
 from appliance_cli.planning import GIB, cards
 from appliance_cli.planning.model_files import read_folder, read_header
-
-CONFIG = {
-    "model_type": "qwen2",
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 256,
-    "max_position_embeddings": 32768,
-}
+from harness.planned_models import TINY_CONFIG
 
 
 @pytest.mark.parametrize(
@@ -91,7 +81,7 @@ def write_shard(path: Path, tensors: dict[str, tuple[int, ...]], item: int = 2) 
 
 
 def tiny_folder(folder: Path) -> Path:
-    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "config.json").write_text(json.dumps(TINY_CONFIG))
     return folder
 
 
