@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Locator, Route, expect
 
 from harness.person import Person
 from harness.stack import Stack
@@ -14,6 +14,20 @@ from harness.waiting import wait_until
 
 LONG = "Write a very long story about a lighthouse keeper and the sea, with many chapters."
 BRIEF = "40"  # tokens
+HOLD = """() => {
+  const fetched = window.fetch;
+  window.held = "";
+  window.fetch = async (...asked) => {
+    const answer = await fetched(...asked);
+    const released = async () => {
+      while (window.held && answer.url.includes(window.held)) await new Promise((next) => setTimeout(next, 20));
+    };
+    const pass = async (chunk, out) => { await released(); out.enqueue(chunk); };
+    return new Response(answer.body.pipeThrough(new TransformStream({ transform: pass })), answer);
+  };
+}"""
+"""Holds back what answers carry that come from addresses with `window.held` in them."""
+CANCELLED, STREAM = "gradio_api/cancel", "queue/data"
 
 
 def test_a_question_is_answered(person: Person) -> None:
@@ -40,6 +54,45 @@ def test_an_answer_grows_and_stop_frees_the_engine(person: Person, stack: Stack)
     person.finishes()
     assert person.answers.first.inner_text() == kept
     expect(person.page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("late", [CANCELLED, STREAM])
+@pytest.mark.parametrize("written", [True, False])
+def test_stop_is_told_once_whatever_comes_late(person: Person, late: str, written: bool) -> None:
+    """Gradio tells the page of a cancelled answer's end both on the stream and in the cancellation's answer."""
+    person.page.evaluate(f"({HOLD})()")
+    person.ask(LONG)
+    if written:
+        person.sees_growth()
+    _click_while_held(person, person.stop, late)
+    person.finishes()
+
+    expect(person.conversation).to_contain_text("You stopped this answer")
+    person.page.wait_for_timeout(500)  # for whatever would still change it
+    said = person.conversation.inner_text()
+    assert (said.count("You stopped this answer"), said.count("connection was lost")) == (1, 0)
+    expect(person.conversation.get_by_text("Error", exact=True)).to_be_hidden()
+
+
+@pytest.mark.parametrize("late", [CANCELLED, STREAM])
+def test_a_new_chat_stays_new_whatever_comes_late(person: Person, late: str) -> None:
+    person.page.evaluate(f"({HOLD})()")
+    person.ask(LONG)
+    person.sees_growth()
+    _click_while_held(person, person.new_chat, late)
+    person.finishes()
+
+    person.page.wait_for_timeout(500)
+    expect(person.questions).to_have_count(0)
+    expect(person.answers).to_have_count(0)
+    expect(person.conversation.get_by_text("Error", exact=True)).to_be_hidden()
+
+
+def _click_while_held(person: Person, control: Locator, address: str) -> None:
+    person.page.evaluate("(address) => { window.held = address; }", address)
+    control.click()
+    person.page.wait_for_timeout(500)
+    person.page.evaluate("() => { window.held = ''; }")
 
 
 def test_a_reload_keeps_the_conversation(person: Person) -> None:

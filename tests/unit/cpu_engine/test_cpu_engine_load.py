@@ -34,6 +34,7 @@ def test_three_streams_on_two_slots(engine: RunningEngine) -> None:
             )
         )
     for *chunks, done in answers:
+        assert not [chunk for chunk in chunks if "error" in chunk]
         assert "Paris" in "".join(chunk["choices"][0]["delta"]["content"] for chunk in chunks)
         assert done == "[DONE]"
 

@@ -73,7 +73,9 @@
     }
     const answered = messages.slice(messages.findLastIndex((message) => message.role === "user") + 1)
       .some((message) => message.role === "assistant" && message.metadata?.id !== "note");
-    return last && !answered && noteOnNothing ? [...messages, note(noteOnNothing)] : messages;
+    if (!last || answered || !noteOnNothing) return messages;
+    const [said] = note(noteOnNothing).content;
+    return last.content?.[0]?.text === said.text ? messages : [...messages, note(noteOnNothing)];
   }
 
   const update = (props) => ({ __type__: "update", ...props });
@@ -83,7 +85,7 @@
   let restored = false;
   let announce = null;
   const restoring = new Promise((resolve) => { announce = resolve; });
-  let running = false;
+  // what the person did to the latest answer: "stop", "clear" or nothing
   let ending = null;
 
   window.chatPage = {
@@ -124,7 +126,6 @@
         await restoring;
         inputs = [kept.messages, inputs[1], ...kept.inputs.slice(1)];
       }
-      running = true;
       ending = null;
       return inputs;
     },
@@ -133,17 +134,15 @@
     },
     // The last update of a cancelled answer may still be under way, so it is cleared again in finish().
     newChat() {
-      if (running) ending = "clear";
+      ending = "clear";
       return [[], "", "", ...idle];
     },
-    // The answer is over, whichever way.
+    // The answer is over, whichever way. Gradio says so three times of one that was cancelled, and shows each time what
+    // may be older than what the time before has made of it: each has to come to the same.
     finish(messages) {
-      const how = ending;
-      running = false;
-      ending = null;
       window.chatPage.askStatus();
-      if (how === "clear") return [[], update({}), "", ...idle];
-      const settled = how === "stop"
+      if (ending === "clear") return [[], update({}), "", ...idle];
+      const settled = ending === "stop"
         ? settle(messages, "page_stopped", "page_stopped")
         : settle(messages, "page_interrupted", null);
       return [settled, update({}), update({}), ...idle];
