@@ -20,7 +20,9 @@ HOLD = """() => {
   window.fetch = async (...asked) => {
     const answer = await fetched(...asked);
     const released = async () => {
-      while (window.held && answer.url.includes(window.held)) await new Promise((next) => setTimeout(next, 20));
+      while (window.held && answer.url.includes(window.held)) {
+        await new Promise((next) => setTimeout(next, 20));
+      }
     };
     const pass = async (chunk, out) => { await released(); out.enqueue(chunk); };
     return new Response(answer.body.pipeThrough(new TransformStream({ transform: pass })), answer);
@@ -59,7 +61,7 @@ def test_an_answer_grows_and_stop_frees_the_engine(person: Person, stack: Stack)
 @pytest.mark.parametrize("late", [CANCELLED, STREAM])
 @pytest.mark.parametrize("written", [True, False])
 def test_stop_is_told_once_whatever_comes_late(person: Person, late: str, written: bool) -> None:
-    """Gradio tells the page of a cancelled answer's end both on the stream and in the cancellation's answer."""
+    """Gradio tells the page of a cancelled answer's end on the stream and in the cancellation's answer."""
     person.page.evaluate(f"({HOLD})()")
     person.ask(LONG)
     if written:

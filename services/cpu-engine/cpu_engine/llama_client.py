@@ -50,8 +50,8 @@ class LlamaClient:
         self._session = aiohttp.ClientSession(
             self._address,
             headers={"Authorization": f"Bearer {self._api_key}"},
-            # why: llama.cpp closes idle connections after 5 s; one that it closed first would lose a request
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
+            # why: llama.cpp closes kept-alive connections as it likes, and a request that meets that is lost
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_PROBE_TIMEOUT_S),
             json_serialize=lambda value: orjson.dumps(value).decode(),
             read_bufsize=_LINE_LIMIT,

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from cpu_engine.app import create_app
 from cpu_engine.engine import Engine
@@ -27,6 +28,7 @@ class ScriptedLlama:
     Attributes:
         frames: what /completion streams; `die` among them cuts the connection, `wait` waits for `release`.
         bodies: every body that /completion was sent.
+        second_request: "answer", or "die": cut a connection on which a second request arrives.
     """
 
     def __init__(self) -> None:
@@ -35,14 +37,24 @@ class ScriptedLlama:
         self.status = 200
         self.template: tuple[int, dict[str, Any]] = (200, {"prompt": "<p>"})
         self.release = asyncio.Event()
+        self.second_request = "answer"
+        self._seen: set[object] = set()
 
     def app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[self._count_requests])
         app.router.add_post("/completion", self._completion)
         app.router.add_post("/tokenize", self._tokenize)
         app.router.add_post("/apply-template", self._template)
         app.router.add_get("/health", self._health)
         return app
+
+    @web.middleware
+    async def _count_requests(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert request.transport is not None
+        if request.transport in self._seen and self.second_request == "die":
+            request.transport.abort()
+        self._seen.add(request.transport)
+        return await handler(request)
 
     async def _completion(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.json())

@@ -55,6 +55,15 @@ async def test_llama_cpp_ends_too_early() -> None:
         assert await _failures(facade, "incomplete") == 2
 
 
+async def test_llama_cpp_closes_connections_when_it_likes() -> None:
+    """Just as one is used again, which loses what was asked on it; under load, one request in a hundred."""
+    async with running_facade() as facade:
+        facade.llama.frames, facade.llama.second_request = ANSWER, "die"
+        for _ in range(2):
+            assert (await facade.post("/v1/chat/completions", CHAT))[0] == 200
+            assert (await facade.post("/generate", PROMPT))[0] == 200
+
+
 async def test_llama_cpp_refuses() -> None:
     async with running_facade() as facade:
         facade.llama.status = 500
