@@ -93,8 +93,9 @@ def counting(tokens: int) -> dict[str, Any]:
 
 
 def works(caller: Caller) -> bool:
-    """Whether the door knows the key."""
-    return caller.get("/v1/models").status_code == 200
+    """Whether the door knows the key: it opens to it, and to nobody without one."""
+    stranger = requests.get(f"{caller.url}/v1/models", timeout=60)
+    return (stranger.status_code, caller.get("/v1/models").status_code) == (401, 200)
 
 
 @contextmanager
