@@ -29,6 +29,18 @@ HOLD = """() => {
   };
 }"""
 """Holds back what answers carry that come from addresses with `window.held` in them."""
+PLANS = """() => {
+  const [plan, drop] = [window.setTimeout, window.clearTimeout];
+  window.plans = new Map();
+  window.setTimeout = (act, wait, ...rest) => {
+    const id = plan((...given) => { window.plans.delete(id); act(...given); }, wait, ...rest);
+    window.plans.set(id, wait);
+    return id;
+  };
+  window.clearTimeout = (id) => { window.plans.delete(id); drop(id); };
+}"""
+"""From now on `window.plans` has how long each timer waits that is still to come."""
+READY_MS = 15000  # as static/banner.js has it
 CANCELLED, STREAM = "gradio_api/cancel", "queue/data"
 
 
@@ -62,7 +74,7 @@ def test_an_answer_grows_and_stop_frees_the_engine(person: Person, stack: Stack)
 @pytest.mark.parametrize("written", [True, False])
 def test_stop_is_told_once_whatever_comes_late(person: Person, late: str, written: bool) -> None:
     """Gradio tells the page of a cancelled answer's end on the stream and in the cancellation's answer."""
-    person.page.evaluate(f"({HOLD})()")
+    person.page.evaluate(HOLD)
     person.ask(LONG)
     if written:
         person.sees_growth()
@@ -78,7 +90,7 @@ def test_stop_is_told_once_whatever_comes_late(person: Person, late: str, writte
 
 @pytest.mark.parametrize("late", [CANCELLED, STREAM])
 def test_a_new_chat_stays_new_whatever_comes_late(person: Person, late: str) -> None:
-    person.page.evaluate(f"({HOLD})()")
+    person.page.evaluate(HOLD)
     person.ask(LONG)
     person.sees_growth()
     _click_while_held(person, person.new_chat, late)
@@ -88,6 +100,19 @@ def test_a_new_chat_stays_new_whatever_comes_late(person: Person, late: str) -> 
     expect(person.questions).to_have_count(0)
     expect(person.answers).to_have_count(0)
     expect(person.conversation.get_by_text("Error", exact=True)).to_be_hidden()
+
+
+def test_however_often_the_page_asks_for_the_status_it_plans_to_ask_once(person: Person) -> None:
+    """An answer that was stopped is told several times, and each time asks."""
+    person.page.evaluate(PLANS)
+    person.ask(LONG)
+    person.sees_growth()
+    person.stop.click()
+    person.finishes()
+    expect(person.conversation).to_contain_text("You stopped this answer")
+    person.page.wait_for_timeout(500)
+    waits = person.page.evaluate("() => [...window.plans.values()]")
+    assert waits.count(READY_MS) == 1, waits
 
 
 def _click_while_held(person: Person, control: Locator, address: str) -> None:

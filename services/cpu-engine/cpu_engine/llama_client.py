@@ -50,7 +50,7 @@ class LlamaClient:
         self._session = aiohttp.ClientSession(
             self._address,
             headers={"Authorization": f"Bearer {self._api_key}"},
-            # why: llama.cpp closes kept-alive connections as it likes, and a request that meets that is lost
+            # why: llama.cpp closes a connection without notice after a stream, and with it the next request
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_PROBE_TIMEOUT_S),
             json_serialize=lambda value: orjson.dumps(value).decode(),

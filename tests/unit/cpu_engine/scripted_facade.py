@@ -28,7 +28,7 @@ class ScriptedLlama:
     Attributes:
         frames: what /completion streams; `die` among them cuts the connection, `wait` waits for `release`.
         bodies: every body that /completion was sent.
-        second_request: "answer", or "die": cut a connection on which a second request arrives.
+        connections: the connection of every request.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,10 @@ class ScriptedLlama:
         self.status = 200
         self.template: tuple[int, dict[str, Any]] = (200, {"prompt": "<p>"})
         self.release = asyncio.Event()
-        self.second_request = "answer"
-        self._seen: set[object] = set()
+        self.connections: list[object] = []
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._count_requests])
+        app = web.Application(middlewares=[self._note_connection])
         app.router.add_post("/completion", self._completion)
         app.router.add_post("/tokenize", self._tokenize)
         app.router.add_post("/apply-template", self._template)
@@ -49,11 +48,8 @@ class ScriptedLlama:
         return app
 
     @web.middleware
-    async def _count_requests(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        assert request.transport is not None
-        if request.transport in self._seen and self.second_request == "die":
-            request.transport.abort()
-        self._seen.add(request.transport)
+    async def _note_connection(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.connections.append(request.transport)
         return await handler(request)
 
     async def _completion(self, request: web.Request) -> web.StreamResponse:

@@ -90,7 +90,6 @@
   }
 
   async function poll() {
-    clearTimeout(timer);
     let wait = BUSY_MS;
     if (!document.hidden) {
       try {
@@ -105,6 +104,8 @@
         if (++misses > 1) show({ state: "unreachable" });
       }
     }
+    // however many polls ran at the same time, one goes on
+    clearTimeout(timer);
     timer = setTimeout(poll, wait);
   }
 

@@ -74,8 +74,8 @@
     const answered = messages.slice(messages.findLastIndex((message) => message.role === "user") + 1)
       .some((message) => message.role === "assistant" && message.metadata?.id !== "note");
     if (!last || answered || !noteOnNothing) return messages;
-    const [said] = note(noteOnNothing).content;
-    return last.content?.[0]?.text === said.text ? messages : [...messages, note(noteOnNothing)];
+    const said = note(noteOnNothing);
+    return last.content?.[0]?.text === said.content[0].text ? messages : [...messages, said];
   }
 
   const update = (props) => ({ __type__: "update", ...props });
