@@ -1,5 +1,5 @@
 """Entry point of ``python -m appliance_cli``; scripts/appliance calls it."""
 
-from appliance_cli.cli import app
+from appliance_cli.cli.app import app
 
 app(prog_name="appliance")

@@ -23,10 +23,10 @@ import bitsandbytes as bnb
 import pynvml
 import torch
 
-from appliance_cli.planning import GIB, known_models
-from appliance_cli.planning import memory as planned_memory
-from appliance_cli.planning.architecture import Architecture, Matrix, kv_bytes_per_token, linear_matrices
-from appliance_cli.planning.weights import Format, tgi_weights
+from appliance_cli.gpu.planning import GIB, known_models
+from appliance_cli.gpu.planning import memory as planned_memory
+from appliance_cli.gpu.planning.architecture import Architecture, Matrix, kv_bytes_per_token, linear_matrices
+from appliance_cli.gpu.planning.weights import Format, tgi_weights
 
 KV_TOKENS = 8192
 CASES: tuple[tuple[str, Format], ...] = (

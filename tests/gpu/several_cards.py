@@ -11,9 +11,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from appliance_cli import engine_setup, gpu_commands, gpus
-from appliance_cli.errors import ApplianceError
-from appliance_cli.plan_report import summary
+from appliance_cli.base.errors import ApplianceError
+from appliance_cli.cli import gpu as gpu_commands
+from appliance_cli.gpu import cards_here as gpus
+from appliance_cli.gpu import setup as engine_setup
+from appliance_cli.gpu.report import summary
 
 OCCUPY = """
 import sys, torch

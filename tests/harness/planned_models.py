@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from appliance_cli.planning import known_models
-from appliance_cli.planning.architecture import Architecture
+from appliance_cli.gpu.planning import known_models
+from appliance_cli.gpu.planning.architecture import Architecture
 
 ID_7B = known_models.DEFAULT_MODEL
 TINY_CONFIG = {

@@ -18,7 +18,7 @@ import docker
 from docker.errors import ImageNotFound, NotFound
 from docker.models.containers import Container
 
-from appliance_cli import dotenv_file
+from appliance_cli.config import dotenv_file
 from harness.stack import REPO, Stack, running
 from harness.waiting import wait_until
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from appliance_cli import dotenv_file, engine_override, engine_settings
+from appliance_cli.config import dotenv_file
+from appliance_cli.gpu import compose_file as engine_override
+from appliance_cli.gpu import settings as engine_settings
 from harness.stack import REPO
 
 STAND_IN = """

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli import access
-from appliance_cli.access import AccessDir
-from appliance_cli.host import DockerEngine, Gpu, Host, Nvidia, Project, System
-from appliance_cli.settings import Settings, load
+from appliance_cli.config.appliance import Settings, load
+from appliance_cli.door import access
+from appliance_cli.door.access import AccessDir
+from appliance_cli.host.facts import DockerEngine, Gpu, Host, Nvidia, Project, System
 
 KNOWN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "BIND_ADDRESS", "HTTP_PORT", "UI_REPLICAS", "GPU_DEVICE")
 DOOR = ("ACCESS_DIR", "APPLIANCE_USER", "TLS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES", "SSO_URL")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli.access import LOCK, AccessDir
-from appliance_cli.door_settings import Owner
-from appliance_cli.errors import BadSetting, HostNotReady
+from appliance_cli.base.errors import BadSetting, HostNotReady
+from appliance_cli.config.door import Owner
+from appliance_cli.door.access import LOCK, AccessDir
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -73,8 +73,8 @@ def test_a_write_that_fails_leaves_the_former_file_and_nothing_else(
 
 def test_another_command_waits_until_this_one_has_finished(folder: AccessDir) -> None:
     script = (
-        "import sys; from pathlib import Path; from appliance_cli.access import AccessDir\n"
-        "from appliance_cli.door_settings import Owner\n"
+        "import sys; from pathlib import Path; from appliance_cli.door.access import AccessDir\n"
+        "from appliance_cli.config.door import Owner\n"
         "folder = AccessDir(Path(sys.argv[1]), Owner(10001, 10001)); print('tries', flush=True)\n"
         "with folder.changing(): folder.write('keys.json', folder.read('keys.json') + ' second')\n"
     )

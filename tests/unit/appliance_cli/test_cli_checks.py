@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli import checks
-from appliance_cli.errors import HostNotReady
-from appliance_cli.host import Gpu, Host, Nvidia, parse_gpus
-from appliance_cli.settings import Engine, Settings, load
+from appliance_cli.base.errors import HostNotReady
+from appliance_cli.config.appliance import Engine, Settings, load
+from appliance_cli.host import checks
+from appliance_cli.host.facts import Gpu, Host, Nvidia, parse_gpus
 
 NO_TOOLKIT = "no NVIDIA Container Toolkit"
 

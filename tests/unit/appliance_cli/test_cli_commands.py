@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli import base_images, compose, host, install, keys, prepare, users
-from appliance_cli.access import AccessDir
-from appliance_cli.accounts import Limits
-from appliance_cli.door_settings import Owner, Tls
-from appliance_cli.output import Output
-from appliance_cli.settings import Settings, load
-from appliance_cli.up import announce, build_step, curl_line
+from appliance_cli.base.output import Output
+from appliance_cli.compose import commands as compose
+from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.door import Owner, Tls
+from appliance_cli.door import keys, users
+from appliance_cli.door.access import AccessDir
+from appliance_cli.door.accounts import Limits
+from appliance_cli.host import base_images, install
+from appliance_cli.host import facts as host
+from appliance_cli.stack import prepare
+from appliance_cli.stack.lifecycle import announce, build_step, curl_line
 
 PYTHON, NGINX = base_images.RECIPES
 

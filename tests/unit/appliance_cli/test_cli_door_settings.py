@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli.door_settings import Owner
-from appliance_cli.errors import BadSetting
-from appliance_cli.settings import Settings, load
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.door import Owner
 
 
 def with_values(settings: Settings, **values: str) -> Settings:

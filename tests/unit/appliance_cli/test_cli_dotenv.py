@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli import dotenv_file, env_values
-from appliance_cli.errors import BadSetting
-from appliance_cli.output import Output
-from appliance_cli.settings import Settings, engine_of, load
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.base.output import Output
+from appliance_cli.config import dotenv_file
+from appliance_cli.config import first_env as env_values
+from appliance_cli.config.appliance import Settings, engine_of, load
 
 BASES = {"PYTHON_BASE": "made/python:1"}
 

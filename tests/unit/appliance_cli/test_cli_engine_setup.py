@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from docker.errors import DockerException
 
-from appliance_cli import engine_setup
-from appliance_cli.errors import BadSetting, HostNotReady
-from appliance_cli.gpus import Gpu, Gpus, Process
-from appliance_cli.output import Output
-from appliance_cli.planning import MIB
+from appliance_cli.base.errors import BadSetting, HostNotReady
+from appliance_cli.base.output import Output
+from appliance_cli.gpu import setup as engine_setup
+from appliance_cli.gpu.cards_here import Gpu, Gpus, Process
+from appliance_cli.gpu.planning import MIB
 
 
 def card(index: int = 0, used: int = 0, processes: tuple[Process, ...] = (), mib: int = 24564) -> Gpu:

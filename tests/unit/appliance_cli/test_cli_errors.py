@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli import containers, status
-from appliance_cli.errors import ApplianceError, StepFailed, render
-from appliance_cli.output import Output, duration, size
+from appliance_cli.base.errors import ApplianceError, StepFailed, render
+from appliance_cli.base.output import Output, duration, size
+from appliance_cli.compose import containers
+from appliance_cli.stack import status
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 

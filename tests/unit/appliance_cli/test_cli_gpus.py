@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from appliance_cli import cli, dotenv_file, gpus
-from appliance_cli.errors import BadSetting, HostNotReady
-from appliance_cli.gpus import Gpu, choose, look, pick_several
-from appliance_cli.planning import MIB
+from appliance_cli.base.errors import BadSetting, HostNotReady
+from appliance_cli.cli import app as cli
+from appliance_cli.config import dotenv_file
+from appliance_cli.gpu import cards_here as gpus
+from appliance_cli.gpu.cards_here import Gpu, choose, look, pick_several
+from appliance_cli.gpu.planning import MIB
 
 
 class FakeNvml:

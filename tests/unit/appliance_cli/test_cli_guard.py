@@ -9,12 +9,12 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from appliance_cli import guard, keys, users
-from appliance_cli.access import AccessDir
-from appliance_cli.accounts import Limits
-from appliance_cli.errors import BadSetting
-from appliance_cli.output import Output
-from appliance_cli.settings import Settings, load
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.base.output import Output
+from appliance_cli.config.appliance import Settings, load
+from appliance_cli.door import guard, keys, users
+from appliance_cli.door.access import AccessDir
+from appliance_cli.door.accounts import Limits
 
 Cli = Callable[..., CompletedProcess[str]]
 HASH = "$2b$10$" + "a" * 53

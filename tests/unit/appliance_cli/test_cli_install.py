@@ -15,9 +15,9 @@ from subprocess import PIPE
 
 import pytest
 
-from appliance_cli import dockerd, install
-from appliance_cli.errors import StepFailed
-from appliance_cli.process import act, ask
+from appliance_cli.base.errors import StepFailed
+from appliance_cli.base.process import act, ask
+from appliance_cli.host import dockerd, install
 
 PROGRAM = b"#!/bin/sh\necho compose\n"
 MEMBER = "src/compose/docker-compose"

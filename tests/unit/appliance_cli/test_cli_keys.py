@@ -12,10 +12,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from appliance_cli import accounts, keys
-from appliance_cli.access import AccessDir
-from appliance_cli.accounts import Limits
-from appliance_cli.errors import BadSetting
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.door import accounts, keys
+from appliance_cli.door.access import AccessDir
+from appliance_cli.door.accounts import Limits
 
 Cli = Callable[..., CompletedProcess[str]]
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{43}")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from appliance_cli.errors import BadSetting
-from appliance_cli.planning import GIB, MIB, architecture, weights
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.gpu.planning import GIB, MIB, architecture, weights
 from harness.planned_models import ID_7B, known
 
 CONFIG_7B = {

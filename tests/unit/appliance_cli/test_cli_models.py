@@ -7,10 +7,12 @@ from typing import IO
 
 import pytest
 
-from appliance_cli import compose, dotenv_file, models
-from appliance_cli.errors import BadSetting, StepFailed
-from appliance_cli.output import Output
-from appliance_cli.settings import Settings
+from appliance_cli.base.errors import BadSetting, StepFailed
+from appliance_cli.base.output import Output
+from appliance_cli.compose import commands as compose
+from appliance_cli.config import dotenv_file
+from appliance_cli.config.appliance import Settings
+from appliance_cli.stack import models
 
 WRITTEN = b"a bundle"
 

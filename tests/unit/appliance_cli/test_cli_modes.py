@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from appliance_cli import engine_override, engine_settings, modes
-from appliance_cli.engine_settings import parse
-from appliance_cli.errors import BadSetting
-from appliance_cli.modes import MODES
-from appliance_cli.planning import GIB, cards
-from appliance_cli.planning.architecture import Architecture
-from appliance_cli.planning.weights import tgi_weights
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.gpu import compose_file as engine_override
+from appliance_cli.gpu import modes
+from appliance_cli.gpu import settings as engine_settings
+from appliance_cli.gpu.modes import MODES
+from appliance_cli.gpu.planning import GIB, cards
+from appliance_cli.gpu.planning.architecture import Architecture
+from appliance_cli.gpu.planning.weights import tgi_weights
+from appliance_cli.gpu.settings import parse
 from harness.planned_models import known
 
 REPO = Path(__file__).resolve().parents[3]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli import env_values
+from appliance_cli.config import first_env as env_values
 
 
 @pytest.fixture

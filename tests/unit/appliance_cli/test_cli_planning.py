@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from appliance_cli.errors import HostNotReady
-from appliance_cli.modes import MODES
-from appliance_cli.planning import GIB, MIB, cards, fitting, known_models, memory
-from appliance_cli.planning.plan import Plan, Request, make
+from appliance_cli.base.errors import HostNotReady
+from appliance_cli.gpu.modes import MODES
+from appliance_cli.gpu.planning import GIB, MIB, cards, fitting, known_models, memory
+from appliance_cli.gpu.planning.plan import Plan, Request, make
 from harness.planned_models import ID_7B, known
 from harness.stack import REPO
 

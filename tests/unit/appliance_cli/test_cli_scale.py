@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from appliance_cli import containers, dotenv_file, scale
-from appliance_cli.containers import Container
-from appliance_cli.errors import ApplianceFailed, BadSetting, StepFailed
-from appliance_cli.output import Output
-from appliance_cli.settings import Settings
+from appliance_cli.base.errors import ApplianceFailed, BadSetting, StepFailed
+from appliance_cli.base.output import Output
+from appliance_cli.compose import containers
+from appliance_cli.compose.containers import Container
+from appliance_cli.config import dotenv_file
+from appliance_cli.config.appliance import Settings
+from appliance_cli.stack import scale
 
 FINE = Container("id", "p-ui-1", "ui", "image", "running", "healthy", 0, 0, "2026-11-22T10:00:00Z")
 

@@ -26,10 +26,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from appliance_cli import certificates, tls, watch
-from appliance_cli.access import AccessDir
-from appliance_cli.errors import BadSetting
-from appliance_cli.settings import Settings, load
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.config.appliance import Settings, load
+from appliance_cli.door import certificates, tls
+from appliance_cli.door.access import AccessDir
+from appliance_cli.stack import watch
 
 Cli = Callable[..., CompletedProcess[str]]
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -9,8 +9,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from appliance_cli import usage
-from appliance_cli.errors import StepFailed
+from appliance_cli.base.errors import StepFailed
+from appliance_cli.door import usage
 
 Cli = Callable[..., CompletedProcess[str]]
 COUNTED = {

@@ -16,10 +16,10 @@ from subprocess import CompletedProcess
 import bcrypt
 import pytest
 
-from appliance_cli import users
-from appliance_cli.access import AccessDir
-from appliance_cli.accounts import Limits
-from appliance_cli.errors import BadSetting
+from appliance_cli.base.errors import BadSetting
+from appliance_cli.door import users
+from appliance_cli.door.access import AccessDir
+from appliance_cli.door.accounts import Limits
 
 Cli = Callable[..., CompletedProcess[str]]
 PASSWORD = "correct horse"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from appliance_cli import watch
-from appliance_cli.containers import Container
-from appliance_cli.errors import ApplianceFailed, StepFailed
+from appliance_cli.base.errors import ApplianceFailed, StepFailed
+from appliance_cli.compose.containers import Container
+from appliance_cli.stack import watch
 
 UPDATED = 2_000_000_000.0
 

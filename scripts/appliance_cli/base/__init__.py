@@ -1,0 +1,1 @@
+"""What everything else stands on: failures, output, processes, whole files. Knows nothing of the appliance."""

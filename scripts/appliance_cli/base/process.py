@@ -1,0 +1,128 @@
+"""Runs other programs: the one place that does. What to run is decided elsewhere, as argument lists."""
+
+import os
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance_cli.base.errors import StepFailed
+
+TAIL_LINES = 15
+LOG_LIMIT_BYTES = 5_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a short program said.
+
+    ``code`` is 127 when it is not installed and 124 when it did not answer in time.
+    """
+
+    code: int
+    out: str
+    err: str
+
+
+def ask(
+    argv: Sequence[str],
+    *,
+    timeout: float = 20,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Answer:
+    """Run a program that only answers a question; never raises for what it says or fails at."""
+    try:
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=_environment(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except FileNotFoundError:
+        return Answer(127, "", f"{argv[0]}: not installed")
+    except PermissionError as error:
+        return Answer(126, "", str(error))
+    except subprocess.TimeoutExpired:
+        return Answer(124, "", f"{argv[0]}: no answer in {timeout:.0f} s")
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def act(
+    argv: Sequence[str],
+    title: str,
+    *,
+    log: Path,
+    on_line: Callable[[str], None] = lambda line: None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    remedy: str = "",
+) -> None:
+    """Run a program that changes something; its output goes into ``log`` and line by line to ``on_line``.
+
+    Raises StepFailed with the end of that output when the program is missing or fails. ``log`` is appended
+    to, and begun anew once it is large.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    mode = "w" if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES else "a"
+    with log.open(mode, encoding="utf-8") as record:
+        record.write(f"$ {' '.join(argv)}\n")
+        try:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=_environment(env),
+                cwd=cwd,
+            )
+        except OSError as error:
+            raise StepFailed(
+                f"{title} failed", expected=f"to run {argv[0]}", found=str(error), remedy=remedy
+            ) from error
+        with child:
+            assert child.stdout is not None
+            for raw in child.stdout:
+                record.write(raw)
+                line = raw.rstrip()
+                tail.append(line)
+                on_line(line)
+    if child.returncode != 0:
+        raise StepFailed(
+            f"{title} failed",
+            expected=f"{argv[0]} to succeed",
+            found=f"exit code {child.returncode}; the whole output is in {log}",
+            remedy=remedy,
+            details=tuple(tail),
+        )
+
+
+def launch(
+    argv: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program that goes on by itself when this command ends; its output goes into a new ``log``."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as record:
+        # why: its own session, and a file instead of a pipe: Ctrl-C here must not stop what it does
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=record,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=_environment(env),
+        )
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if extra is None else {**os.environ, **extra}

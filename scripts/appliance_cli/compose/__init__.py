@@ -1,0 +1,1 @@
+"""docker compose's commands and what docker-py knows of the containers."""

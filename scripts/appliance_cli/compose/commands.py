@@ -1,0 +1,92 @@
+"""The docker compose commands of one appliance, as argument lists. Runs nothing."""
+
+from collections.abc import Mapping, Sequence
+
+from appliance_cli.config.appliance import Settings
+
+# Replicas that are scaled away may drain for ten minutes; taking the whole appliance down waits no longer.
+DOWN_TIMEOUT_S = 45
+# why: these make Compose build with the engine's own BuildKit where no buildx is installed, as on Debian 12
+BUILD_ENVIRONMENT = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+
+
+def base(settings: Settings) -> list[str]:
+    """``docker compose`` for this appliance; the project's name and files come from its .env."""
+    env_file = ["--env-file", str(settings.env_file)] if settings.env_file.exists() else []
+    return ["docker", "compose", "--project-directory", str(settings.root), *env_file]
+
+
+def build(settings: Settings) -> list[str]:
+    """Build every image that is built here."""
+    return [*base(settings), "--progress", "plain", "build"]
+
+
+def pull_engine(settings: Settings) -> list[str]:
+    """Fetch the GPU engine's image unless the host has it."""
+    return [
+        *base(settings),
+        "--progress",
+        "plain",
+        "pull",
+        "--policy",
+        "missing",
+        "--ignore-buildable",
+        "tgi",
+    ]
+
+
+def up(settings: Settings) -> list[str]:
+    """Start everything. Returns only after model-init has ended, since the engine waits for it."""
+    return [*base(settings), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
+
+
+def down(settings: Settings, *, volumes: bool) -> list[str]:
+    """Stop and remove the containers and networks; with ``volumes`` the model and the usage too."""
+    return [
+        *base(settings),
+        "--progress",
+        "plain",
+        "down",
+        "--remove-orphans",
+        "--timeout",
+        str(DOWN_TIMEOUT_S),
+        *(["--volumes"] if volumes else []),
+    ]
+
+
+def logs(settings: Settings, *, service: str | None, follow: bool, tail: str) -> list[str]:
+    """Show what the services wrote."""
+    options = ["--tail", tail, *(["--follow"] if follow else [])]
+    return [*base(settings), "logs", *options, *([service] if service else [])]
+
+
+def model_init(
+    settings: Settings, arguments: Sequence[str], environment: Mapping[str, str], *, terminal: bool
+) -> list[str]:
+    """A command of model-init in a container of its own, on the models volume."""
+    options = ["--rm", "--no-deps", *([] if terminal else ["-T"])]
+    variables = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
+    return [*base(settings), "--progress", "quiet", "run", *options, *variables, "model-init", *arguments]
+
+
+def scale(settings: Settings, replicas: Mapping[str, int]) -> list[str]:
+    """Have so many replicas of each service; nothing else is touched. Waits for those that leave to drain."""
+    options = ["--detach", "--no-deps", "--no-recreate", "--no-build"]
+    numbers = [part for service, count in replicas.items() for part in ("--scale", f"{service}={count}")]
+    return [*base(settings), "--progress", "plain", "up", *options, *numbers, *replicas]
+
+
+def in_nginx(settings: Settings, *words: str) -> list[str]:
+    """A program inside the running nginx container."""
+    return [*base(settings), "exec", "-T", "nginx", *words]
+
+
+def once_in_nginx(settings: Settings, program: str, *words: str) -> list[str]:
+    """A program in a container of its own, made from nginx's image, on nginx's volumes."""
+    options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
+    return [*base(settings), "--progress", "quiet", "run", *options, "nginx", *words]
+
+
+def services(settings: Settings) -> list[str]:
+    """List the services' names."""
+    return [*base(settings), "config", "--services"]

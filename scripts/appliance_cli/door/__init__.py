@@ -1,0 +1,1 @@
+"""Who may come in: keys, users, certificates, and what they used."""

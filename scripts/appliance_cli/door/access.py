@@ -1,0 +1,126 @@
+"""The access directory: the files that tell nginx who may enter and with which certificate.
+
+Owns how they are written: whole or not at all, readable by their owner only, by one command at a time, and as
+root with the owner that nginx runs as. What is in them is the business of keys.py, users.py and tls.py.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance_cli.base import atomic_file
+from appliance_cli.base.errors import BadSetting, HostNotReady
+from appliance_cli.config.appliance import Settings
+from appliance_cli.config.door import Owner
+
+FOLDER_MODE = 0o700
+LOCK = ".lock"
+# What may lie in the folder before its first use: our own files, the operator's nginx additions, git's.
+EXPECTED = frozenset(
+    {"keys.json", "users.json", "users.htpasswd", "session.secret", "tls", "custom"}
+    | {".gitignore", ".gitkeep", "README.md"}
+)
+
+
+@dataclass(frozen=True)
+class AccessDir:
+    """One appliance's access directory. ``owner`` is whom root gives its files."""
+
+    path: Path
+    owner: Owner
+
+    def require_usable(self) -> None:
+        """Raise BadSetting or HostNotReady when this command could not, or should not, write here."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise _unusable("a folder", f"{self.path} is a file")
+        user, uid = os.geteuid(), self.path.stat().st_uid
+        try:
+            foreign = {entry.name for entry in self.path.iterdir()} - EXPECTED
+        except PermissionError as error:
+            raise self._of_another(uid, "run this with sudo") from error
+        if foreign and LOCK not in foreign:
+            # why: it becomes private and changes its owner, which would ruin somebody else's folder
+            raise _unusable("a folder of its own", f"{self.path} holds {', '.join(sorted(foreign)[:3])}")
+        if user not in (0, uid):
+            remedy = f"sudo chown -R {user}:{os.getegid()} {self.path}, or run this with sudo"
+            raise self._of_another(uid, remedy)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Make the folder on first use, and keep other commands from changing it meanwhile."""
+        self.require_usable()
+        self._make(self.path)
+        handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def read(self, name: str) -> str | None:
+        """A file's text, None when there is no such file. Raises BadSetting when it is not text."""
+        path = self.path / name
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except PermissionError:
+            self.require_usable()
+            raise
+        except UnicodeDecodeError as error:
+            raise damaged(path, "UTF-8 text", str(error)) from error
+
+    def write(self, name: str, text: str) -> bool:
+        """Replace a file in one step; False when it has that text already. Only inside ``changing``."""
+        target = self.path / name
+        if target.exists() and target.read_bytes() == text.encode():
+            return False
+        self._make(target.parent)
+        owner = (self.owner.uid, self.owner.gid) if os.geteuid() == 0 else None
+        atomic_file.replace(target, text.encode(), 0o600, owner)
+        return True
+
+    def _of_another(self, uid: int, remedy: str) -> HostNotReady:
+        return HostNotReady(
+            "The access directory cannot be used; nothing was changed",
+            expected=f"a folder of yours (user {os.geteuid()})",
+            found=f"{self.path} belongs to {'root' if uid == 0 else f'user {uid}'}",
+            remedy=remedy,
+        )
+
+    def _make(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_mode & 0o777 != FOLDER_MODE:
+            folder.chmod(FOLDER_MODE)
+        if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (self.owner.uid, self.owner.gid):
+            os.chown(folder, self.owner.uid, self.owner.gid)
+
+
+def of(settings: Settings) -> AccessDir:
+    """The access directory of an appliance."""
+    return AccessDir(settings.access_dir, settings.owner)
+
+
+def damaged(path: Path, expected: str, found: str) -> BadSetting:
+    """A file that somebody changed by hand and that cannot be read any more."""
+    return BadSetting(
+        f"{path.name} is damaged; it was left as it is",
+        expected=expected,
+        found=f"{path}: {found}",
+        remedy="put it right by hand, or move it away to begin anew (nginx goes on with what it read last)",
+    )
+
+
+def _unusable(expected: str, found: str) -> BadSetting:
+    return BadSetting(
+        "ACCESS_DIR cannot be used",
+        expected=expected,
+        found=found,
+        remedy="set ACCESS_DIR in .env to a new or empty folder, or remove the line to get the default",
+    )

@@ -1,0 +1,1 @@
+"""Which model fits on which card in which mode, and the Compose file that follows."""

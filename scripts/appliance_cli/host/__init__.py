@@ -1,0 +1,1 @@
+"""The machine below: look at it, judge it, install what is missing."""

@@ -1,0 +1,240 @@
+"""Judges the facts about a host: which engine, and what stands in the way. Pure: no I/O, no output."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance_cli.base.errors import HostNotReady
+from appliance_cli.base.output import size
+from appliance_cli.config.appliance import Engine, Settings
+from appliance_cli.host.facts import Host
+
+Level = Literal["ok", "warn", "todo", "fail"]
+Step = Literal["install-docker", "start-docker", "install-compose"]
+
+MIN_DOCKER = (20, 10)
+MIN_COMPOSE = (2, 24)
+MIN_DRIVER, GOOD_DRIVER = 550, 570  # TGI 3.3.7 is built on CUDA 12.4 with PyTorch for CUDA 12.8
+GPU_MODEL_DISK = 15_300_000_000
+NEEDED_DISK: dict[Engine, int] = {"gpu": 30_000_000_000, "cpu": 3_000_000_000}
+NEEDED_MEMORY: dict[Engine, int] = {"gpu": 8_000_000_000, "cpu": 2_000_000_000}
+GOOD_MEMORY: dict[Engine, int] = {"gpu": 16_000_000_000, "cpu": 4_000_000_000}
+GOOD_GPU_MEMORY_MIB = 12_000
+TOOLKIT_GUIDE = "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"
+DOCKER_GUIDE = "https://docs.docker.com/engine/install/"
+COMPOSE_GUIDE = "https://docs.docker.com/compose/install/linux/"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact judged: ``todo`` can be supplied by this command, ``fail`` stops it, ``warn`` does neither."""
+
+    level: Level
+    found: str
+    expected: str = ""
+    remedy: str = ""
+
+
+def choose_engine(host: Host, requested: str, configured: Engine | None) -> Engine:
+    """GPU or CPU: what was asked for, else what .env says, else what the host has.
+
+    A host with an NVIDIA card is never given the CPU engine unasked, even when the card cannot be used.
+    """
+    if requested in ("gpu", "cpu"):
+        return "gpu" if requested == "gpu" else "cpu"
+    return configured or ("gpu" if host.nvidia.cards or host.nvidia.gpus else "cpu")
+
+
+def examine(host: Host, engine: Engine, settings: Settings, *, starting: bool) -> list[Finding]:
+    """Every finding, in the order in which a person would look. The port matters only to a start."""
+    findings = [_system(host), _docker(host), _compose(host)]
+    if engine == "gpu":
+        findings += _gpu(host, settings)
+    else:
+        findings.append(_no_gpu(host))
+    findings += [_disk(host, engine), _memory(host, engine)]
+    return [*findings, _port(host, settings)] if starting else findings
+
+
+def plan(host: Host) -> list[Step]:
+    """What this command has to supply before it can go on, in order."""
+    engine = host.engine
+    steps: list[Step] = []
+    if engine.error is not None and not (engine.daemon and engine.client):
+        steps.append("install-docker")
+    if engine.error is not None:
+        steps.append("start-docker")
+    if version_tuple(engine.compose or "") < MIN_COMPOSE:
+        steps.append("install-compose")
+    return steps
+
+
+def require_no_failure(findings: list[Finding]) -> None:
+    """Raise HostNotReady for what no step of this command can supply."""
+    failed = [finding for finding in findings if finding.level == "fail"]
+    if not failed:
+        return
+    first, *others = failed
+    raise HostNotReady(
+        "This host cannot run the appliance yet; nothing was changed",
+        expected=first.expected,
+        found=first.found,
+        remedy="\n".join([first.remedy, *(other.remedy for other in others)]),
+    )
+
+
+def version_tuple(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version: ``20.10.24+dfsg1`` is (20, 10, 24); () when there is none."""
+    match = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def may_install(host: Host) -> bool:
+    """Whether this command can install packages here: root, on Debian or one of its kind."""
+    return host.system.root and host.system.has_apt and bool({"debian", "ubuntu"} & set(host.system.family))
+
+
+def _system(host: Host) -> Finding:
+    system = host.system
+    if system.kernel != "Linux":
+        return Finding("fail", f"{system.kernel}", "Linux", "run this on a Linux host (or inside WSL 2)")
+    return Finding("ok", f"{system.name}, {system.machine}{', root' if system.root else ''}")
+
+
+def _docker(host: Host) -> Finding:
+    engine, expected = host.engine, f"Docker Engine {'.'.join(map(str, MIN_DOCKER))} or newer, running"
+    if engine.error is None:
+        if version_tuple(engine.version) < MIN_DOCKER:
+            return Finding("fail", f"Docker Engine {engine.version}", expected, f"upgrade it: {DOCKER_GUIDE}")
+        if not engine.client:
+            return Finding(
+                "fail", "no docker command", expected, f"install the docker command: {DOCKER_GUIDE}"
+            )
+        return Finding("ok", f"Docker Engine {engine.version}")
+    if "permission denied" in engine.error:
+        remedy = "run this with sudo, or log in again after: sudo usermod -aG docker $USER"
+        return Finding("fail", f"Docker Engine: {engine.error}", expected, remedy)
+    if not (engine.daemon and engine.client):
+        return _installable(host, expected)
+    if host.system.root:
+        found = "Docker Engine is installed but not running"
+        return Finding("todo", found, expected, "it will be started")
+    remedy = "start it: sudo systemctl start docker (or run this with sudo)"
+    return Finding("fail", f"Docker Engine does not answer: {engine.error}", expected, remedy)
+
+
+def _installable(host: Host, expected: str) -> Finding:
+    if may_install(host):
+        return Finding("todo", "no Docker Engine", expected, "it will be installed (package docker.io)")
+    how = (
+        "run this with sudo"
+        if host.system.has_apt and not host.system.root
+        else f"install it: {DOCKER_GUIDE}"
+    )
+    return Finding("fail", "no Docker Engine", expected, how)
+
+
+def _compose(host: Host) -> Finding:
+    found, expected = host.engine.compose, f"Docker Compose {'.'.join(map(str, MIN_COMPOSE))} or newer"
+    if found and version_tuple(found) >= MIN_COMPOSE:
+        return Finding("ok", f"Docker Compose {found}")
+    text = f"Docker Compose {found}" if found else "no Docker Compose plugin"
+    if host.system.machine == "x86_64":
+        return Finding("todo", text, expected, "the plugin will be installed")
+    return Finding("fail", text, expected, f"install it: {COMPOSE_GUIDE}")
+
+
+def _no_gpu(host: Host) -> Finding:
+    if host.nvidia.cards or host.nvidia.gpus:
+        return Finding(
+            "warn", "NVIDIA card left unused: the CPU engine was asked for", "", "use it: --engine gpu"
+        )
+    return Finding("ok", "no NVIDIA card: CPU engine (for trying the appliance; far slower than a GPU)")
+
+
+def _gpu(host: Host, settings: Settings) -> list[Finding]:
+    nvidia = host.nvidia
+    on_cpu = "; or try it without the GPU: --engine cpu"
+    if host.system.machine != "x86_64":
+        return [
+            Finding(
+                "fail", f"a {host.system.machine} host", "x86_64 (TGI's image)", f"use another host{on_cpu}"
+            )
+        ]
+    if not nvidia.cards and not nvidia.gpus:
+        return [Finding("fail", "no NVIDIA card", "an NVIDIA GPU with 12 GB or more", f"add one{on_cpu}")]
+    if not nvidia.driver:
+        found = f"an NVIDIA card, but no working driver ({nvidia.error or 'nvidia-smi lists no card'})"
+        remedy = (
+            f"install NVIDIA's driver {GOOD_DRIVER} or newer, restart, and see that nvidia-smi works{on_cpu}"
+        )
+        return [Finding("fail", found, f"NVIDIA driver {MIN_DRIVER} or newer", remedy)]
+    return [_driver(nvidia.driver, on_cpu), *_card(host, settings), _toolkit(host, on_cpu)]
+
+
+def _driver(version: str, on_cpu: str) -> Finding:
+    major = (version_tuple(version) or (0,))[0]
+    expected, upgrade = (
+        f"NVIDIA driver {MIN_DRIVER} or newer",
+        f"upgrade the driver to {GOOD_DRIVER} or newer",
+    )
+    if major < MIN_DRIVER:
+        return Finding("fail", f"NVIDIA driver {version}", expected, f"{upgrade}{on_cpu}")
+    return Finding("ok" if major >= GOOD_DRIVER else "warn", f"NVIDIA driver {version}", expected, upgrade)
+
+
+def _card(host: Host, settings: Settings) -> list[Finding]:
+    gpus, wanted = host.nvidia.gpus, settings.gpu_device
+    card = next((gpu for gpu in gpus if wanted in (gpu.index, gpu.uuid)), None)
+    if card is None:
+        names = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
+        return [Finding("fail", f"GPU_DEVICE={wanted}", f"one of {names}", "set GPU_DEVICE in .env")]
+    text = f"GPU {card.index}: {card.name}, {card.memory_mib / 1024:.0f} GiB"
+    remedy = "lower MAX_TOTAL_TOKENS in .env if the engine reports that memory is short"
+    return [
+        Finding("ok" if card.memory_mib >= GOOD_GPU_MEMORY_MIB else "warn", text, "12 GiB or more", remedy)
+    ]
+
+
+def _toolkit(host: Host, on_cpu: str) -> Finding:
+    configure = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
+    if host.engine.nvidia:
+        return Finding("ok", "NVIDIA Container Toolkit")
+    if host.nvidia.toolkit:
+        remedy = f"if a container cannot get the card: {configure}"
+        return Finding(
+            "warn", "NVIDIA Container Toolkit, not yet known to Docker", "Docker's nvidia runtime", remedy
+        )
+    remedy = f"install it ({TOOLKIT_GUIDE}), then {configure}{on_cpu}"
+    return Finding(
+        "fail", "no NVIDIA Container Toolkit", "the toolkit that gives containers the card", remedy
+    )
+
+
+def _disk(host: Host, engine: Engine) -> Finding:
+    needed = GPU_MODEL_DISK if engine == "gpu" and host.project.has_engine_image else NEEDED_DISK[engine]
+    text = f"{size(host.engine.free_bytes)} free in {host.engine.data_dir}"
+    if host.engine.free_bytes >= needed:
+        return Finding("ok", text)
+    remedy = "free some space (docker system prune), or move Docker's data to a larger disk"
+    # why: with the model's volume there, most of the need may be met already; model-init checks the rest to
+    # the byte
+    level: Level = "warn" if host.project.has_model_volume else "fail"
+    return Finding(level, text, f"{size(needed)} for images and model", remedy)
+
+
+def _memory(host: Host, engine: Engine) -> Finding:
+    total = host.system.memory_bytes
+    text, expected = f"{size(total)} memory", f"{size(GOOD_MEMORY[engine])} or more"
+    if total < NEEDED_MEMORY[engine]:
+        return Finding("fail", text, expected, f"use a host with {expected} of memory")
+    return Finding("ok" if total >= GOOD_MEMORY[engine] else "warn", text, expected, "close other programs")
+
+
+def _port(host: Host, settings: Settings) -> Finding:
+    owner, port = host.project.port_owner, f"port {settings.port} on {settings.bind_address}"
+    if owner in ("free", "ours"):
+        return Finding("ok", f"{port} is {'free' if owner == 'free' else 'this appliance’s already'}")
+    return Finding(
+        "fail", f"{port} is used by {owner}", "a free port", "stop that, or choose another: --port N"
+    )

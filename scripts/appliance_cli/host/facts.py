@@ -1,0 +1,244 @@
+"""Facts about this host, gathered without changing anything. Judges nothing: checks.py does."""
+
+import os
+import platform
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import DockerException, ImageNotFound
+
+from appliance_cli.base.process import ask
+from appliance_cli.config.appliance import Settings
+
+DOCKER_DATA = Path("/var/lib/docker")
+NVIDIA_PCI_VENDOR = "0x10de"
+DISPLAY_PCI_CLASS = "0x03"
+
+
+@dataclass(frozen=True)
+class System:
+    """The operating system. ``family`` holds ID and ID_LIKE of os-release."""
+
+    kernel: str
+    machine: str
+    name: str
+    family: tuple[str, ...]
+    codename: str
+    root: bool
+    systemd: bool
+    has_apt: bool
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class DockerEngine:
+    """The Docker engine and client. ``error`` is why the engine does not answer, None when it does."""
+
+    client: bool
+    daemon: bool
+    error: str | None
+    version: str
+    data_dir: Path
+    free_bytes: int
+    nvidia: bool
+    compose: str | None
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One card as nvidia-smi lists it; ``index`` and ``uuid`` are what GPU_DEVICE may name."""
+
+    index: str
+    uuid: str
+    name: str
+    memory_mib: int
+
+
+@dataclass(frozen=True)
+class Nvidia:
+    """NVIDIA hardware (``cards``: seen on the PCI bus) and what drives it.
+
+    ``error`` is nvidia-smi's, if it failed.
+    """
+
+    cards: int
+    driver: str | None
+    gpus: tuple[Gpu, ...]
+    error: str
+    toolkit: bool
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the engine already holds of this appliance. ``port_owner``: free, ours, or who has the port."""
+
+    port_owner: str
+    has_model_volume: bool
+    has_engine_image: bool
+
+
+@dataclass(frozen=True)
+class Host:
+    """Everything that was found."""
+
+    system: System
+    engine: DockerEngine
+    nvidia: Nvidia
+    project: Project
+
+
+def look(settings: Settings) -> Host:
+    """Gather the facts (about two seconds); nothing on the host changes."""
+    client, error = connect()
+    try:
+        return Host(_system(), _engine(client, error), _nvidia(), _project(client, settings))
+    finally:
+        if client is not None:
+            client.close()
+
+
+def connect(timeout: int = 20) -> tuple[docker.DockerClient | None, str | None]:
+    """A client of the engine that the docker command talks to, or why there is none.
+
+    ``timeout``: seconds that the engine may be silent, now and in later calls of the client.
+    """
+    try:
+        client = docker.from_env(timeout=timeout, environment={**os.environ, "DOCKER_HOST": _endpoint()})
+        client.ping()
+    except (DockerException, requests.RequestException) as error:
+        return None, _reason(error)
+    return client, None
+
+
+def _endpoint() -> str:
+    """The engine's address: DOCKER_HOST, else the docker command's context, which docker-py does not read."""
+    context = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    return os.environ.get("DOCKER_HOST") or ask(context).out.strip()
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "Permission denied" in text:
+        return "permission denied on the engine's socket"
+    if "No such file" in text or "Connection refused" in text:
+        return "nothing listens on the engine's socket"
+    return text.splitlines()[0][:200]
+
+
+def _system() -> System:
+    release = _os_release(Path("/etc/os-release"))
+    pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return System(
+        kernel=platform.system(),
+        machine=platform.machine(),
+        name=release.get("PRETTY_NAME", platform.system()),
+        family=(release.get("ID", ""), *release.get("ID_LIKE", "").split()),
+        codename=release.get("VERSION_CODENAME", ""),
+        root=os.geteuid() == 0,
+        systemd=Path("/run/systemd/system").is_dir(),
+        has_apt=shutil.which("apt-get") is not None,
+        memory_bytes=pages * page_size,
+    )
+
+
+def _os_release(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    return {key: value.strip("\"'") for key, value in pairs}
+
+
+def _engine(client: docker.DockerClient | None, error: str | None) -> DockerEngine:
+    info = client.info() if client is not None else {}
+    data_dir = Path(info.get("DockerRootDir") or DOCKER_DATA)
+    existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    compose = ask(["docker", "compose", "version", "--short"])
+    return DockerEngine(
+        client=shutil.which("docker") is not None,
+        daemon=find_daemon() is not None,
+        error=error,
+        version=info.get("ServerVersion", ""),
+        data_dir=data_dir,
+        free_bytes=shutil.disk_usage(existing).free,
+        nvidia=_engine_serves_nvidia(info),
+        compose=compose.out.strip().removeprefix("v") if compose.code == 0 else None,
+    )
+
+
+def find_daemon() -> str | None:
+    """The path of dockerd, which is not always on an ordinary user's PATH."""
+    return shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin")
+
+
+def _engine_serves_nvidia(info: dict) -> bool:  # type: ignore[type-arg]
+    devices = info.get("DiscoveredDevices") or []
+    return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia" in str(device) for device in devices)
+
+
+def _nvidia() -> Nvidia:
+    query = "--query-gpu=index,uuid,name,memory.total,driver_version"
+    answer = ask(["nvidia-smi", query, "--format=csv,noheader,nounits"])
+    gpus, driver = parse_gpus(answer.out) if answer.code == 0 else ((), None)
+    hook = shutil.which("nvidia-container-runtime-hook") or shutil.which("nvidia-ctk")
+    error = "" if answer.code == 0 else (answer.err or answer.out).strip().split("\n")[0]
+    return Nvidia(_pci_cards(), driver, gpus, error, toolkit=hook is not None)
+
+
+def parse_gpus(csv: str) -> tuple[tuple[Gpu, ...], str | None]:
+    """Cards and driver version from nvidia-smi's ``index,uuid,name,memory.total,driver_version`` lines."""
+    rows = [[cell.strip() for cell in line.split(",")] for line in csv.splitlines() if line.count(",") == 4]
+    gpus = tuple(Gpu(row[0], row[1], row[2], int(row[3]) if row[3].isdigit() else 0) for row in rows)
+    return gpus, rows[0][4] if rows else None
+
+
+def _pci_cards(bus: Path = Path("/sys/bus/pci/devices")) -> int:
+    def content(device: Path, name: str) -> str:
+        file = device / name
+        return file.read_text().strip() if file.exists() else ""
+
+    devices = list(bus.iterdir()) if bus.is_dir() else []
+    return sum(
+        content(device, "vendor") == NVIDIA_PCI_VENDOR
+        and content(device, "class").startswith(DISPLAY_PCI_CLASS)
+        for device in devices
+    )
+
+
+def _project(client: docker.DockerClient | None, settings: Settings) -> Project:
+    volume = image = False
+    if client is not None:
+        volume = bool(client.volumes.list(filters={"name": f"{settings.project}_models"}))
+        image = has_image(client, settings.tgi_image)
+    return Project(_port_owner(client, settings), volume, image)
+
+
+def has_image(client: docker.DockerClient, name: str) -> bool:
+    """Whether the engine holds this image (a name with a tag or a digest)."""
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _port_owner(client: docker.DockerClient | None, settings: Settings) -> str:
+    family = socket.AF_INET6 if ":" in settings.bind_address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.bind_address, settings.port))
+            return "free"
+        except PermissionError:
+            return "free"  # why: a port below 1024 is the engine's to bind, and it is root
+        except OSError:
+            pass
+    for container in client.containers.list() if client is not None else []:
+        published = {int(port["HostPort"]) for ports in container.ports.values() if ports for port in ports}
+        if settings.port in published:
+            ours = container.labels.get("com.docker.compose.project") == settings.project
+            return "ours" if ours else f"the container {container.name}"
+    return "another program"

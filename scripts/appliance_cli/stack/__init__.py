@@ -1,0 +1,1 @@
+"""The appliance as a whole: prepare, up, down, watch, scale, its models."""

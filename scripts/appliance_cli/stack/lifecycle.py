@@ -1,0 +1,165 @@
+"""Builds, starts, watches and stops the appliance on a prepared host."""
+
+import json
+import re
+import subprocess
+import time
+from typing import Any
+
+import requests
+from docker.errors import DockerException
+
+from appliance_cli.base.errors import StepFailed
+from appliance_cli.base.output import Output, Ticker, duration
+from appliance_cli.base.process import act, ask, launch
+from appliance_cli.compose import commands as compose
+from appliance_cli.compose import containers
+from appliance_cli.config.appliance import Settings
+from appliance_cli.door import guard
+from appliance_cli.host import facts as host
+from appliance_cli.stack import watch
+
+_BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
+
+
+def build(settings: Settings, output: Output) -> None:
+    """Fetch and build every image; quick when nothing changed.
+
+    Raises StepFailed with the end of the build's output.
+    """
+    output.phase("Images")
+    if settings.engine == "gpu":
+        _compose(
+            settings,
+            output,
+            "Fetching the engine's image (about 12 GB the first time)",
+            compose.pull_engine(settings),
+        )
+    _compose(settings, output, "Building the appliance's images", compose.build(settings))
+
+
+def _compose(settings: Settings, output: Output, title: str, argv: list[str]) -> None:
+    log = settings.logs / "build.log"
+    with output.step(title) as step:
+        act(
+            argv,
+            title,
+            log=log,
+            cwd=settings.root,
+            env=compose.BUILD_ENVIRONMENT,
+            on_line=lambda line: step.update(line if output.verbose else build_step(line)),
+            remedy="see that containers reach the package index (PIP_INDEX_URL and CA_BUNDLE in .env)",
+        )
+
+
+def build_step(line: str) -> str:
+    """A build's output line in short (``ui 4/6 pip install …``: a RUN's last command); "" without news."""
+    match = _BUILD_STEP.match(line)
+    if not match:
+        return ""
+    command = match["what"].removeprefix("RUN ").rpartition("; ")[2].strip()
+    return f"{match['service']} {match['step']} {command}"
+
+
+def start(settings: Settings, output: Output) -> dict[str, Any]:
+    """Start the containers and follow them until ready; returns /status.
+
+    Ctrl-C leaves them to come up by themselves.
+    """
+    output.phase("Starting")
+    client = engine_client()
+    log = settings.logs / f"{settings.project}.up.log"
+    judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
+    child = launch(compose.up(settings), log=log, cwd=settings.root, env=compose.BUILD_ENVIRONMENT)
+
+    def look() -> watch.Snapshot:
+        compose_exit = (
+            child.poll()
+        )  # why: first, so that the containers are seen as they were at its end or later
+        try:
+            found = containers.of_project(client, settings.project)
+        except (DockerException, requests.RequestException):
+            found = ()  # why: one call that fails in a download of hours must not end the watch
+        return watch.Snapshot(watch.fetch_status(settings.url), found, compose_exit)
+
+    with Ticker(output) as ticker:
+        return watch.until_ready(look, judge, lambda p: ticker.show(p.title, p.detail, p.done, p.total))
+
+
+def announce(settings: Settings, status: dict[str, Any], output: Output) -> None:
+    """Say where it is and how to use it. The address and the example go to stdout."""
+    model = (status.get("engine") or {}).get("model_id") or "tgi"
+    by = f" from {settings.engines} engines" if settings.engines > 1 else ""
+    output.item("ok", f"{model} answers{by}", f"after {duration(output.elapsed)}")
+    output.say("")
+    output.data(f"Chat:  {settings.public_url}/")
+    needs_key = not guard.is_open_to_programs(settings)
+    self_signed = settings.tls.mode == "self-signed"
+    output.data(f"API:   {curl_line(settings.public_url, model, key=needs_key, insecure=self_signed)}")
+    missing = [] if needs_key else [(settings.command("keys add NAME"), "have programs show a key")]
+    if guard.is_open_to_people(settings):
+        missing.append((settings.command("users add NAME"), "have people sign in"))
+    if missing:
+        output.say("\nOpen to everybody on this machine. To close it:")
+        for command, purpose in missing:
+            output.say(f"  {command}   {purpose}")
+
+
+def curl_line(url: str, model: str, *, key: bool = False, insecure: bool = False) -> str:
+    """A command that asks the model something and can be pasted into a shell as it is.
+
+    With ``key`` it shows the one in $API_KEY; with ``insecure`` it takes a self-signed certificate.
+    """
+    # why: the small model of the CPU engine answers in odd French to its own default system message
+    messages = [
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": "What is the capital of France?"},
+    ]
+    body = json.dumps({"model": model, "messages": messages, "max_tokens": 64, "temperature": 0})
+    options = (" --insecure" if insecure else "") + (' -H "Authorization: Bearer $API_KEY"' if key else "")
+    return f"curl{options} {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"
+
+
+def stop(settings: Settings, output: Output, *, volumes: bool) -> None:
+    """Stop and remove the containers, and the model's volume only when asked to."""
+    output.phase("Stopping")
+    with output.step(
+        "Removing containers and networks" + (" and the downloaded model" if volumes else "")
+    ) as step:
+        act(
+            compose.down(settings, volumes=volumes),
+            "Stopping",
+            log=settings.logs / "down.log",
+            cwd=settings.root,
+            on_line=step.update,
+            remedy="run it again; docker ps shows what is left",
+        )
+    if not volumes:
+        output.say("  The downloaded model is kept. Delete it too: ./scripts/appliance down --volumes")
+
+
+def follow_logs(settings: Settings, *, service: str | None, follow: bool, tail: str) -> int:
+    """Show logs on this terminal; returns Compose's exit code.
+
+    Raises StepFailed for a service that does not exist.
+    """
+    answer = ask([*compose.services(settings)], timeout=30)
+    known = sorted(answer.out.split())
+    if answer.code == 0 and service and service not in known:
+        raise StepFailed("No such service", expected=f"one of {', '.join(known)}", found=service)
+    return subprocess.call(
+        compose.logs(settings, service=service, follow=follow, tail=tail), cwd=settings.root
+    )
+
+
+def engine_client() -> Any:
+    """A client of the Docker engine; StepFailed when it does not answer."""
+    client, error = host.connect(timeout=60)
+    if client is None:
+        raise StepFailed(
+            "The Docker engine does not answer",
+            expected="an answer",
+            found=str(error),
+            remedy="start it: ./scripts/appliance up",
+        )
+    return client

@@ -1,0 +1,108 @@
+"""The models on the volume: check, list, switch, remove, carry to another machine.
+
+Each is a command of model-init, run in its own container beside the running appliance, which goes on serving.
+This module runs them and changes .env; what they do to files is services/model-init's business.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO
+
+from appliance_cli.base.errors import BadSetting, StepFailed
+from appliance_cli.base.output import Output
+from appliance_cli.compose import commands as compose
+from appliance_cli.config import dotenv_file
+from appliance_cli.config.appliance import Settings
+
+HEADING = "Chosen with ./scripts/appliance model use."
+
+
+def run(
+    settings: Settings,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+) -> int:
+    """Run a model-init command on the models volume; its words go to stderr, its data to stdout.
+
+    Returns model-init's exit code: 0, or see services/model-init/model_init/errors.py.
+    """
+    terminal = stdin is None and stdout is None and sys.stdin.isatty() and sys.stdout.isatty()
+    argv = compose.model_init(settings, arguments, environment or {}, terminal=terminal)
+    where = None if terminal else stdin or subprocess.DEVNULL
+    return subprocess.call(argv, cwd=settings.root, stdin=where, stdout=stdout)
+
+
+def use(settings: Settings, model_id: str, revision: str, output: Output) -> None:
+    """Fetch and prove another model while the present one is served, then name it in .env.
+
+    Raises:
+        StepFailed: the model could not be made ready; .env and the running appliance are as before.
+    """
+    chosen = {"MODEL_ID": model_id, "MODEL_REVISION": revision}
+    output.phase(f"Fetching and verifying {model_id} (the present model stays in use)")
+    code = run(settings, "fetch", environment=chosen)
+    if code != 0:
+        raise StepFailed(
+            f"{model_id} could not be made ready",
+            expected="model-init to fetch and verify it",
+            found=f"exit code {code}, for the reason above",
+            remedy="put that right and run this again; the present model is still in use",
+        )
+    dotenv_file.choose(settings.env_file, chosen, HEADING)
+    output.item("ok", f"{settings.env_file.name}: MODEL_ID={model_id}")
+
+
+def export(settings: Settings, model_id: str, target: Path) -> int:
+    """Write a verified model into one file, which gets its name only when it is complete.
+
+    Raises:
+        BadSetting: the file exists already, or its folder cannot be written.
+    """
+    partial = target.with_name(f"{target.name}.partial")
+    if target.exists():
+        raise BadSetting(
+            "The export's file exists already",
+            expected="a new file",
+            found=str(target),
+            remedy="name another file, or remove this one first",
+        )
+    try:
+        with partial.open("wb") as out:
+            code = run(settings, "export", model_id, stdout=out)
+            os.fsync(out.fileno())
+    except OSError as error:
+        raise _unusable(partial, error) from error
+    if code == 0:
+        os.replace(partial, target)
+    else:
+        partial.unlink()
+    return code
+
+
+def take_in(settings: Settings, source: Path) -> int:
+    """Read such a file (``-``: standard input), prove it and publish it.
+
+    Raises:
+        BadSetting: the file cannot be read.
+    """
+    try:
+        opened = nullcontext(sys.stdin.buffer) if str(source) == "-" else source.open("rb")
+    except OSError as error:
+        raise _unusable(source, error) from error
+    with opened as stream:
+        return run(settings, "import", stdin=stream)
+
+
+def _unusable(path: Path, error: OSError) -> BadSetting:
+    return BadSetting(
+        "The file cannot be used",
+        expected="a file that can be read or written here",
+        found=f"{path}: {error.strerror or error}",
+        remedy="name another one",
+    )

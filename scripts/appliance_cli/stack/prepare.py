@@ -1,0 +1,156 @@
+"""From a bare host to one on which the appliance can start: look, install, make base images, write .env.
+
+Used by ``up`` and, alone, by ``prepare``. Starts no container. Every phase is skipped when its result is
+there.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from appliance_cli.base.errors import HostNotReady, StepFailed
+from appliance_cli.base.output import Output
+from appliance_cli.config import appliance as settings
+from appliance_cli.config import first_env as env_values
+from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Engine, Settings
+from appliance_cli.door import guard
+from appliance_cli.gpu import setup as engine_setup
+from appliance_cli.host import base_images, checks, dockerd, install
+from appliance_cli.host import facts as host
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the operator asked for. ``engine`` is auto, gpu or cpu; None leaves what .env says.
+
+    ``starting``: the containers will be started next, so their port must be free.
+    """
+
+    root: Path
+    env_file: Path
+    engine: str = "auto"
+    replicas: int | None = None
+    port: int | None = None
+    starting: bool = True
+
+    def chosen(self) -> dict[str, str]:
+        """The options as .env keys. A COMPOSE_FILE that runs the wanted engine already stays as it is."""
+        values = {"UI_REPLICAS": self.replicas, "HTTP_PORT": self.port}
+        chosen = {key: str(value) for key, value in values.items() if value is not None}
+        configured = settings.load(self.root, self.env_file, chosen).engine
+        if self.engine in ("gpu", "cpu") and self.engine != configured:
+            chosen["COMPOSE_FILE"] = COMPOSE_FILES["gpu" if self.engine == "gpu" else "cpu"]
+        return chosen
+
+
+def prepare(request: Request, output: Output) -> Settings:
+    """Make the host ready and .env complete; return the settings to start with.
+
+    Raises BadSetting or HostNotReady before any change when it cannot work here.
+    """
+    chosen = request.chosen()
+    wanted = settings.load(request.root, request.env_file, chosen)
+    guard.require_safe(wanted, datetime.now(UTC))
+    found, engine = _look(wanted, request, output)
+    if engine == "gpu":
+        compose_file = chosen.get("COMPOSE_FILE")
+        chosen |= engine_setup.prepare(request.root, request.env_file, wanted.project, compose_file, output)
+    _supply(found, wanted, output)
+    output.phase("Base images")
+    bases = _base_images(wanted, checks.may_install(found), output)
+    output.phase("Settings")
+    env_values.save(wanted, engine, bases, chosen, output)
+    complete = settings.load(request.root, request.env_file, chosen)
+    guard.make_ready(complete, datetime.now(UTC), output)
+    return complete
+
+
+def _look(wanted: Settings, request: Request, output: Output) -> tuple[host.Host, Engine]:
+    output.phase("Looking at this host (no impact yet)")
+    found = host.look(wanted)
+    engine = checks.choose_engine(found, request.engine, wanted.engine)
+    findings = checks.examine(found, engine, wanted, starting=request.starting)
+    for finding in findings:
+        output.item(finding.level, finding.found)
+        if finding.level != "ok":
+            expected = f"expected {finding.expected}; " if finding.expected else ""
+            output.say(f"      {expected}{finding.remedy}")
+    checks.require_no_failure(findings)
+    output.item("ok", f"Engine: {ENGINES[engine]}")
+    return found, engine
+
+
+def _supply(found: host.Host, wanted: Settings, output: Output) -> None:
+    steps, log = checks.plan(found), wanted.logs / "install.log"
+    if not steps:
+        return
+    output.phase("Installing what is missing")
+    names = {
+        "install-docker": "install Docker Engine (Debian's packages)",
+        "start-docker": "start the Docker engine",
+        "install-compose": "install the Docker Compose plugin",
+    }
+    what = ", ".join(names[step] for step in steps)
+    if not output.allow(f"May I {what}?"):
+        raise HostNotReady(
+            "Nothing was changed", expected=f"consent to {what}", found="no", remedy="install it yourself"
+        )
+    if "install-docker" in steps:
+        install.apt_install(install.docker_packages(), output, log)
+        if shutil.which("docker") is None:
+            install.apt_install(["docker-cli"], output, log)  # why: Debian 13 and later split the command off
+    if "start-docker" in steps:
+        dockerd.ensure_running(output)
+    if "install-compose" in steps:
+        install.install_compose(output, log)
+
+
+def _base_images(wanted: Settings, may_install: bool, output: Output) -> dict[str, str]:
+    """Have both base images in the engine. Returns those .env keys whose default could not be had."""
+    client, error = host.connect(timeout=45)  # also how long a registry may stay silent
+    if client is None:
+        raise StepFailed("The Docker engine does not answer", expected="an answer", found=str(error))
+    bases: dict[str, str] = {}
+    refusal: str | None = None
+    for recipe, image in zip(base_images.RECIPES, (wanted.python_base, wanted.nginx_base), strict=True):
+        if image in recipe.former:
+            image = bases[recipe.key] = recipe.made
+        if host.has_image(client, image):
+            output.item("ok", image)
+            continue
+        stand_in = image in (recipe.upstream, recipe.made)
+        if stand_in and host.has_image(client, recipe.made):
+            output.item("ok", f"{recipe.made}, made earlier")
+        else:
+            if image != recipe.made and refusal is None:
+                refusal = base_images.pull(client, image, output)
+                if refusal is None:
+                    continue
+                output.item("warn", f"{image} cannot be pulled", refusal)
+            _make(recipe, stand_in, f"{image}: {refusal or 'it is gone'}", wanted, may_install, output)
+        bases[recipe.key] = recipe.made
+    return bases
+
+
+def _make(
+    recipe: base_images.Recipe,
+    stand_in: bool,
+    found: str,
+    wanted: Settings,
+    may_install: bool,
+    output: Output,
+) -> None:
+    log = wanted.logs / "base-images.log"
+    able = os.geteuid() == 0 and (shutil.which("debootstrap") is not None or may_install)
+    if not (stand_in and able):
+        raise StepFailed(
+            "A base image is missing and cannot be made here",
+            expected="a container registry that answers, or root on Debian or Ubuntu to make the image",
+            found=found,
+            remedy=f"give Docker a registry (network, proxy, mirror), or set {recipe.key} to an image it has",
+        )
+    if shutil.which("debootstrap") is None:
+        install.apt_install(["debootstrap", "debian-archive-keyring"], output, log)
+    base_images.make(recipe, wanted.debian_mirror or base_images.host_mirror(), output, log)

@@ -1,0 +1,121 @@
+"""Changes the number of chat replicas while people chat: starts more, or drains those that are too many."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import requests
+from docker.errors import DockerException
+
+from appliance_cli.base.errors import ApplianceFailed, BadSetting, StepFailed
+from appliance_cli.base.output import Output, Ticker
+from appliance_cli.base.process import launch
+from appliance_cli.compose import commands as compose
+from appliance_cli.compose import containers
+from appliance_cli.compose.containers import Container
+from appliance_cli.config import dotenv_file
+from appliance_cli.config.appliance import MOST_REPLICAS, Settings
+from appliance_cli.stack.lifecycle import engine_client
+
+KEYS = {"ui": "UI_REPLICAS"}
+HEADING = "Chosen with ./scripts/appliance scale."
+MAX_RESTARTS = 3
+
+
+def parse(arguments: Sequence[str]) -> dict[str, int]:
+    """Services and how many of each: ``["ui=5"]`` is ``{"ui": 5}``. Raises BadSetting."""
+    wanted: dict[str, int] = {}
+    for argument in arguments:
+        service, _, count = argument.partition("=")
+        number = int(count) if count.isascii() and count.isdigit() else 0
+        if service not in KEYS or service in wanted or not 1 <= number <= MOST_REPLICAS:
+            raise BadSetting(
+                "The number of replicas cannot be used",
+                expected=f"each of {', '.join(KEYS)} once, with a number from 1 to {MOST_REPLICAS}",
+                found=" ".join(map(repr, arguments)),
+                remedy="for example: ./scripts/appliance scale ui=5",
+            )
+        wanted[service] = number
+    return wanted
+
+
+def scale(settings: Settings, wanted: Mapping[str, int], output: Output) -> None:
+    """Remember the numbers in .env and have so many replicas healthy; only remember when nothing runs.
+
+    Raises:
+        StepFailed: Compose or the Docker engine did not do it.
+        ApplianceFailed: a replica does not come up.
+    """
+    client = engine_client()
+    running = [c for c in containers.of_project(client, settings.project) if c.state == "running"]
+    dotenv_file.choose(settings.env_file, {KEYS[name]: str(n) for name, n in wanted.items()}, HEADING)
+    output.item("ok", f"{settings.env_file.name}: {', '.join(f'{KEYS[s]}={n}' for s, n in wanted.items())}")
+    if not any(container.service in wanted for container in running):
+        output.say(f"The appliance is not running. Start it: {settings.command('up')}")
+        return
+    fewer = [s for s, n in wanted.items() if sum(c.service == s for c in running) > n]
+    output.phase("Scaling " + ", ".join(f"{service} to {count}" for service, count in wanted.items()))
+    if fewer:
+        output.say("  Running answers finish first, up to 10 minutes. Ctrl-C leaves it to go on by itself.")
+    log = settings.logs / f"{settings.project}.scale.log"
+    child = launch(compose.scale(settings, wanted), log=log, cwd=settings.root, env=compose.BUILD_ENVIRONMENT)
+    with Ticker(output) as ticker:
+
+        def done() -> bool:
+            code = child.poll()
+            if code:
+                raise _compose_failed(code, log.read_text(errors="replace"), str(log))
+            try:
+                found = containers.of_project(client, settings.project)
+            except (DockerException, requests.RequestException):
+                return False  # why: one call that fails must not end a drain of minutes
+            title, detail = progress(found, wanted, finished=code == 0)
+            ticker.show(title, detail)
+            return code == 0 and settled(found, wanted)
+
+        _wait(done)
+    output.item("ok", ", ".join(f"{count} healthy {service}" for service, count in wanted.items()))
+
+
+def settled(found: Sequence[Container], wanted: Mapping[str, int]) -> bool:
+    """Whether exactly so many run, all healthy. Raises ApplianceFailed for a replica that keeps failing."""
+    for service, count in wanted.items():
+        replicas = [container for container in found if container.service == service]
+        failing = next((c for c in replicas if c.health == "unhealthy" or c.restarts >= MAX_RESTARTS), None)
+        if failing is not None and not failing.fine:
+            raise ApplianceFailed(
+                f"A replica of {service} does not come up",
+                expected=f"{failing.name} to be healthy",
+                found=f"{failing.health or failing.state}, restarted {failing.restarts} times",
+                remedy=f"read its log: ./scripts/appliance logs {service}",
+            )
+        if len(replicas) != count or not all(container.fine for container in replicas):
+            return False
+    return True
+
+
+def progress(found: Sequence[Container], wanted: Mapping[str, int], *, finished: bool) -> tuple[str, str]:
+    """What happens and how far it is. ``finished``: Compose has no more to do."""
+    parts = []
+    for service, count in wanted.items():
+        replicas = [container for container in found if container.service == service]
+        left = len(replicas) - count
+        fine = sum(container.fine for container in replicas)
+        parts.append(
+            f"{service}: {left} still to leave" if left > 0 else f"{service}: {fine} of {count} healthy"
+        )
+    return ("Waiting for the replicas" if finished else "Starting and draining replicas"), ", ".join(parts)
+
+
+def _wait(done: Callable[[], bool], pause_s: float = 0.5) -> None:
+    while not done():
+        time.sleep(pause_s)
+
+
+def _compose_failed(code: int, log: str, where: str) -> StepFailed:
+    return StepFailed(
+        "Scaling failed",
+        expected="docker compose up to succeed",
+        found=f"exit code {code}; the whole output is in {where}",
+        remedy="put right what it says, then run this again",
+        details=tuple(log.strip().splitlines()[-15:]),
+    )

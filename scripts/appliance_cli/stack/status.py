@@ -1,0 +1,82 @@
+"""``appliance status``: what runs, how far the model is, and where to reach it. Changes nothing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from appliance_cli.base.errors import STATUS_EXIT
+from appliance_cli.base.output import duration
+from appliance_cli.compose import containers
+from appliance_cli.compose.containers import Container
+from appliance_cli.config.appliance import ENGINES, Settings
+from appliance_cli.stack import watch
+from appliance_cli.stack.lifecycle import engine_client
+
+
+def report(settings: Settings) -> tuple[dict[str, Any], int]:
+    """Everything that ``--json`` prints, and the exit code. Raises StepFailed when Docker does not answer."""
+    found = containers.of_project(engine_client(), settings.project)
+    status = watch.fetch_status(settings.url) if found else None
+    state = overall(found, status)
+    now = datetime.now(UTC)
+    content = {
+        "state": state,
+        "message": (status or {}).get("message"),
+        "url": settings.public_url,
+        "engine": settings.engine,
+        "project": settings.project,
+        "model": (status or {}).get("model"),
+        "containers": [_row(container, now) for container in found],
+    }
+    codes = {"ready": STATUS_EXIT.ready, "failed": STATUS_EXIT.failed, "stopped": STATUS_EXIT.stopped}
+    return content, codes.get(state, STATUS_EXIT.starting)
+
+
+def overall(found: tuple[Container, ...], status: dict[str, Any] | None) -> str:
+    """One word: stopped, failed, degraded, ready, or the stage that /status names."""
+    if not any(container.state in ("running", "restarting", "created") for container in found):
+        return "stopped"
+    if any(c.service == containers.ONE_SHOT and c.state == "exited" and c.exit_code for c in found):
+        return "failed"
+    state = (status or {}).get("state", "starting")
+    if state == "ready" and not all(container.fine for container in found):
+        return "degraded"
+    return str(state)
+
+
+def _row(container: Container, now: datetime) -> dict[str, Any]:
+    age = container.age_s(now)
+    return {
+        "name": container.name,
+        "service": container.service,
+        "state": container.state,
+        "health": container.health or None,
+        "exit_code": container.exit_code if container.state == "exited" else None,
+        "image": container.image,
+        "uptime_s": None if age is None else round(age),
+    }
+
+
+def table(content: dict[str, Any]) -> str:
+    """The report for people."""
+    view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("SERVICE", "CONTAINER", "STATE", "IMAGE", "UP"):
+        view.add_column(title, overflow="fold")
+    for row in content["containers"]:
+        state = row["health"] or row["state"]
+        if row["exit_code"] is not None:
+            state = "finished" if row["exit_code"] == 0 else f"failed ({row['exit_code']})"
+        uptime = "" if row["uptime_s"] is None else duration(row["uptime_s"])
+        view.add_row(row["service"], row["name"], state, row["image"], uptime)
+    console = Console(width=140, color_system=None)
+    with console.capture() as captured:
+        if content["containers"]:
+            console.print(view)
+            console.print()
+    engine = ENGINES.get(content["engine"], "not chosen yet")
+    model = (content["model"] or {}).get("model_id") or "not known yet"
+    message = f": {content['message']}" if content["message"] else ""
+    facts = [f"State   {content['state']}{message}", f"Model   {model}", f"Engine  {engine}"]
+    return "\n".join([*captured.get().splitlines(), *facts, f"URL     {content['url']}/"])
