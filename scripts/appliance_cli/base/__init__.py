@@ -1,1 +1,1 @@
-"""What everything else stands on: failures, output, processes, whole files. Knows nothing of the appliance."""
+"""What everything else stands on: failures, output, processes, files. Knows nothing of the appliance."""

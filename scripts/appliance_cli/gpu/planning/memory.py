@@ -20,7 +20,7 @@ from appliance_cli.gpu.planning.weights import Format
 
 WIGGLE_ROOM = 0.9
 CUDA_GRAPHS = (1, 2, 4, 8, 16, 32)
-# Estimates: what a process holds besides PyTorch's allocations (tests/gpu/measure_weights.py measures it),
+# Estimates: what a process holds besides PyTorch's allocations (bench/gpu/measure_weights.py measures it),
 # and the buffer that flashinfer plans with (layers/attention/flashinfer.py).
 CUDA_CONTEXT = 512 * MIB
 ATTENTION_WORKSPACE = 128 * MIB

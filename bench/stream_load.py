@@ -1,6 +1,6 @@
 """A client for measuring: keeps K streams open against one address and tells when each token came.
 
-    PYTHONPATH=tests python -m bench.stream_load http://127.0.0.1:3000 --streams 50 --tokens 100 --rate 50
+    PYTHONPATH=.:tests python -m bench.stream_load http://127.0.0.1:3000 --streams 50 --tokens 100 --rate 50
 
 Owns sockets and arrival times; token_emitter says when a frame left, and both read the same monotonic
 clock, so both run on one machine. Each of K connections is kept and carries one stream after another;

@@ -131,7 +131,7 @@ def test_weights_agree_with_a_measurement_in_transformers(
 
     Those figures hold one more matrix of the embedding's size than the model has: its parameters are
     14.19 GiB in bf16, and 15.20 were in use. It is added here, in every mode the same, not believed to be
-    weights; tests/gpu/measure_weights.py measures without it.
+    weights; bench/gpu/measure_weights.py measures without it.
     """
     planned = weights.transformers_weights(known(), format_)
     assert (planned.total + planned.embedding) / GIB == pytest.approx(measured_gib, rel=0.02)

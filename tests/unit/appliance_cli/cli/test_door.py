@@ -16,7 +16,7 @@ import pytest
 
 Cli = Callable[..., CompletedProcess[str]]
 Docker = Callable[[str], dict[str, str]]
-SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from appliance_cli.gpu.planning.weights import tgi_weights
 from appliance_cli.gpu.settings import parse
 from harness.planned_models import known
 
-REPO = Path(__file__).resolve().parents[3]
+REPO = Path(__file__).resolve().parents[4]
 CARD = cards.by_name("RTX 4090")
 
 

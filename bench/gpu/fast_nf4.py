@@ -5,7 +5,7 @@
 matrices a layer. Run it once with 0.45.2, which TGI 3.3.7 has, and once with the newer release;
 merge_fast_nf4.py makes the table of both. Needs torch and a GPU; no network. About a minute.
 
-    python tests/gpu/fast_nf4.py > 0.45.2.json
+    python bench/gpu/fast_nf4.py > 0.45.2.json
 """
 
 from __future__ import annotations

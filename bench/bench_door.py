@@ -1,9 +1,9 @@
 """What does nginx as the door cost? Streams through it against straight to the engine; LiteLLM's proxy at
 the same job; a soak.
 
-    PYTHONPATH=tests python tests/bench/bench_door.py             # what a stream's tokens lose on the way
-    PYTHONPATH=tests python tests/bench/bench_door.py --litellm   # beside LiteLLM's proxy, on the same core
-    PYTHONPATH=tests python tests/bench/bench_door.py --soak 10   # 1,000 idle, 500 active, ten minutes
+    PYTHONPATH=.:tests python bench/bench_door.py             # what a stream's tokens lose on the way
+    PYTHONPATH=.:tests python bench/bench_door.py --litellm   # beside LiteLLM's proxy, on the same core
+    PYTHONPATH=.:tests python bench/bench_door.py --soak 10   # 1,000 idle, 500 active, ten minutes
 
 Starts everything itself (Docker; the images that `docker compose build` made) on an internal network and
 removes it by id. Client and emitter run on one core, the proxy on another; addresses are the containers'

@@ -15,7 +15,7 @@ from appliance_cli.base.output import Output, duration, size
 from appliance_cli.compose import containers
 from appliance_cli.stack import status
 
-SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 
 
 def run(*arguments: str, env_file: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,7 @@
 """How fast is model-init? Download and full check against curl, huggingface_hub and sha256sum, on this
 machine.
 
-    PYTHONPATH=tests:services/model-init python tests/bench/bench_model_init.py --megabytes 1024 --repeat 5
+    PYTHONPATH=.:tests:services/model-init python bench/bench_model_init.py --megabytes 1024 --repeat 5
 
 Peers take turns, so that what else the machine does hits all alike; medians are compared. Every figure is
 the wall time of a whole process. model-init's includes hashing every byte, structure checks, fsync and
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from bench.fast_hub import fast_hub
 
-REPO = Path(__file__).parents[2]
+REPO = Path(__file__).parents[1]
 SMALL = {
     "config.json": {"model_type": "bench"},
     "tokenizer.json": {"model": {}},

@@ -1,6 +1,6 @@
 """What is a conversation's engine worth? TTFT of later turns with X-Conversation-ID and without, two engines.
 
-    PYTHONPATH=tests python tests/bench/bench_engines.py --turns 6 --words 1200
+    PYTHONPATH=.:tests python bench/bench_engines.py --turns 6 --words 1200
 
 Starts an appliance of its own on the CPU engine. Two sets of conversations grow turn by turn, in an order
 drawn by lot; those of one set send an id, so that nginx keeps each with the engine whose KV cache has its

@@ -1,7 +1,7 @@
 """An engine for measuring: exactly so many tokens a second in every stream, in TGI 3.3.7's shapes, and
 nothing else.
 
-    PYTHONPATH=tests python3 -m bench.token_emitter --port 3000 --rate 50 --ttft-ms 40
+    PYTHONPATH=.:tests python3 -m bench.token_emitter --port 3000 --rate 50 --ttft-ms 40
 
 Owns sockets and time: one wheel of half-millisecond slots sends what is due, so that 500 streams cost one
 timer. A stream's tokens are due at fixed times from its start (lateness does not add up), and each frame

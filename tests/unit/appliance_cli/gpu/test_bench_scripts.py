@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-REPO = Path(__file__).resolve().parents[3]
-GPU = REPO / "tests" / "gpu"
+REPO = Path(__file__).resolve().parents[4]
+GPU = REPO / "bench" / "gpu"
 
 
 def module(path: Path) -> ModuleType:

@@ -25,7 +25,7 @@ from docker.models.containers import Container
 
 from harness.waiting import wait_until
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[1]
 _HARDENED: dict[str, Any] = {
     "detach": True,
     "init": True,
@@ -76,8 +76,8 @@ class Rig:
             ["python3", "-m", "bench.token_emitter", "--port", "3000"],
             core="load",
             alias="tgi",
-            environment={"PYTHONPATH": "/tests", "PYTHONDONTWRITEBYTECODE": "1"},
-            volumes={str(REPO / "tests"): {"bind": "/tests", "mode": "ro"}},
+            environment={"PYTHONPATH": "/appliance", "PYTHONDONTWRITEBYTECODE": "1"},
+            volumes={str(REPO / "bench"): {"bind": "/appliance/bench", "mode": "ro"}},
         )
 
     def door(self, image: str, mounts: dict[str, str] | None = None) -> Container:

@@ -80,7 +80,7 @@ def test_another_command_waits_until_this_one_has_finished(folder: AccessDir) ->
     )
     with folder.changing():
         command = [sys.executable, "-c", script, str(folder.path)]
-        scripts = str(Path(__file__).resolve().parents[3] / "scripts")
+        scripts = str(Path(__file__).resolve().parents[4] / "scripts")
         child = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": scripts}
         )

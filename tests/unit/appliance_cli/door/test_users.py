@@ -156,7 +156,7 @@ def on_terminal(tmp_path: Path, *answers: str) -> tuple[int, str]:
     env_file = tmp_path / "terminal.env"
     env_file.write_text(f"ACCESS_DIR={tmp_path / 'access'}\n")
     command = [sys.executable, "-m", "appliance_cli", "--env-file", str(env_file), "users", "add", "alice"]
-    scripts = str(Path(__file__).resolve().parents[3] / "scripts")
+    scripts = str(Path(__file__).resolve().parents[4] / "scripts")
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         command,

@@ -1,6 +1,6 @@
 """Makes the Markdown table of two runs of fast_nf4.py: the older bitsandbytes, then the newer.
 
-python tests/gpu/merge_fast_nf4.py 0.45.2.json 0.50.2.json
+python bench/gpu/merge_fast_nf4.py 0.45.2.json 0.50.2.json
 """
 
 from __future__ import annotations
