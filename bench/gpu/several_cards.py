@@ -13,8 +13,8 @@ import sys
 
 from appliance_cli.base.errors import ApplianceError
 from appliance_cli.cli import gpu as gpu_commands
-from appliance_cli.gpu import cards_here as gpus
-from appliance_cli.gpu import setup as engine_setup
+from appliance_cli.gpu import cards_here
+from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.gpu.report import summary
 
 OCCUPY = """
@@ -38,7 +38,7 @@ def answer(values: dict[str, str]) -> None:
     """One configuration: the plan and the generated file's devices, or the refusal."""
     print(f"\n=== {' '.join(f'{key}={value}' for key, value in values.items()) or 'nothing set'}")
     try:
-        setup = engine_setup.decide(values, gpus.look().cards)
+        setup = gpu_setup.decide(values, cards_here.look().cards)
     except ApplianceError as refusal:
         print(f"refused: {refusal}\n  expected: {refusal.expected}\n  found: {refusal.found}")
         return
@@ -51,11 +51,11 @@ def answer(values: dict[str, str]) -> None:
 
 
 def main() -> int:
-    found = gpus.look()
+    found = cards_here.look()
     if len(found.cards) < 2:
         print(f"expected two cards or more, found {len(found.cards)}", file=sys.stderr)
         return 1
-    print(gpu_commands.table(found, (gpus.choose(found.cards).gpu,)))
+    print(gpu_commands.table(found, (cards_here.choose(found.cards).gpu,)))
     for values in QUESTIONS:
         answer(values)
     print("\n=== another program holds 60 GiB of card 1")
@@ -63,8 +63,8 @@ def main() -> int:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        found = gpus.look()
-        print(gpu_commands.table(found, (gpus.choose(found.cards).gpu,)))
+        found = cards_here.look()
+        print(gpu_commands.table(found, (cards_here.choose(found.cards).gpu,)))
         answer({"TGI_REPLICAS": "2"})
         assert other.stdin is not None
         other.stdin.close()

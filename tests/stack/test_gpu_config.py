@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from appliance_cli.config import dotenv_file
-from appliance_cli.gpu import compose_file as engine_override
-from appliance_cli.gpu import settings as engine_settings
+from appliance_cli.gpu import compose_file
+from appliance_cli.gpu import settings as gpu_settings
 from harness.stack import REPO
 
 STAND_IN = """
@@ -144,9 +144,9 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
 def two_engines(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """The services that `up` generates for two cards, with something that only sleeps in TGI's place."""
     shutil.copy2(REPO / "docker-compose.yml", tmp_path)
-    settings = engine_settings.parse({"TGI_REPLICAS": "2"})
-    (tmp_path / "engines.yml").write_text(engine_override.override(settings, {}, ["GPU-a", "GPU-b"]))
-    names = engine_override.engine_names(2)
+    settings = gpu_settings.parse({"TGI_REPLICAS": "2"})
+    (tmp_path / "engines.yml").write_text(compose_file.override(settings, {}, ["GPU-a", "GPU-b"]))
+    names = compose_file.engine_names(2)
     image = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
     stand_ins = "".join(f"  {name}:{STAND_IN.format(image=image)}" for name in names)
     (tmp_path / "stand-ins.yml").write_text(f"services:\n{stand_ins}")
@@ -169,7 +169,7 @@ def two_engines(tmp_path: Path) -> Iterator[Callable[..., str]]:
 def test_two_engines_answer_to_the_one_name_that_nginx_asks_for(two_engines: Callable[..., str]) -> None:
     found = {
         tuple(sorted(two_engines("exec", "-T", name, "python3", "-c", LOOK_UP).split()))
-        for name in engine_override.engine_names(2)
+        for name in compose_file.engine_names(2)
     }
     (addresses,) = found
     assert len(addresses) == 2

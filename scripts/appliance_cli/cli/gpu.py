@@ -6,23 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from appliance_cli.base import tables
 from appliance_cli.base.output import Output
-from appliance_cli.cli.edge import EnvFile, Verbose, edge, env_path
+from appliance_cli.cli.run import Json, Run
 from appliance_cli.config import dotenv_file
-from appliance_cli.gpu import cards_here as gpus
-from appliance_cli.gpu import settings as engine_settings
+from appliance_cli.gpu import cards_here
+from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.cards_here import Choice, Gpu, Gpus
 from appliance_cli.gpu.planning import MIB
-from appliance_cli.gpu.settings import EngineSettings
+from appliance_cli.gpu.settings import GpuSettings
 
 HEADING = "Written by scripts/appliance gpu. See .env.example."
 
 
-@edge
 def gpu(
+    run: Run,
     pick: Annotated[
         str | None, typer.Option(metavar="UUID|INDEX", help="This card; else the RTX 4090.")
     ] = None,
@@ -30,20 +29,18 @@ def gpu(
         bool | None,
         typer.Option("--write/--no-write", help="Write GPU_DEVICE to .env.", show_default="with --pick"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    env_file: EnvFile = None,
-    verbose: Verbose = False,
+    as_json: Json = False,
 ) -> None:
     """List the NVIDIA cards, say which one serves and why, and pin it in .env by its UUID (indexes move)."""
-    output = Output(verbose=verbose)
-    path = env_path(env_file)
-    found = gpus.look()
+    output = run.output
+    path = run.env_file
+    found = cards_here.look()
     configured = dotenv_file.read(path).get("GPU_DEVICE") or None
-    choice = gpus.choose(found.cards, pick or configured)
-    settings = engine_settings.parse(dotenv_file.effective(path))
+    choice = cards_here.choose(found.cards, pick or configured)
+    settings = gpu_settings.parse(dotenv_file.effective(path))
     several = settings.cards_needed > 1 and pick is None
     serving = (
-        gpus.pick_several(found.cards, settings.gpu_devices, settings.cards_needed)
+        cards_here.pick_several(found.cards, settings.gpu_devices, settings.cards_needed)
         if several
         else (choice.gpu,)
     )
@@ -60,7 +57,7 @@ def gpu(
     output.item("ok", f"{path.name}: {'now has' if changed else 'has already'} GPU_DEVICE={choice.gpu.uuid}")
 
 
-def _tell_several(serving: Sequence[Gpu], settings: EngineSettings, output: Output) -> None:
+def _tell_several(serving: Sequence[Gpu], settings: GpuSettings, output: Output) -> None:
     indexes = ", ".join(str(gpu.index) for gpu in serving)
     engines = f"{settings.replicas} engines" if settings.replicas > 1 else "one engine"
     width = f", {settings.tensor_parallel} cards each" if settings.tensor_parallel > 1 else ""
@@ -107,12 +104,9 @@ def _row(card: Gpu) -> dict[str, Any]:
 
 def table(found: Gpus, serving: Sequence[Gpu]) -> str:
     """The cards for people; those that serve are marked."""
-    view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("", "INDEX", "NAME", "MEMORY", "USED", "CC", "UUID", "USED BY"):
-        view.add_column(title, overflow="fold")
-    for card in found.cards:
-        users = ", ".join(_user(process) for process in card.processes) or "nobody"
-        view.add_row(
+    titles = ("", "INDEX", "NAME", "MEMORY", "USED", "CC", "UUID", "USED BY")
+    rows = [
+        (
             "→" if card in serving else "",
             str(card.index),
             card.name,
@@ -120,16 +114,14 @@ def table(found: Gpus, serving: Sequence[Gpu]) -> str:
             f"{card.used // MIB} MiB",
             ".".join(map(str, card.capability)),
             card.uuid,
-            users,
+            ", ".join(_user(process) for process in card.processes) or "nobody",
         )
-    console = Console(width=160, color_system=None)
-    with console.capture() as captured:
-        console.print(view)
-    lines = [line.rstrip() for line in captured.get().splitlines()]
-    return "\n".join([*lines, "", f"Driver  {found.driver}"])
+        for card in found.cards
+    ]
+    return "\n".join([*tables.table(titles, rows).splitlines(), "", f"Driver  {found.driver}"])
 
 
-def _user(process: gpus.Process) -> str:
+def _user(process: cards_here.Process) -> str:
     used = _mib(process.used)
     return f"{process.name} (pid {process.pid}{'' if used is None else f', {used} MiB'})"
 

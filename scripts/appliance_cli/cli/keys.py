@@ -7,20 +7,18 @@ from typing import Annotated
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli.edge import ROOT, EnvFile, Verbose, Yes, edge, env_path
+from appliance_cli.base.tables import table
 from appliance_cli.cli.options import (
     LIMIT_TITLES,
     Concurrent,
     DailyTokens,
-    Json,
     Rpm,
     limit_cells,
     limits,
     public,
-    table,
 )
-from appliance_cli.config import appliance as settings_module
-from appliance_cli.config.appliance import Settings
+from appliance_cli.cli.run import Json, Run, command
+from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import access, accounts, guard, keys
 from appliance_cli.door.accounts import Entry
 
@@ -38,38 +36,35 @@ Expires = Annotated[
 ]
 
 
-@app.command()
-@edge
+@command(app)
 def add(
+    run: Run,
     name: Name,
     rpm: Rpm = None,
     concurrent: Concurrent = None,
     daily_tokens: DailyTokens = None,
     expires: Expires = None,
     as_json: Json = False,
-    env_file: EnvFile = None,
-    verbose: Verbose = False,
 ) -> None:
     """Make a key and print it, for the only time. It is stored hashed and cannot be shown again."""
-    settings = settings_module.load(ROOT, env_path(env_file))
+    appliance = run.appliance
     now = datetime.now(UTC)
     wanted = limits(rpm, concurrent, daily_tokens)
     until = accounts.expiry(expires, now) if expires else None
-    output = Output(verbose=verbose)
-    was_open = guard.is_open_to_programs(settings)
-    key, entry = keys.add(access.of(settings), name, wanted, until, now)
-    _hand_over(settings, f"Key {name} added", key, entry, as_json, output)
+    output = run.output
+    was_open = guard.is_open_to_programs(appliance)
+    key, entry = keys.add(access.of(appliance), name, wanted, until, now)
+    _hand_over(appliance, f"Key {name} added", key, entry, as_json, output)
     if was_open:
         output.say("      It is the first one: from now on the API asks everybody for a key.")
 
 
-@app.command("list")
-@edge
-def list_keys(as_json: Json = False, env_file: EnvFile = None, verbose: Verbose = False) -> None:
+@command(app, "list")
+def list_keys(run: Run, as_json: Json = False) -> None:
     """Show the keys' names, last characters, expiry and limits."""
-    settings = settings_module.load(ROOT, env_path(env_file))
-    entries, now = keys.load(access.of(settings)), datetime.now(UTC)
-    output = Output(verbose=verbose)
+    appliance = run.appliance
+    entries, now = keys.load(access.of(appliance)), datetime.now(UTC)
+    output = run.output
     if as_json:
         rows = [{**public(entry, "sha256"), "expired": keys.expired(entry, now)} for entry in entries]
         output.data(json.dumps({"keys": rows}, indent=2))
@@ -77,16 +72,15 @@ def list_keys(as_json: Json = False, env_file: EnvFile = None, verbose: Verbose 
         titles = ("NAME", "KEY", "CREATED", "EXPIRES", *LIMIT_TITLES)
         output.data(table(titles, [_row(entry, now) for entry in entries], numbers=LIMIT_TITLES))
     else:
-        output.say(f"There is no key yet. Add one: {settings.command('keys add NAME')}")
+        output.say(f"There is no key yet. Add one: {appliance.command('keys add NAME')}")
 
 
-@app.command()
-@edge
-def revoke(name: Name, env_file: EnvFile = None, yes: Yes = False, verbose: Verbose = False) -> None:
+@command(app, asks=True)
+def revoke(run: Run, name: Name) -> None:
     """Take a key away, after asking. Whoever uses it is refused within a second."""
-    output = Output(verbose=verbose, assume_yes=yes)
-    settings = settings_module.load(ROOT, env_path(env_file))
-    folder = access.of(settings)
+    output = run.output
+    appliance = run.appliance
+    folder = access.of(appliance)
     accounts.require_entry(keys.load(folder), name, "key")
     if not output.confirm_loss(f"Revoke the key {name}? Whoever uses it will be refused."):
         output.say("Nothing was changed.")
@@ -94,29 +88,29 @@ def revoke(name: Name, env_file: EnvFile = None, yes: Yes = False, verbose: Verb
     left = keys.revoke(folder, name)
     output.item("ok", f"Key {name} revoked")
     if not keys.valid(left, datetime.now(UTC)):
-        output.item("warn", _none_left(settings, any_left=bool(left)))
+        output.item("warn", _none_left(appliance, any_left=bool(left)))
 
 
-@app.command()
-@edge
+@command(app)
 def rotate(
+    run: Run,
     name: Name,
     expires: Expires = None,
     as_json: Json = False,
-    env_file: EnvFile = None,
-    verbose: Verbose = False,
 ) -> None:
     """Replace a key: same name and limits, a new key, and the old one stops."""
-    settings = settings_module.load(ROOT, env_path(env_file))
+    appliance = run.appliance
     now = datetime.now(UTC)
     until = accounts.expiry(expires, now) if expires else None
-    key, entry = keys.rotate(access.of(settings), name, until, now)
+    key, entry = keys.rotate(access.of(appliance), name, until, now)
     title = f"Key {name} replaced; the old one stops within a second"
-    _hand_over(settings, title, key, entry, as_json, Output(verbose=verbose))
+    _hand_over(appliance, title, key, entry, as_json, run.output)
 
 
-def _hand_over(settings: Settings, title: str, key: str, entry: Entry, as_json: bool, output: Output) -> None:
-    base_url = f"{settings.public_url}/v1"
+def _hand_over(
+    appliance: Appliance, title: str, key: str, entry: Entry, as_json: bool, output: Output
+) -> None:
+    base_url = f"{appliance.public_url}/v1"
     output.item("ok", title, f"until {entry['expires']}" if entry["expires"] else "")
     output.say("      This is the only time that it is shown: only its hash is kept.")
     output.say("      Every request carries it:  Authorization: Bearer <key>")
@@ -138,7 +132,7 @@ def _row(entry: Entry, now: datetime) -> list[str]:
     ]
 
 
-def _none_left(settings: Settings, *, any_left: bool) -> str:
-    if any_left or not settings.loopback:
+def _none_left(appliance: Appliance, *, any_left: bool) -> str:
+    if any_left or not appliance.loopback:
         return "No valid key is left: the API refuses everybody"
     return "No key is left: the API is open again to everybody on this machine"

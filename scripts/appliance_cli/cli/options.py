@@ -1,18 +1,14 @@
-"""What the commands about keys and users share: limit options, tables, and asking for a password."""
+"""What the commands about keys and users share: options for limits, and asking for a password."""
 
 import getpass
 import sys
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.door.accounts import LIMITS, Entry, Limits, limit
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Rpm = Annotated[str | None, typer.Option("--rpm", metavar="N", help="Requests a minute at most.")]
 Concurrent = Annotated[
     str | None, typer.Option("--concurrent", metavar="N", help="Answers at a time at most.")
@@ -38,20 +34,6 @@ def limit_cells(entry: Entry) -> list[str]:
 
 
 LIMIT_TITLES = ("REQUESTS/MIN", "AT A TIME", "TOKENS/DAY")
-
-
-def table(titles: Iterable[str], rows: Iterable[Iterable[str]], *, numbers: Iterable[str] = ()) -> str:
-    """Plain text in columns, as wide as it needs to be; the columns in ``numbers`` end at the right."""
-    view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    right = set(numbers)
-    for title in titles:
-        view.add_column(title, no_wrap=True, justify="right" if title in right else "left")
-    for row in rows:
-        view.add_row(*row)
-    console = Console(width=400, color_system=None, markup=False, emoji=False, highlight=False)
-    with console.capture() as captured:
-        console.print(view)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def public(entry: Entry, *secret: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from appliance_cli.config.appliance import Settings
+from appliance_cli.config.appliance import Appliance
 
 # Replicas that are scaled away may drain for ten minutes; taking the whole appliance down waits no longer.
 DOWN_TIMEOUT_S = 45
@@ -10,21 +10,21 @@ DOWN_TIMEOUT_S = 45
 BUILD_ENVIRONMENT = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
 
 
-def base(settings: Settings) -> list[str]:
+def base(appliance: Appliance) -> list[str]:
     """``docker compose`` for this appliance; the project's name and files come from its .env."""
-    env_file = ["--env-file", str(settings.env_file)] if settings.env_file.exists() else []
-    return ["docker", "compose", "--project-directory", str(settings.root), *env_file]
+    env_file = ["--env-file", str(appliance.env_file)] if appliance.env_file.exists() else []
+    return ["docker", "compose", "--project-directory", str(appliance.root), *env_file]
 
 
-def build(settings: Settings) -> list[str]:
+def build(appliance: Appliance) -> list[str]:
     """Build every image that is built here."""
-    return [*base(settings), "--progress", "plain", "build"]
+    return [*base(appliance), "--progress", "plain", "build"]
 
 
-def pull_engine(settings: Settings) -> list[str]:
+def pull_engine(appliance: Appliance) -> list[str]:
     """Fetch the GPU engine's image unless the host has it."""
     return [
-        *base(settings),
+        *base(appliance),
         "--progress",
         "plain",
         "pull",
@@ -35,15 +35,15 @@ def pull_engine(settings: Settings) -> list[str]:
     ]
 
 
-def up(settings: Settings) -> list[str]:
+def up(appliance: Appliance) -> list[str]:
     """Start everything. Returns only after model-init has ended, since the engine waits for it."""
-    return [*base(settings), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
+    return [*base(appliance), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
 
 
-def down(settings: Settings, *, volumes: bool) -> list[str]:
+def down(appliance: Appliance, *, volumes: bool) -> list[str]:
     """Stop and remove the containers and networks; with ``volumes`` the model and the usage too."""
     return [
-        *base(settings),
+        *base(appliance),
         "--progress",
         "plain",
         "down",
@@ -54,39 +54,39 @@ def down(settings: Settings, *, volumes: bool) -> list[str]:
     ]
 
 
-def logs(settings: Settings, *, service: str | None, follow: bool, tail: str) -> list[str]:
+def logs(appliance: Appliance, *, service: str | None, follow: bool, tail: str) -> list[str]:
     """Show what the services wrote."""
     options = ["--tail", tail, *(["--follow"] if follow else [])]
-    return [*base(settings), "logs", *options, *([service] if service else [])]
+    return [*base(appliance), "logs", *options, *([service] if service else [])]
 
 
 def model_init(
-    settings: Settings, arguments: Sequence[str], environment: Mapping[str, str], *, terminal: bool
+    appliance: Appliance, arguments: Sequence[str], environment: Mapping[str, str], *, terminal: bool
 ) -> list[str]:
     """A command of model-init in a container of its own, on the models volume."""
     options = ["--rm", "--no-deps", *([] if terminal else ["-T"])]
     variables = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
-    return [*base(settings), "--progress", "quiet", "run", *options, *variables, "model-init", *arguments]
+    return [*base(appliance), "--progress", "quiet", "run", *options, *variables, "model-init", *arguments]
 
 
-def scale(settings: Settings, replicas: Mapping[str, int]) -> list[str]:
+def scale(appliance: Appliance, replicas: Mapping[str, int]) -> list[str]:
     """Have so many replicas of each service; nothing else is touched. Waits for those that leave to drain."""
     options = ["--detach", "--no-deps", "--no-recreate", "--no-build"]
     numbers = [part for service, count in replicas.items() for part in ("--scale", f"{service}={count}")]
-    return [*base(settings), "--progress", "plain", "up", *options, *numbers, *replicas]
+    return [*base(appliance), "--progress", "plain", "up", *options, *numbers, *replicas]
 
 
-def in_nginx(settings: Settings, *words: str) -> list[str]:
+def in_nginx(appliance: Appliance, *words: str) -> list[str]:
     """A program inside the running nginx container."""
-    return [*base(settings), "exec", "-T", "nginx", *words]
+    return [*base(appliance), "exec", "-T", "nginx", *words]
 
 
-def once_in_nginx(settings: Settings, program: str, *words: str) -> list[str]:
+def once_in_nginx(appliance: Appliance, program: str, *words: str) -> list[str]:
     """A program in a container of its own, made from nginx's image, on nginx's volumes."""
     options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
-    return [*base(settings), "--progress", "quiet", "run", *options, "nginx", *words]
+    return [*base(appliance), "--progress", "quiet", "run", *options, "nginx", *words]
 
 
-def services(settings: Settings) -> list[str]:
+def services(appliance: Appliance) -> list[str]:
     """List the services' names."""
-    return [*base(settings), "config", "--services"]
+    return [*base(appliance), "config", "--services"]

@@ -1,4 +1,4 @@
-"""What the engine knows about the containers of one appliance."""
+"""What Docker knows about the containers of one appliance."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ def of_project(client: docker.DockerClient, project: str) -> tuple[Container, ..
     """Every container of the project's services, in data-flow order; not those of ``docker compose run``."""
     labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
     found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
-    containers = [_from_engine(container.attrs) for container in found]
+    containers = [_container(container.attrs) for container in found]
     return tuple(sorted(containers, key=lambda c: (_place(c.service), c.name)))
 
 
@@ -67,7 +67,7 @@ def _place(service: str) -> int:
     return ORDER.index(first) if first in ORDER else len(ORDER)
 
 
-def _from_engine(attrs: dict) -> Container:  # type: ignore[type-arg]
+def _container(attrs: dict) -> Container:  # type: ignore[type-arg]
     state, config = attrs["State"], attrs["Config"]
     return Container(
         id=attrs["Id"],

@@ -33,7 +33,7 @@ TGI_IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
 
 
 @dataclass(frozen=True)
-class Settings:
+class Appliance:
     """One appliance: where its files are and what its .env says. ``engine`` is None until one was chosen."""
 
     root: Path
@@ -89,8 +89,8 @@ class Settings:
         return self.root / ".appliance"
 
 
-def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) -> Settings:
-    """Settings from ``env_file``, the environment and ``chosen`` (command-line options, which win).
+def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) -> Appliance:
+    """Appliance from ``env_file``, the environment and ``chosen`` (command-line options, which win).
 
     Raises BadSetting for a value that cannot work.
     """
@@ -99,7 +99,7 @@ def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) ->
     def text(key: str, default: str) -> str:
         return values.get(key, "").strip() or default
 
-    return Settings(
+    return Appliance(
         root=root,
         env_file=env_file,
         project=_project(text("COMPOSE_PROJECT_NAME", "qwen-appliance")),

@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance_cli.base.output import Output
 from appliance_cli.base.process import ask
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import COMPOSE_FILES, Engine, Settings
+from appliance_cli.config.appliance import COMPOSE_FILES, Appliance, Engine
 
 SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 LOCAL_CAS = Path("/usr/local/share/ca-certificates")
@@ -18,15 +18,15 @@ HEADING = "Written by scripts/appliance from what it found on this host; yours t
 
 
 def values(
-    settings: Settings, engine: Engine, bases: Mapping[str, str], ca: str | None, index: str | None
+    appliance: Appliance, engine: Engine, bases: Mapping[str, str], ca: str | None, index: str | None
 ) -> dict[str, str]:
     """The keys that .env should have, each used only where the file lacks it."""
     wanted = {
         "COMPOSE_FILE": COMPOSE_FILES[engine],
-        "COMPOSE_PROJECT_NAME": settings.project,
-        "BIND_ADDRESS": settings.bind_address,
-        "HTTP_PORT": str(settings.port),
-        "UI_REPLICAS": str(settings.replicas),
+        "COMPOSE_PROJECT_NAME": appliance.project,
+        "BIND_ADDRESS": appliance.bind_address,
+        "HTTP_PORT": str(appliance.port),
+        "UI_REPLICAS": str(appliance.replicas),
         "UI_SECRET": secrets.token_urlsafe(32),
         **bases,
     }
@@ -37,12 +37,12 @@ def values(
 
 
 def save(
-    settings: Settings, engine: Engine, bases: Mapping[str, str], chosen: Mapping[str, str], output: Output
+    appliance: Appliance, engine: Engine, bases: Mapping[str, str], chosen: Mapping[str, str], output: Output
 ) -> None:
     """Write .env, or add to it what is missing. ``chosen`` holds what the operator asked for by option."""
-    path = settings.env_file
+    path = appliance.env_file
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    missing = values(settings, engine, bases, ca_bundle(), pip_index(output))
+    missing = values(appliance, engine, bases, ca_bundle(), pip_index(output))
     # why: an image made here replaces only the default that no registry gave, never an operator's value
     text = dotenv_file.merged(old, missing, {**bases, **chosen}, HEADING)
     before, after = dotenv_file.parse(old), dotenv_file.parse(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from appliance_cli.base import atomic_file
 from appliance_cli.base.errors import BadSetting, HostNotReady
-from appliance_cli.config.appliance import Settings
+from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.door import Owner
 
 FOLDER_MODE = 0o700
@@ -102,9 +102,9 @@ class AccessDir:
             os.chown(folder, self.owner.uid, self.owner.gid)
 
 
-def of(settings: Settings) -> AccessDir:
+def of(appliance: Appliance) -> AccessDir:
     """The access directory of an appliance."""
-    return AccessDir(settings.access_dir, settings.owner)
+    return AccessDir(appliance.access_dir, appliance.owner)
 
 
 def damaged(path: Path, expected: str, found: str) -> BadSetting:

@@ -11,7 +11,7 @@ from typing import Any
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.base.output import Output
-from appliance_cli.config.appliance import EVERY_ADDRESS, Settings
+from appliance_cli.config.appliance import EVERY_ADDRESS, Appliance
 from appliance_cli.config.door import is_dns_name
 from appliance_cli.door import certificates
 from appliance_cli.door.access import AccessDir
@@ -22,36 +22,36 @@ RENEW_BEFORE = timedelta(days=30)
 WARN_BEFORE = timedelta(days=14)
 
 
-def require_usable(settings: Settings, now: datetime) -> None:
+def require_usable(appliance: Appliance, now: datetime) -> None:
     """Raise BadSetting when the operator's files cannot serve; nothing is written."""
-    if settings.tls.mode == "files":
-        _from_files(settings, now)
+    if appliance.tls.mode == "files":
+        _from_files(appliance, now)
 
 
-def install(settings: Settings, access: AccessDir, now: datetime) -> tuple[Pair, bool]:
+def install(appliance: Appliance, access: AccessDir, now: datetime) -> tuple[Pair, bool]:
     """Have the right pair in the access directory. Returns it, and whether it is new.
 
     Raises:
         BadSetting: TLS is off, or the operator's files cannot serve.
     """
-    if not settings.tls.on:
+    if not appliance.tls.on:
         raise BadSetting(
             "TLS is off",
             expected="TLS=self-signed or TLS=files",
             found="TLS=off",
-            remedy=f"set TLS in .env, then {settings.command('up')}",
+            remedy=f"set TLS in .env, then {appliance.command('up')}",
         )
     with access.changing():
-        pair = _from_files(settings, now) if settings.tls.mode == "files" else _own(settings, access, now)
+        pair = _from_files(appliance, now) if appliance.tls.mode == "files" else _own(appliance, access, now)
         return pair, access.write(FILE, pair.pem)
 
 
-def wanted_names(settings: Settings) -> tuple[str, ...]:
+def wanted_names(appliance: Appliance) -> tuple[str, ...]:
     """What a self-signed certificate is for: TLS_NAMES, else the host's name, localhost, the bind address."""
-    if settings.tls.names:
-        return settings.tls.names
+    if appliance.tls.names:
+        return appliance.tls.names
     host = socket.gethostname().lower()
-    address = EVERY_ADDRESS.get(settings.bind_address, settings.bind_address)
+    address = EVERY_ADDRESS.get(appliance.bind_address, appliance.bind_address)
     return tuple(dict.fromkeys([*([host] if is_dns_name(host) else []), "localhost", address]))
 
 
@@ -80,9 +80,9 @@ def text(pair: Pair) -> str:
     return "\n".join(f"{label:<8} {value}" for label, value in rows)
 
 
-def _own(settings: Settings, access: AccessDir, now: datetime) -> Pair:
+def _own(appliance: Appliance, access: AccessDir, now: datetime) -> Pair:
     """The pair that is there, if it is ours, for the right names, and lives on; else a new one."""
-    names = wanted_names(settings)
+    names = wanted_names(appliance)
     try:
         pem = (access.read(FILE) or "").encode()
         pair = certificates.read(pem, pem, now)
@@ -93,9 +93,9 @@ def _own(settings: Settings, access: AccessDir, now: datetime) -> Pair:
     return pair if same and lives_on else certificates.self_signed(names, now)
 
 
-def _from_files(settings: Settings, now: datetime) -> Pair:
-    certificate, key = settings.tls.cert_file, settings.tls.key_file
-    assert certificate is not None and key is not None  # settings.load saw to that
+def _from_files(appliance: Appliance, now: datetime) -> Pair:
+    certificate, key = appliance.tls.cert_file, appliance.tls.key_file
+    assert certificate is not None and key is not None  # appliance.load saw to that
     try:
         return certificates.read(_content("TLS_CERT_FILE", certificate), _content("TLS_KEY_FILE", key), now)
     except Unfit as error:

@@ -14,10 +14,10 @@ from typing import Any
 
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.process import Answer, ask
-from appliance_cli.cli.options import table
+from appliance_cli.base.tables import table
 from appliance_cli.compose import commands as compose
-from appliance_cli.config.appliance import Settings
-from appliance_cli.stack.lifecycle import engine_client
+from appliance_cli.compose.client import docker_client
+from appliance_cli.config.appliance import Appliance
 
 FILE = "/state/usage.json"
 VOLUME = "nginx-state"
@@ -51,16 +51,16 @@ class Row:
     counts: Counts
 
 
-def fetch(settings: Settings) -> str:
+def fetch(appliance: Appliance) -> str:
     """The counters as nginx keeps them, whether it runs or not; ``{}`` while nothing was ever counted.
 
     Raises StepFailed when they cannot be read.
     """
-    answer = ask(compose.in_nginx(settings, "cat", FILE), timeout=60, cwd=settings.root)
+    answer = ask(compose.in_nginx(appliance, "cat", FILE), timeout=60, cwd=appliance.root)
     if _NOT_RUNNING.search(answer.err):
-        if not engine_client().volumes.list(filters={"name": f"{settings.project}_{VOLUME}"}):
+        if not docker_client().volumes.list(filters={"name": f"{appliance.project}_{VOLUME}"}):
             return "{}"
-        answer = ask(compose.once_in_nginx(settings, "cat", FILE), timeout=120, cwd=settings.root)
+        answer = ask(compose.once_in_nginx(appliance, "cat", FILE), timeout=120, cwd=appliance.root)
     if answer.code == 0:
         return answer.out
     if _ABSENT.search(answer.err):

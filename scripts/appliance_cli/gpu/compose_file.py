@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from appliance_cli.config.appliance import TGI_IMAGE
-from appliance_cli.gpu.settings import EngineSettings
+from appliance_cli.gpu.settings import GpuSettings
 
 ENGINE_PORT = 3000
 _HEADING = """\
@@ -18,7 +18,7 @@ _HEADING = """\
 """
 
 
-def override(settings: EngineSettings, defaults: Mapping[str, str], devices: Sequence[str]) -> str:
+def override(settings: GpuSettings, defaults: Mapping[str, str], devices: Sequence[str]) -> str:
     """The file's text.
 
     Args:
@@ -46,7 +46,7 @@ def engine_names(replicas: int) -> tuple[str, ...]:
     return ("tgi", *(f"tgi-{number}" for number in range(2, replicas + 1)))
 
 
-def command(settings: EngineSettings, defaults: Mapping[str, str]) -> list[str]:
+def command(settings: GpuSettings, defaults: Mapping[str, str]) -> list[str]:
     """The launcher's arguments, in docker-compose.yml's order."""
 
     def variable(key: str, fallback: str) -> str:
@@ -77,7 +77,7 @@ def command(settings: EngineSettings, defaults: Mapping[str, str]) -> list[str]:
 
 
 def _engine(
-    number: int, settings: EngineSettings, defaults: Mapping[str, str], cards: Sequence[str]
+    number: int, settings: GpuSettings, defaults: Mapping[str, str], cards: Sequence[str]
 ) -> list[str]:
     first = number == 0
     lines = [f"  {engine_names(number + 1)[-1]}:"]

@@ -22,7 +22,7 @@ _ADAPTER = re.compile(r"[A-Za-z0-9][\w.-]*=[\w./-]+")
 
 
 @dataclass(frozen=True)
-class EngineSettings:
+class GpuSettings:
     """What the operator chose. None: left to the planner or to TGI.
 
     ``target_vram`` is in bytes, ``lora_adapters`` holds NAME=FOLDER, ``gpu_devices`` indexes or UUIDs.
@@ -59,12 +59,12 @@ class EngineSettings:
         return () if self.lora_adapters else CUDA_GRAPHS
 
 
-def parse(values: Mapping[str, str]) -> EngineSettings:
+def parse(values: Mapping[str, str]) -> GpuSettings:
     """Settings from .env's keys (and the shell's, which the caller puts over them). Raises BadSetting."""
     mode = mode_named(text(values, "MODE") or DEFAULT_MODE)
     devices = text(values, "GPU_DEVICES") or text(values, "GPU_DEVICE")
     target = number(values, "TARGET_VRAM", 1, 1024)
-    settings = EngineSettings(
+    settings = GpuSettings(
         mode=mode,
         model_id=text(values, "MODEL_ID") or mode.model_id,
         kv_cache_dtype=text(values, "KV_CACHE_DTYPE") or None,
@@ -84,7 +84,7 @@ def parse(values: Mapping[str, str]) -> EngineSettings:
     return settings
 
 
-def validate(settings: EngineSettings, model: Architecture, cards: Sequence[Card]) -> tuple[str, ...]:
+def validate(settings: GpuSettings, model: Architecture, cards: Sequence[Card]) -> tuple[str, ...]:
     """Warnings; raises BadSetting for what TGI would refuse. ``cards``: those that were chosen."""
     mode_rules.require_model(settings.mode, settings.model_id, model)
     mode_rules.require_kv_cache(settings.kv_cache_dtype, model)
@@ -98,7 +98,7 @@ def validate(settings: EngineSettings, model: Architecture, cards: Sequence[Card
     return (*warnings, *consequences(settings))
 
 
-def consequences(settings: EngineSettings) -> tuple[str, ...]:
+def consequences(settings: GpuSettings) -> tuple[str, ...]:
     """What the choices switch off, in words (TGI 3.3.7: launcher/src/main.rs, models/model.py)."""
     told = []
     if settings.lora_adapters:
@@ -112,7 +112,7 @@ def consequences(settings: EngineSettings) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _require_consistent(settings: EngineSettings) -> None:
+def _require_consistent(settings: GpuSettings) -> None:
     total, longest = settings.max_total_tokens, settings.max_input_tokens
     budget = settings.max_batch_prefill_tokens
     if settings.fast_nf4 and settings.mode.name != "nf4":
@@ -138,7 +138,7 @@ def _require_consistent(settings: EngineSettings) -> None:
         )
 
 
-def _require_cards(settings: EngineSettings, cards: Sequence[Card]) -> None:
+def _require_cards(settings: GpuSettings, cards: Sequence[Card]) -> None:
     needed = settings.cards_needed
     if len(cards) < needed:
         raise BadSetting(

@@ -14,18 +14,19 @@ from docker.errors import DockerException
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.base.output import Output
-from appliance_cli.cli.plan import model_of, request
 from appliance_cli.compose import containers
+from appliance_cli.compose.client import connect
 from appliance_cli.config import dotenv_file
-from appliance_cli.gpu import cards_here as gpus
-from appliance_cli.gpu import compose_file as engine_override
-from appliance_cli.gpu import settings as engine_settings
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.gpu import cards_here
+from appliance_cli.gpu import compose_file as gpu_file
+from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.cards_here import Gpu
 from appliance_cli.gpu.planning import fitting
 from appliance_cli.gpu.planning.plan import Plan
+from appliance_cli.gpu.question import model_of, request
 from appliance_cli.gpu.report import summary
-from appliance_cli.gpu.settings import EngineSettings
-from appliance_cli.host import facts as host
+from appliance_cli.gpu.settings import GpuSettings
 
 BASE_FILE = "docker-compose.yml"
 
@@ -34,7 +35,7 @@ BASE_FILE = "docker-compose.yml"
 class Setup:
     """What will run. ``plan`` is None for a model whose numbers nobody knows before its download."""
 
-    settings: EngineSettings
+    settings: GpuSettings
     devices: tuple[str, ...]
     plan: Plan | None
     warnings: tuple[str, ...]
@@ -46,9 +47,7 @@ class Setup:
         return {"GPU_DEVICE": self.devices[0]} if len(self.devices) == 1 else {}
 
 
-def prepare(
-    root: Path, env_file: Path, project: str, compose_file: str | None, output: Output
-) -> dict[str, str]:
+def prepare(appliance: Appliance, compose_file: str | None, output: Output) -> dict[str, str]:
     """Decide, tell, write; returns the .env keys that follow. For a host whose engine is TGI.
 
     ``compose_file`` stands in for .env's COMPOSE_FILE where an option has just replaced it.
@@ -56,15 +55,15 @@ def prepare(
     Raises:
         BadSetting, HostNotReady: before anything is installed or downloaded.
     """
-    values = dotenv_file.effective(env_file)
-    client, _ = host.connect()
-    own = engine_pids(client, project) if client is not None else frozenset()
-    setup = decide(values, gpus.look().cards, own)
+    values = dotenv_file.effective(appliance.env_file)
+    client, _ = connect()
+    own = engine_pids(client, appliance.project) if client is not None else frozenset()
+    setup = decide(values, cards_here.look().cards, own)
     if setup.plan is not None:
         output.item("ok", summary(setup.plan))
     for warning in setup.warnings:
         output.item("warn", warning)
-    written = write(setup, root, project, compose_file or values.get("COMPOSE_FILE", ""))
+    written = write(setup, appliance.root, appliance.project, compose_file or values.get("COMPOSE_FILE", ""))
     pinned = {} if values.get("GPU_DEVICE") else setup.env
     return {"COMPOSE_FILE": written, **pinned}
 
@@ -82,7 +81,7 @@ def decide(
     Raises:
         BadSetting, HostNotReady: it cannot work or does not fit; with the reason and the remedy.
     """
-    settings = engine_settings.parse(values)
+    settings = gpu_settings.parse(values)
     chosen = _cards(settings, found)
     cards = [replace(gpu.card, used=_used_by_others(gpu, own_pids)) for gpu in chosen]
     try:
@@ -90,21 +89,19 @@ def decide(
     except BadSetting as error:
         warning = f"Whether it fits is not checked: {error}: {error.found}"
         devices = tuple(gpu.uuid for gpu in chosen)
-        text = engine_override.override(settings, {}, devices)
-        return Setup(settings, devices, None, (warning, *engine_settings.consequences(settings)), text)
-    warnings = engine_settings.validate(settings, model, cards)
+        text = gpu_file.override(settings, {}, devices)
+        return Setup(settings, devices, None, (warning, *gpu_settings.consequences(settings)), text)
+    warnings = gpu_settings.validate(settings, model, cards)
     # why: one set of numbers serves all engines, so the card with the least room decides
     tightest = min(cards, key=lambda card: card.usable - card.used)
     plan = fitting.fits(request(settings, model, tightest, files_bytes=files))
     devices = tuple(gpu.uuid for gpu in chosen)
-    return Setup(
-        settings, devices, plan, warnings, engine_override.override(settings, plan.settings, devices)
-    )
+    return Setup(settings, devices, plan, warnings, gpu_file.override(settings, plan.settings, devices))
 
 
 def write(setup: Setup, root: Path, project: str, compose_file: str) -> str:
     """Write the Compose file; returns the COMPOSE_FILE value that includes it, what else is in it kept."""
-    name = engine_override.file_name(project)
+    name = gpu_file.file_name(project)
     dotenv_file.write(root / name, setup.text)
     parts = [part for part in (compose_file or BASE_FILE).split(":") if part and part != name]
     return ":".join([*parts, name])
@@ -126,11 +123,11 @@ def engine_pids(client: Any, project: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _cards(settings: EngineSettings, found: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+def _cards(settings: GpuSettings, found: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     if settings.cards_needed == 1:
         wanted = settings.gpu_devices[0] if settings.gpu_devices else None
-        return (gpus.choose(found, wanted).gpu,)
-    return gpus.pick_several(found, settings.gpu_devices, settings.cards_needed)
+        return (cards_here.choose(found, wanted).gpu,)
+    return cards_here.pick_several(found, settings.gpu_devices, settings.cards_needed)
 
 
 def _used_by_others(gpu: Gpu, own_pids: frozenset[int]) -> int:

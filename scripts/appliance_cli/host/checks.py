@@ -6,7 +6,7 @@ from typing import Literal
 
 from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import size
-from appliance_cli.config.appliance import Engine, Settings
+from appliance_cli.config.appliance import Appliance, Engine
 from appliance_cli.host.facts import Host
 
 Level = Literal["ok", "warn", "todo", "fail"]
@@ -45,28 +45,28 @@ def choose_engine(host: Host, requested: str, configured: Engine | None) -> Engi
     return configured or ("gpu" if host.nvidia.cards or host.nvidia.gpus else "cpu")
 
 
-def examine(host: Host, engine: Engine, settings: Settings, *, starting: bool) -> list[Finding]:
+def examine(host: Host, engine: Engine, appliance: Appliance, *, starting: bool) -> list[Finding]:
     """Every finding, in the order in which a person would look. The port matters only to a start."""
     findings = [_system(host), _docker(host), _compose(host)]
     if engine == "gpu":
-        findings += _gpu(host, settings)
+        findings += _gpu(host, appliance)
     else:
         findings.append(_no_gpu(host))
     findings += [_disk(host, engine), _memory(host, engine)]
-    return [*findings, _port(host, settings)] if starting else findings
+    return [*findings, _port(host, appliance)] if starting else findings
 
 
-def plan(host: Host) -> list[Step]:
+def steps(host: Host) -> list[Step]:
     """What this command has to supply before it can go on, in order."""
-    engine = host.engine
-    steps: list[Step] = []
-    if engine.error is not None and not (engine.daemon and engine.client):
-        steps.append("install-docker")
-    if engine.error is not None:
-        steps.append("start-docker")
-    if version_tuple(engine.compose or "") < MIN_COMPOSE:
-        steps.append("install-compose")
-    return steps
+    docker = host.docker
+    needed: list[Step] = []
+    if docker.error is not None and not (docker.daemon and docker.client):
+        needed.append("install-docker")
+    if docker.error is not None:
+        needed.append("start-docker")
+    if version_tuple(docker.compose or "") < MIN_COMPOSE:
+        needed.append("install-compose")
+    return needed
 
 
 def require_no_failure(findings: list[Finding]) -> None:
@@ -102,25 +102,25 @@ def _system(host: Host) -> Finding:
 
 
 def _docker(host: Host) -> Finding:
-    engine, expected = host.engine, f"Docker Engine {'.'.join(map(str, MIN_DOCKER))} or newer, running"
-    if engine.error is None:
-        if version_tuple(engine.version) < MIN_DOCKER:
-            return Finding("fail", f"Docker Engine {engine.version}", expected, f"upgrade it: {DOCKER_GUIDE}")
-        if not engine.client:
+    docker, expected = host.docker, f"Docker Engine {'.'.join(map(str, MIN_DOCKER))} or newer, running"
+    if docker.error is None:
+        if version_tuple(docker.version) < MIN_DOCKER:
+            return Finding("fail", f"Docker Engine {docker.version}", expected, f"upgrade it: {DOCKER_GUIDE}")
+        if not docker.client:
             return Finding(
                 "fail", "no docker command", expected, f"install the docker command: {DOCKER_GUIDE}"
             )
-        return Finding("ok", f"Docker Engine {engine.version}")
-    if "permission denied" in engine.error:
+        return Finding("ok", f"Docker Engine {docker.version}")
+    if "permission denied" in docker.error:
         remedy = "run this with sudo, or log in again after: sudo usermod -aG docker $USER"
-        return Finding("fail", f"Docker Engine: {engine.error}", expected, remedy)
-    if not (engine.daemon and engine.client):
+        return Finding("fail", f"Docker Engine: {docker.error}", expected, remedy)
+    if not (docker.daemon and docker.client):
         return _installable(host, expected)
     if host.system.root:
         found = "Docker Engine is installed but not running"
         return Finding("todo", found, expected, "it will be started")
     remedy = "start it: sudo systemctl start docker (or run this with sudo)"
-    return Finding("fail", f"Docker Engine does not answer: {engine.error}", expected, remedy)
+    return Finding("fail", f"Docker Engine does not answer: {docker.error}", expected, remedy)
 
 
 def _installable(host: Host, expected: str) -> Finding:
@@ -135,7 +135,7 @@ def _installable(host: Host, expected: str) -> Finding:
 
 
 def _compose(host: Host) -> Finding:
-    found, expected = host.engine.compose, f"Docker Compose {'.'.join(map(str, MIN_COMPOSE))} or newer"
+    found, expected = host.docker.compose, f"Docker Compose {'.'.join(map(str, MIN_COMPOSE))} or newer"
     if found and version_tuple(found) >= MIN_COMPOSE:
         return Finding("ok", f"Docker Compose {found}")
     text = f"Docker Compose {found}" if found else "no Docker Compose plugin"
@@ -152,7 +152,7 @@ def _no_gpu(host: Host) -> Finding:
     return Finding("ok", "no NVIDIA card: CPU engine (for trying the appliance; far slower than a GPU)")
 
 
-def _gpu(host: Host, settings: Settings) -> list[Finding]:
+def _gpu(host: Host, appliance: Appliance) -> list[Finding]:
     nvidia = host.nvidia
     on_cpu = "; or try it without the GPU: --engine cpu"
     if host.system.machine != "x86_64":
@@ -169,7 +169,7 @@ def _gpu(host: Host, settings: Settings) -> list[Finding]:
             f"install NVIDIA's driver {GOOD_DRIVER} or newer, restart, and see that nvidia-smi works{on_cpu}"
         )
         return [Finding("fail", found, f"NVIDIA driver {MIN_DRIVER} or newer", remedy)]
-    return [_driver(nvidia.driver, on_cpu), *_card(host, settings), _toolkit(host, on_cpu)]
+    return [_driver(nvidia.driver, on_cpu), *_card(host, appliance), _toolkit(host, on_cpu)]
 
 
 def _driver(version: str, on_cpu: str) -> Finding:
@@ -183,8 +183,8 @@ def _driver(version: str, on_cpu: str) -> Finding:
     return Finding("ok" if major >= GOOD_DRIVER else "warn", f"NVIDIA driver {version}", expected, upgrade)
 
 
-def _card(host: Host, settings: Settings) -> list[Finding]:
-    gpus, wanted = host.nvidia.gpus, settings.gpu_device
+def _card(host: Host, appliance: Appliance) -> list[Finding]:
+    gpus, wanted = host.nvidia.gpus, appliance.gpu_device
     card = next((gpu for gpu in gpus if wanted in (gpu.index, gpu.uuid)), None)
     if card is None:
         names = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
@@ -198,7 +198,7 @@ def _card(host: Host, settings: Settings) -> list[Finding]:
 
 def _toolkit(host: Host, on_cpu: str) -> Finding:
     configure = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
-    if host.engine.nvidia:
+    if host.docker.nvidia:
         return Finding("ok", "NVIDIA Container Toolkit")
     if host.nvidia.toolkit:
         remedy = f"if a container cannot get the card: {configure}"
@@ -213,8 +213,8 @@ def _toolkit(host: Host, on_cpu: str) -> Finding:
 
 def _disk(host: Host, engine: Engine) -> Finding:
     needed = GPU_MODEL_DISK if engine == "gpu" and host.project.has_engine_image else NEEDED_DISK[engine]
-    text = f"{size(host.engine.free_bytes)} free in {host.engine.data_dir}"
-    if host.engine.free_bytes >= needed:
+    text = f"{size(host.docker.free_bytes)} free in {host.docker.data_dir}"
+    if host.docker.free_bytes >= needed:
         return Finding("ok", text)
     remedy = "free some space (docker system prune), or move Docker's data to a larger disk"
     # why: with the model's volume there, most of the need may be met already; model-init checks the rest to
@@ -231,8 +231,8 @@ def _memory(host: Host, engine: Engine) -> Finding:
     return Finding("ok" if total >= GOOD_MEMORY[engine] else "warn", text, expected, "close other programs")
 
 
-def _port(host: Host, settings: Settings) -> Finding:
-    owner, port = host.project.port_owner, f"port {settings.port} on {settings.bind_address}"
+def _port(host: Host, appliance: Appliance) -> Finding:
+    owner, port = host.project.port_owner, f"port {appliance.port} on {appliance.bind_address}"
     if owner in ("free", "ours"):
         return Finding("ok", f"{port} is {'free' if owner == 'free' else 'this appliance’s already'}")
     return Finding(

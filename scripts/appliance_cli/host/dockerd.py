@@ -11,7 +11,8 @@ from pathlib import Path
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.base.process import ask
-from appliance_cli.host import facts as host
+from appliance_cli.compose.client import connect
+from appliance_cli.host import facts
 
 LOG = Path("/var/log/dockerd.log")
 PID_FILES = {
@@ -26,7 +27,7 @@ def ensure_running(output: Output) -> None:
 
     Raises StepFailed with the end of its log.
     """
-    if host.connect()[0] is not None:
+    if connect()[0] is not None:
         return
     with output.step("Starting the Docker engine"):
         if Path("/run/systemd/system").is_dir():
@@ -64,7 +65,7 @@ def _start_by_systemd() -> None:
 def _start_by_hand(output: Output) -> None:
     for path in clear_stale(PID_FILES):
         output.item("ok", f"removed the stale {path}")
-    daemon = host.find_daemon()
+    daemon = facts.find_daemon()
     if daemon is None:
         raise StepFailed(
             "The Docker engine cannot be started", expected="dockerd", found="it is not installed"
@@ -85,7 +86,7 @@ def _answers(alive: Callable[[], bool]) -> bool:
     """Whether the engine answers before the limit, and before it dies."""
     ends = time.monotonic() + START_LIMIT_S
     while time.monotonic() < ends:
-        if host.connect(timeout=5)[0] is not None:
+        if connect(timeout=5)[0] is not None:
             return True
         if not alive():
             return False

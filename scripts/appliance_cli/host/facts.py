@@ -7,12 +7,11 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
-import requests
-from docker.errors import DockerException, ImageNotFound
+from docker import DockerClient
 
 from appliance_cli.base.process import ask
-from appliance_cli.config.appliance import Settings
+from appliance_cli.compose.client import connect, has_image
+from appliance_cli.config.appliance import Appliance
 
 DOCKER_DATA = Path("/var/lib/docker")
 NVIDIA_PCI_VENDOR = "0x10de"
@@ -35,8 +34,8 @@ class System:
 
 
 @dataclass(frozen=True)
-class DockerEngine:
-    """The Docker engine and client. ``error`` is why the engine does not answer, None when it does."""
+class Docker:
+    """The Docker engine and its command. ``error`` is why the engine does not answer, None when it does."""
 
     client: bool
     daemon: bool
@@ -74,7 +73,7 @@ class Nvidia:
 
 @dataclass(frozen=True)
 class Project:
-    """What the engine already holds of this appliance. ``port_owner``: free, ours, or who has the port."""
+    """What Docker already holds of this appliance. ``port_owner``: free, ours, or who has the port."""
 
     port_owner: str
     has_model_volume: bool
@@ -86,47 +85,19 @@ class Host:
     """Everything that was found."""
 
     system: System
-    engine: DockerEngine
+    docker: Docker
     nvidia: Nvidia
     project: Project
 
 
-def look(settings: Settings) -> Host:
+def look(appliance: Appliance) -> Host:
     """Gather the facts (about two seconds); nothing on the host changes."""
     client, error = connect()
     try:
-        return Host(_system(), _engine(client, error), _nvidia(), _project(client, settings))
+        return Host(_system(), _docker(client, error), _nvidia(), _project(client, appliance))
     finally:
         if client is not None:
             client.close()
-
-
-def connect(timeout: int = 20) -> tuple[docker.DockerClient | None, str | None]:
-    """A client of the engine that the docker command talks to, or why there is none.
-
-    ``timeout``: seconds that the engine may be silent, now and in later calls of the client.
-    """
-    try:
-        client = docker.from_env(timeout=timeout, environment={**os.environ, "DOCKER_HOST": _endpoint()})
-        client.ping()
-    except (DockerException, requests.RequestException) as error:
-        return None, _reason(error)
-    return client, None
-
-
-def _endpoint() -> str:
-    """The engine's address: DOCKER_HOST, else the docker command's context, which docker-py does not read."""
-    context = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
-    return os.environ.get("DOCKER_HOST") or ask(context).out.strip()
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    if "Permission denied" in text:
-        return "permission denied on the engine's socket"
-    if "No such file" in text or "Connection refused" in text:
-        return "nothing listens on the engine's socket"
-    return text.splitlines()[0][:200]
 
 
 def _system() -> System:
@@ -152,19 +123,19 @@ def _os_release(path: Path) -> dict[str, str]:
     return {key: value.strip("\"'") for key, value in pairs}
 
 
-def _engine(client: docker.DockerClient | None, error: str | None) -> DockerEngine:
+def _docker(client: DockerClient | None, error: str | None) -> Docker:
     info = client.info() if client is not None else {}
     data_dir = Path(info.get("DockerRootDir") or DOCKER_DATA)
     existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     compose = ask(["docker", "compose", "version", "--short"])
-    return DockerEngine(
+    return Docker(
         client=shutil.which("docker") is not None,
         daemon=find_daemon() is not None,
         error=error,
         version=info.get("ServerVersion", ""),
         data_dir=data_dir,
         free_bytes=shutil.disk_usage(existing).free,
-        nvidia=_engine_serves_nvidia(info),
+        nvidia=_serves_nvidia(info),
         compose=compose.out.strip().removeprefix("v") if compose.code == 0 else None,
     )
 
@@ -174,7 +145,7 @@ def find_daemon() -> str | None:
     return shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin")
 
 
-def _engine_serves_nvidia(info: dict) -> bool:  # type: ignore[type-arg]
+def _serves_nvidia(info: dict) -> bool:  # type: ignore[type-arg]
     devices = info.get("DiscoveredDevices") or []
     return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia" in str(device) for device in devices)
 
@@ -208,37 +179,28 @@ def _pci_cards(bus: Path = Path("/sys/bus/pci/devices")) -> int:
     )
 
 
-def _project(client: docker.DockerClient | None, settings: Settings) -> Project:
+def _project(client: DockerClient | None, appliance: Appliance) -> Project:
     volume = image = False
     if client is not None:
-        volume = bool(client.volumes.list(filters={"name": f"{settings.project}_models"}))
-        image = has_image(client, settings.tgi_image)
-    return Project(_port_owner(client, settings), volume, image)
+        volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_models"}))
+        image = has_image(client, appliance.tgi_image)
+    return Project(_port_owner(client, appliance), volume, image)
 
 
-def has_image(client: docker.DockerClient, name: str) -> bool:
-    """Whether the engine holds this image (a name with a tag or a digest)."""
-    try:
-        client.images.get(name)
-    except ImageNotFound:
-        return False
-    return True
-
-
-def _port_owner(client: docker.DockerClient | None, settings: Settings) -> str:
-    family = socket.AF_INET6 if ":" in settings.bind_address else socket.AF_INET
+def _port_owner(client: DockerClient | None, appliance: Appliance) -> str:
+    family = socket.AF_INET6 if ":" in appliance.bind_address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.bind_address, settings.port))
+            probe.bind((appliance.bind_address, appliance.port))
             return "free"
         except PermissionError:
-            return "free"  # why: a port below 1024 is the engine's to bind, and it is root
+            return "free"  # why: a port below 1024 is Docker's to bind, and it is root
         except OSError:
             pass
     for container in client.containers.list() if client is not None else []:
         published = {int(port["HostPort"]) for ports in container.ports.values() if ports for port in ports}
-        if settings.port in published:
-            ours = container.labels.get("com.docker.compose.project") == settings.project
+        if appliance.port in published:
+            ours = container.labels.get("com.docker.compose.project") == appliance.project
             return "ours" if ours else f"the container {container.name}"
     return "another program"

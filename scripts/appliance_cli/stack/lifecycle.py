@@ -14,38 +14,38 @@ from appliance_cli.base.output import Output, Ticker, duration
 from appliance_cli.base.process import act, ask, launch
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import containers
-from appliance_cli.config.appliance import Settings
+from appliance_cli.compose.client import docker_client
+from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
-from appliance_cli.host import facts as host
 from appliance_cli.stack import watch
 
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
 
 
-def build(settings: Settings, output: Output) -> None:
+def build(appliance: Appliance, output: Output) -> None:
     """Fetch and build every image; quick when nothing changed.
 
     Raises StepFailed with the end of the build's output.
     """
     output.phase("Images")
-    if settings.engine == "gpu":
+    if appliance.engine == "gpu":
         _compose(
-            settings,
+            appliance,
             output,
             "Fetching the engine's image (about 12 GB the first time)",
-            compose.pull_engine(settings),
+            compose.pull_engine(appliance),
         )
-    _compose(settings, output, "Building the appliance's images", compose.build(settings))
+    _compose(appliance, output, "Building the appliance's images", compose.build(appliance))
 
 
-def _compose(settings: Settings, output: Output, title: str, argv: list[str]) -> None:
-    log = settings.logs / "build.log"
+def _compose(appliance: Appliance, output: Output, title: str, argv: list[str]) -> None:
+    log = appliance.logs / "build.log"
     with output.step(title) as step:
         act(
             argv,
             title,
             log=log,
-            cwd=settings.root,
+            cwd=appliance.root,
             env=compose.BUILD_ENVIRONMENT,
             on_line=lambda line: step.update(line if output.verbose else build_step(line)),
             remedy="see that containers reach the package index (PIP_INDEX_URL and CA_BUNDLE in .env)",
@@ -61,44 +61,44 @@ def build_step(line: str) -> str:
     return f"{match['service']} {match['step']} {command}"
 
 
-def start(settings: Settings, output: Output) -> dict[str, Any]:
+def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     """Start the containers and follow them until ready; returns /status.
 
     Ctrl-C leaves them to come up by themselves.
     """
     output.phase("Starting")
-    client = engine_client()
-    log = settings.logs / f"{settings.project}.up.log"
+    client = docker_client()
+    log = appliance.logs / f"{appliance.project}.up.log"
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
-    child = launch(compose.up(settings), log=log, cwd=settings.root, env=compose.BUILD_ENVIRONMENT)
+    child = launch(compose.up(appliance), log=log, cwd=appliance.root, env=compose.BUILD_ENVIRONMENT)
 
     def look() -> watch.Snapshot:
         compose_exit = (
             child.poll()
         )  # why: first, so that the containers are seen as they were at its end or later
         try:
-            found = containers.of_project(client, settings.project)
+            found = containers.of_project(client, appliance.project)
         except (DockerException, requests.RequestException):
             found = ()  # why: one call that fails in a download of hours must not end the watch
-        return watch.Snapshot(watch.fetch_status(settings.url), found, compose_exit)
+        return watch.Snapshot(watch.fetch_status(appliance.url), found, compose_exit)
 
     with Ticker(output) as ticker:
         return watch.until_ready(look, judge, lambda p: ticker.show(p.title, p.detail, p.done, p.total))
 
 
-def announce(settings: Settings, status: dict[str, Any], output: Output) -> None:
+def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> None:
     """Say where it is and how to use it. The address and the example go to stdout."""
     model = (status.get("engine") or {}).get("model_id") or "tgi"
-    by = f" from {settings.engines} engines" if settings.engines > 1 else ""
+    by = f" from {appliance.engines} engines" if appliance.engines > 1 else ""
     output.item("ok", f"{model} answers{by}", f"after {duration(output.elapsed)}")
     output.say("")
-    output.data(f"Chat:  {settings.public_url}/")
-    needs_key = not guard.is_open_to_programs(settings)
-    self_signed = settings.tls.mode == "self-signed"
-    output.data(f"API:   {curl_line(settings.public_url, model, key=needs_key, insecure=self_signed)}")
-    missing = [] if needs_key else [(settings.command("keys add NAME"), "have programs show a key")]
-    if guard.is_open_to_people(settings):
-        missing.append((settings.command("users add NAME"), "have people sign in"))
+    output.data(f"Chat:  {appliance.public_url}/")
+    needs_key = not guard.is_open_to_programs(appliance)
+    self_signed = appliance.tls.mode == "self-signed"
+    output.data(f"API:   {curl_line(appliance.public_url, model, key=needs_key, insecure=self_signed)}")
+    missing = [] if needs_key else [(appliance.command("keys add NAME"), "have programs show a key")]
+    if guard.is_open_to_people(appliance):
+        missing.append((appliance.command("users add NAME"), "have people sign in"))
     if missing:
         output.say("\nOpen to everybody on this machine. To close it:")
         for command, purpose in missing:
@@ -120,17 +120,17 @@ def curl_line(url: str, model: str, *, key: bool = False, insecure: bool = False
     return f"curl{options} {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"
 
 
-def stop(settings: Settings, output: Output, *, volumes: bool) -> None:
+def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
     """Stop and remove the containers, and the model's volume only when asked to."""
     output.phase("Stopping")
     with output.step(
         "Removing containers and networks" + (" and the downloaded model" if volumes else "")
     ) as step:
         act(
-            compose.down(settings, volumes=volumes),
+            compose.down(appliance, volumes=volumes),
             "Stopping",
-            log=settings.logs / "down.log",
-            cwd=settings.root,
+            log=appliance.logs / "down.log",
+            cwd=appliance.root,
             on_line=step.update,
             remedy="run it again; docker ps shows what is left",
         )
@@ -138,28 +138,15 @@ def stop(settings: Settings, output: Output, *, volumes: bool) -> None:
         output.say("  The downloaded model is kept. Delete it too: ./scripts/appliance down --volumes")
 
 
-def follow_logs(settings: Settings, *, service: str | None, follow: bool, tail: str) -> int:
+def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail: str) -> int:
     """Show logs on this terminal; returns Compose's exit code.
 
     Raises StepFailed for a service that does not exist.
     """
-    answer = ask([*compose.services(settings)], timeout=30)
+    answer = ask([*compose.services(appliance)], timeout=30)
     known = sorted(answer.out.split())
     if answer.code == 0 and service and service not in known:
         raise StepFailed("No such service", expected=f"one of {', '.join(known)}", found=service)
     return subprocess.call(
-        compose.logs(settings, service=service, follow=follow, tail=tail), cwd=settings.root
+        compose.logs(appliance, service=service, follow=follow, tail=tail), cwd=appliance.root
     )
-
-
-def engine_client() -> Any:
-    """A client of the Docker engine; StepFailed when it does not answer."""
-    client, error = host.connect(timeout=60)
-    if client is None:
-        raise StepFailed(
-            "The Docker engine does not answer",
-            expected="an answer",
-            found=str(error),
-            remedy="start it: ./scripts/appliance up",
-        )
-    return client

@@ -16,13 +16,13 @@ from appliance_cli.base.errors import BadSetting, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose import commands as compose
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import Settings
+from appliance_cli.config.appliance import Appliance
 
 HEADING = "Chosen with ./scripts/appliance model use."
 
 
 def run(
-    settings: Settings,
+    appliance: Appliance,
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
@@ -33,12 +33,12 @@ def run(
     Returns model-init's exit code: 0, or see services/model-init/model_init/errors.py.
     """
     terminal = stdin is None and stdout is None and sys.stdin.isatty() and sys.stdout.isatty()
-    argv = compose.model_init(settings, arguments, environment or {}, terminal=terminal)
+    argv = compose.model_init(appliance, arguments, environment or {}, terminal=terminal)
     where = None if terminal else stdin or subprocess.DEVNULL
-    return subprocess.call(argv, cwd=settings.root, stdin=where, stdout=stdout)
+    return subprocess.call(argv, cwd=appliance.root, stdin=where, stdout=stdout)
 
 
-def use(settings: Settings, model_id: str, revision: str, output: Output) -> None:
+def use(appliance: Appliance, model_id: str, revision: str, output: Output) -> None:
     """Fetch and prove another model while the present one is served, then name it in .env.
 
     Raises:
@@ -46,7 +46,7 @@ def use(settings: Settings, model_id: str, revision: str, output: Output) -> Non
     """
     chosen = {"MODEL_ID": model_id, "MODEL_REVISION": revision}
     output.phase(f"Fetching and verifying {model_id} (the present model stays in use)")
-    code = run(settings, "fetch", environment=chosen)
+    code = run(appliance, "fetch", environment=chosen)
     if code != 0:
         raise StepFailed(
             f"{model_id} could not be made ready",
@@ -54,11 +54,11 @@ def use(settings: Settings, model_id: str, revision: str, output: Output) -> Non
             found=f"exit code {code}, for the reason above",
             remedy="put that right and run this again; the present model is still in use",
         )
-    dotenv_file.choose(settings.env_file, chosen, HEADING)
-    output.item("ok", f"{settings.env_file.name}: MODEL_ID={model_id}")
+    dotenv_file.choose(appliance.env_file, chosen, HEADING)
+    output.item("ok", f"{appliance.env_file.name}: MODEL_ID={model_id}")
 
 
-def export(settings: Settings, model_id: str, target: Path) -> int:
+def export(appliance: Appliance, model_id: str, target: Path) -> int:
     """Write a verified model into one file, which gets its name only when it is complete.
 
     Raises:
@@ -74,7 +74,7 @@ def export(settings: Settings, model_id: str, target: Path) -> int:
         )
     try:
         with partial.open("wb") as out:
-            code = run(settings, "export", model_id, stdout=out)
+            code = run(appliance, "export", model_id, stdout=out)
             os.fsync(out.fileno())
     except OSError as error:
         raise _unusable(partial, error) from error
@@ -85,7 +85,7 @@ def export(settings: Settings, model_id: str, target: Path) -> int:
     return code
 
 
-def take_in(settings: Settings, source: Path) -> int:
+def take_in(appliance: Appliance, source: Path) -> int:
     """Read such a file (``-``: standard input), prove it and publish it.
 
     Raises:
@@ -96,7 +96,7 @@ def take_in(settings: Settings, source: Path) -> int:
     except OSError as error:
         raise _unusable(source, error) from error
     with opened as stream:
-        return run(settings, "import", stdin=stream)
+        return run(appliance, "import", stdin=stream)
 
 
 def _unusable(path: Path, error: OSError) -> BadSetting:

@@ -6,19 +6,18 @@ there.
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from appliance_cli.base.errors import HostNotReady, StepFailed
 from appliance_cli.base.output import Output
-from appliance_cli.config import appliance as settings
-from appliance_cli.config import first_env as env_values
-from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Engine, Settings
+from appliance_cli.compose.client import connect, has_image
+from appliance_cli.config import first_env
+from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, Engine, load
 from appliance_cli.door import guard
-from appliance_cli.gpu import setup as engine_setup
-from appliance_cli.host import base_images, checks, dockerd, install
-from appliance_cli.host import facts as host
+from appliance_cli.gpu import setup as gpu_setup
+from appliance_cli.host import base_images, checks, dockerd, facts, install
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,7 @@ class Request:
     ``starting``: the containers will be started next, so their port must be free.
     """
 
-    root: Path
-    env_file: Path
+    appliance: Appliance
     engine: str = "auto"
     replicas: int | None = None
     port: int | None = None
@@ -39,37 +37,41 @@ class Request:
         """The options as .env keys. A COMPOSE_FILE that runs the wanted engine already stays as it is."""
         values = {"UI_REPLICAS": self.replicas, "HTTP_PORT": self.port}
         chosen = {key: str(value) for key, value in values.items() if value is not None}
-        configured = settings.load(self.root, self.env_file, chosen).engine
+        configured = self.with_(chosen).engine
         if self.engine in ("gpu", "cpu") and self.engine != configured:
             chosen["COMPOSE_FILE"] = COMPOSE_FILES["gpu" if self.engine == "gpu" else "cpu"]
         return chosen
 
+    def with_(self, chosen: Mapping[str, str]) -> Appliance:
+        """The appliance as its .env describes it now, with ``chosen`` over it."""
+        return load(self.appliance.root, self.appliance.env_file, chosen)
 
-def prepare(request: Request, output: Output) -> Settings:
-    """Make the host ready and .env complete; return the settings to start with.
+
+def prepare(request: Request, output: Output) -> Appliance:
+    """Make the host ready and .env complete; return the appliance to start with.
 
     Raises BadSetting or HostNotReady before any change when it cannot work here.
     """
     chosen = request.chosen()
-    wanted = settings.load(request.root, request.env_file, chosen)
+    wanted = request.with_(chosen)
     guard.require_safe(wanted, datetime.now(UTC))
     found, engine = _look(wanted, request, output)
     if engine == "gpu":
         compose_file = chosen.get("COMPOSE_FILE")
-        chosen |= engine_setup.prepare(request.root, request.env_file, wanted.project, compose_file, output)
+        chosen |= gpu_setup.prepare(wanted, compose_file, output)
     _supply(found, wanted, output)
     output.phase("Base images")
     bases = _base_images(wanted, checks.may_install(found), output)
     output.phase("Settings")
-    env_values.save(wanted, engine, bases, chosen, output)
-    complete = settings.load(request.root, request.env_file, chosen)
+    first_env.save(wanted, engine, bases, chosen, output)
+    complete = request.with_(chosen)
     guard.make_ready(complete, datetime.now(UTC), output)
     return complete
 
 
-def _look(wanted: Settings, request: Request, output: Output) -> tuple[host.Host, Engine]:
+def _look(wanted: Appliance, request: Request, output: Output) -> tuple[facts.Host, Engine]:
     output.phase("Looking at this host (no impact yet)")
-    found = host.look(wanted)
+    found = facts.look(wanted)
     engine = checks.choose_engine(found, request.engine, wanted.engine)
     findings = checks.examine(found, engine, wanted, starting=request.starting)
     for finding in findings:
@@ -82,8 +84,8 @@ def _look(wanted: Settings, request: Request, output: Output) -> tuple[host.Host
     return found, engine
 
 
-def _supply(found: host.Host, wanted: Settings, output: Output) -> None:
-    steps, log = checks.plan(found), wanted.logs / "install.log"
+def _supply(found: facts.Host, wanted: Appliance, output: Output) -> None:
+    steps, log = checks.steps(found), wanted.logs / "install.log"
     if not steps:
         return
     output.phase("Installing what is missing")
@@ -107,9 +109,9 @@ def _supply(found: host.Host, wanted: Settings, output: Output) -> None:
         install.install_compose(output, log)
 
 
-def _base_images(wanted: Settings, may_install: bool, output: Output) -> dict[str, str]:
-    """Have both base images in the engine. Returns those .env keys whose default could not be had."""
-    client, error = host.connect(timeout=45)  # also how long a registry may stay silent
+def _base_images(wanted: Appliance, may_install: bool, output: Output) -> dict[str, str]:
+    """Have both base images in Docker. Returns those .env keys whose default could not be had."""
+    client, error = connect(timeout=45)  # also how long a registry may stay silent
     if client is None:
         raise StepFailed("The Docker engine does not answer", expected="an answer", found=str(error))
     bases: dict[str, str] = {}
@@ -117,11 +119,11 @@ def _base_images(wanted: Settings, may_install: bool, output: Output) -> dict[st
     for recipe, image in zip(base_images.RECIPES, (wanted.python_base, wanted.nginx_base), strict=True):
         if image in recipe.former:
             image = bases[recipe.key] = recipe.made
-        if host.has_image(client, image):
+        if has_image(client, image):
             output.item("ok", image)
             continue
         stand_in = image in (recipe.upstream, recipe.made)
-        if stand_in and host.has_image(client, recipe.made):
+        if stand_in and has_image(client, recipe.made):
             output.item("ok", f"{recipe.made}, made earlier")
         else:
             if image != recipe.made and refusal is None:
@@ -138,7 +140,7 @@ def _make(
     recipe: base_images.Recipe,
     stand_in: bool,
     found: str,
-    wanted: Settings,
+    wanted: Appliance,
     may_install: bool,
     output: Output,
 ) -> None:

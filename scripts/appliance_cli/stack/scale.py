@@ -11,10 +11,10 @@ from appliance_cli.base.output import Output, Ticker
 from appliance_cli.base.process import launch
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import containers
+from appliance_cli.compose.client import docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import MOST_REPLICAS, Settings
-from appliance_cli.stack.lifecycle import engine_client
+from appliance_cli.config.appliance import MOST_REPLICAS, Appliance
 
 KEYS = {"ui": "UI_REPLICAS"}
 HEADING = "Chosen with ./scripts/appliance scale."
@@ -38,26 +38,28 @@ def parse(arguments: Sequence[str]) -> dict[str, int]:
     return wanted
 
 
-def scale(settings: Settings, wanted: Mapping[str, int], output: Output) -> None:
+def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> None:
     """Remember the numbers in .env and have so many replicas healthy; only remember when nothing runs.
 
     Raises:
         StepFailed: Compose or the Docker engine did not do it.
         ApplianceFailed: a replica does not come up.
     """
-    client = engine_client()
-    running = [c for c in containers.of_project(client, settings.project) if c.state == "running"]
-    dotenv_file.choose(settings.env_file, {KEYS[name]: str(n) for name, n in wanted.items()}, HEADING)
-    output.item("ok", f"{settings.env_file.name}: {', '.join(f'{KEYS[s]}={n}' for s, n in wanted.items())}")
+    client = docker_client()
+    running = [c for c in containers.of_project(client, appliance.project) if c.state == "running"]
+    dotenv_file.choose(appliance.env_file, {KEYS[name]: str(n) for name, n in wanted.items()}, HEADING)
+    output.item("ok", f"{appliance.env_file.name}: {', '.join(f'{KEYS[s]}={n}' for s, n in wanted.items())}")
     if not any(container.service in wanted for container in running):
-        output.say(f"The appliance is not running. Start it: {settings.command('up')}")
+        output.say(f"The appliance is not running. Start it: {appliance.command('up')}")
         return
     fewer = [s for s, n in wanted.items() if sum(c.service == s for c in running) > n]
     output.phase("Scaling " + ", ".join(f"{service} to {count}" for service, count in wanted.items()))
     if fewer:
         output.say("  Running answers finish first, up to 10 minutes. Ctrl-C leaves it to go on by itself.")
-    log = settings.logs / f"{settings.project}.scale.log"
-    child = launch(compose.scale(settings, wanted), log=log, cwd=settings.root, env=compose.BUILD_ENVIRONMENT)
+    log = appliance.logs / f"{appliance.project}.scale.log"
+    child = launch(
+        compose.scale(appliance, wanted), log=log, cwd=appliance.root, env=compose.BUILD_ENVIRONMENT
+    )
     with Ticker(output) as ticker:
 
         def done() -> bool:
@@ -65,7 +67,7 @@ def scale(settings: Settings, wanted: Mapping[str, int], output: Output) -> None
             if code:
                 raise _compose_failed(code, log.read_text(errors="replace"), str(log))
             try:
-                found = containers.of_project(client, settings.project)
+                found = containers.of_project(client, appliance.project)
             except (DockerException, requests.RequestException):
                 return False  # why: one call that fails must not end a drain of minutes
             title, detail = progress(found, wanted, finished=code == 0)

@@ -3,30 +3,30 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from appliance_cli.base import tables
 from appliance_cli.base.errors import STATUS_EXIT
 from appliance_cli.base.output import duration
 from appliance_cli.compose import containers
+from appliance_cli.compose.client import docker_client
 from appliance_cli.compose.containers import Container
-from appliance_cli.config.appliance import ENGINES, Settings
+from appliance_cli.config.appliance import ENGINES, Appliance
 from appliance_cli.stack import watch
-from appliance_cli.stack.lifecycle import engine_client
+
+TITLES = ("SERVICE", "CONTAINER", "STATE", "IMAGE", "UP")
 
 
-def report(settings: Settings) -> tuple[dict[str, Any], int]:
+def report(appliance: Appliance) -> tuple[dict[str, Any], int]:
     """Everything that ``--json`` prints, and the exit code. Raises StepFailed when Docker does not answer."""
-    found = containers.of_project(engine_client(), settings.project)
-    status = watch.fetch_status(settings.url) if found else None
+    found = containers.of_project(docker_client(), appliance.project)
+    status = watch.fetch_status(appliance.url) if found else None
     state = overall(found, status)
     now = datetime.now(UTC)
     content = {
         "state": state,
         "message": (status or {}).get("message"),
-        "url": settings.public_url,
-        "engine": settings.engine,
-        "project": settings.project,
+        "url": appliance.public_url,
+        "engine": appliance.engine,
+        "project": appliance.project,
         "model": (status or {}).get("model"),
         "containers": [_row(container, now) for container in found],
     }
@@ -61,22 +61,18 @@ def _row(container: Container, now: datetime) -> dict[str, Any]:
 
 def table(content: dict[str, Any]) -> str:
     """The report for people."""
-    view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("SERVICE", "CONTAINER", "STATE", "IMAGE", "UP"):
-        view.add_column(title, overflow="fold")
-    for row in content["containers"]:
-        state = row["health"] or row["state"]
-        if row["exit_code"] is not None:
-            state = "finished" if row["exit_code"] == 0 else f"failed ({row['exit_code']})"
-        uptime = "" if row["uptime_s"] is None else duration(row["uptime_s"])
-        view.add_row(row["service"], row["name"], state, row["image"], uptime)
-    console = Console(width=140, color_system=None)
-    with console.capture() as captured:
-        if content["containers"]:
-            console.print(view)
-            console.print()
+    rows = [_cells(row) for row in content["containers"]]
+    lines = [*tables.table(TITLES, rows).splitlines(), ""] if rows else []
     engine = ENGINES.get(content["engine"], "not chosen yet")
     model = (content["model"] or {}).get("model_id") or "not known yet"
     message = f": {content['message']}" if content["message"] else ""
     facts = [f"State   {content['state']}{message}", f"Model   {model}", f"Engine  {engine}"]
-    return "\n".join([*captured.get().splitlines(), *facts, f"URL     {content['url']}/"])
+    return "\n".join([*lines, *facts, f"URL     {content['url']}/"])
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    state = row["health"] or row["state"]
+    if row["exit_code"] is not None:
+        state = "finished" if row["exit_code"] == 0 else f"failed ({row['exit_code']})"
+    uptime = "" if row["uptime_s"] is None else duration(row["uptime_s"])
+    return [row["service"], row["name"], state, row["image"], uptime]

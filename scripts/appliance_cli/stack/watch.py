@@ -165,7 +165,7 @@ def _containers_line(containers: tuple[Container, ...]) -> str:
 
 
 def fetch_status(url: str, timeout: float = 5) -> dict[str, Any] | None:
-    """The appliance's /status, or None while it does not answer with one. ``url``: Settings.url."""
+    """The appliance's /status, or None while it does not answer with one. ``url``: Appliance.url."""
     session = requests.Session()
     session.trust_env = False  # why: a proxy for the internet does not lead to this host's loopback
     # why: the certificate may be self-signed and need not name this host's own address; no secret is sent

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import access
 from appliance_cli.door.access import AccessDir
-from appliance_cli.host.facts import DockerEngine, Gpu, Host, Nvidia, Project, System
+from appliance_cli.host.facts import Docker, Gpu, Host, Nvidia, Project, System
 
 KNOWN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "BIND_ADDRESS", "HTTP_PORT", "UI_REPLICAS", "GPU_DEVICE")
 DOOR = ("ACCESS_DIR", "APPLIANCE_USER", "TLS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES", "SSO_URL")
@@ -24,7 +24,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's own settings must not reach a test."""
+    """The developer's own appliance must not reach a test."""
     for name in (
         *KNOWN,
         *DOOR,
@@ -40,7 +40,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def appliance(tmp_path: Path) -> Appliance:
     return load(tmp_path, tmp_path / ".env")
 
 
@@ -50,9 +50,9 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def folder(settings: Settings) -> AccessDir:
+def folder(appliance: Appliance) -> AccessDir:
     """The appliance's access directory; not made yet."""
-    return access.of(settings)
+    return access.of(appliance)
 
 
 @pytest.fixture
@@ -77,9 +77,7 @@ def cpu_host() -> Host:
     """Debian with Docker and Compose, no NVIDIA card."""
     return Host(
         System("Linux", "x86_64", "Debian 12", ("debian",), "bookworm", True, True, True, 24_000_000_000),
-        DockerEngine(
-            True, True, None, "20.10.24+dfsg1", Path("/var/lib/docker"), 80_000_000_000, False, "2.40.3"
-        ),
+        Docker(True, True, None, "20.10.24+dfsg1", Path("/var/lib/docker"), 80_000_000_000, False, "2.40.3"),
         Nvidia(0, None, (), "nvidia-smi: not installed", False),
         Project("free", False, False),
     )
@@ -89,5 +87,5 @@ def cpu_host() -> Host:
 def gpu_host(cpu_host: Host) -> Host:
     """The same with a working RTX 4090."""
     card = Gpu("0", "GPU-4a", "NVIDIA GeForce RTX 4090", 24564)
-    engine = DockerEngine(True, True, None, "27.5.1", Path("/var/lib/docker"), 80_000_000_000, True, "2.40.3")
-    return Host(cpu_host.system, engine, Nvidia(1, "575.64", (card,), "", True), cpu_host.project)
+    docker = Docker(True, True, None, "27.5.1", Path("/var/lib/docker"), 80_000_000_000, True, "2.40.3")
+    return Host(cpu_host.system, docker, Nvidia(1, "575.64", (card,), "", True), cpu_host.project)

@@ -10,13 +10,12 @@ import pytest
 
 from appliance_cli.base.output import Output
 from appliance_cli.compose import commands as compose
-from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.config.door import Owner, Tls
 from appliance_cli.door import keys, users
 from appliance_cli.door.access import AccessDir
 from appliance_cli.door.accounts import Limits
 from appliance_cli.host import base_images, install
-from appliance_cli.host import facts as host
 from appliance_cli.stack import prepare
 from appliance_cli.stack.lifecycle import announce, build_step, curl_line
 
@@ -24,8 +23,8 @@ PYTHON, NGINX = base_images.RECIPES
 
 
 @pytest.fixture
-def appliance() -> Settings:
-    return Settings(
+def appliance() -> Appliance:
+    return Appliance(
         root=Path("/srv/appliance"),
         env_file=Path("/etc/appliance.env"),
         project="chat",
@@ -46,7 +45,7 @@ def appliance() -> Settings:
     )
 
 
-def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Settings, tmp_path: Path) -> None:
+def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Appliance, tmp_path: Path) -> None:
     env_file = tmp_path / "appliance.env"
     env_file.touch()
     appliance = replace(appliance, env_file=env_file)
@@ -71,14 +70,14 @@ def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Setti
     ]  # fmt: skip
 
 
-def test_scaling_touches_nothing_but_the_service(appliance: Settings) -> None:
+def test_scaling_touches_nothing_but_the_service(appliance: Appliance) -> None:
     assert compose.scale(appliance, {"ui": 5}) == [
         *compose.base(appliance), "--progress", "plain", "up", "--detach", "--no-deps", "--no-recreate",
         "--no-build", "--scale", "ui=5", "ui",
     ]  # fmt: skip
 
 
-def test_nginxs_files_are_read_inside_it_or_in_a_container_of_its_own(appliance: Settings) -> None:
+def test_nginxs_files_are_read_inside_it_or_in_a_container_of_its_own(appliance: Appliance) -> None:
     prefix = compose.base(appliance)
     assert compose.in_nginx(appliance, "cat", "/x") == [*prefix, "exec", "-T", "nginx", "cat", "/x"]
     assert compose.once_in_nginx(appliance, "cat", "/x") == [
@@ -87,7 +86,7 @@ def test_nginxs_files_are_read_inside_it_or_in_a_container_of_its_own(appliance:
     ]  # fmt: skip
 
 
-def test_without_a_settings_file_compose_uses_its_defaults(appliance: Settings) -> None:
+def test_without_a_settings_file_compose_uses_its_defaults(appliance: Appliance) -> None:
     assert compose.base(appliance) == ["docker", "compose", "--project-directory", "/srv/appliance"]
 
 
@@ -192,9 +191,9 @@ def test_the_curl_line_shows_how_a_key_and_a_self_signed_certificate_are_used() 
 
 
 def test_the_end_of_up_shows_how_to_close_an_open_door(
-    settings: Settings, folder: AccessDir, now: datetime, capsys: pytest.CaptureFixture[str]
+    appliance: Appliance, folder: AccessDir, now: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announce(settings, {"engine": {"model_id": "a/b"}}, Output())
+    announce(appliance, {"engine": {"model_id": "a/b"}}, Output())
     told = capsys.readouterr()
     chat, api = told.out.splitlines()
     assert chat == "Chat:  http://127.0.0.1:8080/"
@@ -203,7 +202,7 @@ def test_the_end_of_up_shows_how_to_close_an_open_door(
     assert "./scripts/appliance users add NAME" in told.err
     keys.add(folder, "ci", Limits(), None, now)
     users.add(folder, "alice", "$2b$10$" + "a" * 53, Limits(), now)
-    announce(replace(settings, engines=2), {}, Output())
+    announce(replace(appliance, engines=2), {}, Output())
     told = capsys.readouterr()
     assert "tgi answers from 2 engines" in told.err
     assert 'curl -H "Authorization: Bearer $API_KEY" http://127.0.0.1:8080/v1' in told.out
@@ -213,8 +212,8 @@ def test_the_end_of_up_shows_how_to_close_an_open_door(
 def test_a_base_image_of_an_earlier_version_gives_way_to_its_successor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "connect", lambda timeout: (object(), None))
-    monkeypatch.setattr(host, "has_image", lambda client, name: True)
+    monkeypatch.setattr(prepare, "connect", lambda timeout: (object(), None))
+    monkeypatch.setattr(prepare, "has_image", lambda client, name: True)
     (former,) = NGINX.former
     wanted = load(tmp_path, tmp_path / ".env", {"NGINX_BASE": former})
     assert prepare._base_images(wanted, False, Output()) == {"NGINX_BASE": NGINX.made}

@@ -1,4 +1,4 @@
-"""The door's settings: what is accepted, and which addresses follow from them."""
+"""The door's appliance: what is accepted, and which addresses follow from them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.config.door import Owner
 
 
-def with_values(settings: Settings, **values: str) -> Settings:
-    return load(settings.root, settings.env_file, values)
+def with_values(appliance: Appliance, **values: str) -> Appliance:
+    return load(appliance.root, appliance.env_file, values)
 
 
-def test_the_defaults_are_open_only_to_this_machine(settings: Settings) -> None:
-    assert settings.loopback
-    assert settings.access_dir == settings.root / "nginx" / "access"
-    assert settings.owner == Owner(10001, 10001)
-    assert (settings.tls.mode, settings.tls.on, settings.sso_url) == ("off", False, None)
+def test_the_defaults_are_open_only_to_this_machine(appliance: Appliance) -> None:
+    assert appliance.loopback
+    assert appliance.access_dir == appliance.root / "nginx" / "access"
+    assert appliance.owner == Owner(10001, 10001)
+    assert (appliance.tls.mode, appliance.tls.on, appliance.sso_url) == ("off", False, None)
 
 
-def test_a_relative_folder_is_meant_from_the_repository_as_compose_means_it(settings: Settings) -> None:
-    assert with_values(settings, ACCESS_DIR="./mine").access_dir == settings.root / "mine"
-    assert with_values(settings, ACCESS_DIR="/srv/access").access_dir == Path("/srv/access")
+def test_a_relative_folder_is_meant_from_the_repository_as_compose_means_it(appliance: Appliance) -> None:
+    assert with_values(appliance, ACCESS_DIR="./mine").access_dir == appliance.root / "mine"
+    assert with_values(appliance, ACCESS_DIR="/srv/access").access_dir == Path("/srv/access")
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_a_relative_folder_is_meant_from_the_repository_as_compose_means_it(sett
     ],
 )
 def test_this_host_talks_to_an_address_that_leads_to_itself(
-    address: str, tls: str, url: str, settings: Settings
+    address: str, tls: str, url: str, appliance: Appliance
 ) -> None:
-    assert with_values(settings, BIND_ADDRESS=address, TLS=tls, TLS_NAMES="chat.example").url == url
+    assert with_values(appliance, BIND_ADDRESS=address, TLS=tls, TLS_NAMES="chat.example").url == url
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_this_host_talks_to_an_address_that_leads_to_itself(
     ],
 )
 def test_people_are_told_a_name_that_leads_here(
-    values: dict[str, str], host: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    values: dict[str, str], host: str, appliance: Appliance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "the-box")
-    assert with_values(settings, **values).public_url.partition("://")[2] == f"{host}:8080"
+    assert with_values(appliance, **values).public_url.partition("://")[2] == f"{host}:8080"
 
 
-def test_names_are_cleaned_and_kept_once(settings: Settings) -> None:
+def test_names_are_cleaned_and_kept_once(appliance: Appliance) -> None:
     named = with_values(
-        settings, TLS_NAMES=" Chat.Example, 10.0.0.5,[fd00::1],bücher.example,chat.example,, "
+        appliance, TLS_NAMES=" Chat.Example, 10.0.0.5,[fd00::1],bücher.example,chat.example,, "
     )
     assert named.tls.names == ("chat.example", "10.0.0.5", "fd00::1", "xn--bcher-kva.example")
 
@@ -91,16 +91,16 @@ BAD = [
 
 @pytest.mark.parametrize(("values", "title", "expected"), BAD)
 def test_a_value_that_cannot_work_is_refused_with_what_would(
-    values: dict[str, str], title: str, expected: str, settings: Settings
+    values: dict[str, str], title: str, expected: str, appliance: Appliance
 ) -> None:
     with pytest.raises(BadSetting) as failure:
-        with_values(settings, **values)
+        with_values(appliance, **values)
     assert failure.value.title == title
     assert expected in failure.value.expected
     assert failure.value.remedy
 
 
-def test_commands_are_named_so_that_they_reach_this_appliance(settings: Settings, tmp_path: Path) -> None:
-    other = load(settings.root, tmp_path / "my other.env")
-    assert settings.command("keys add NAME") == "./scripts/appliance keys add NAME"
+def test_commands_are_named_so_that_they_reach_this_appliance(appliance: Appliance, tmp_path: Path) -> None:
+    other = load(appliance.root, tmp_path / "my other.env")
+    assert appliance.command("keys add NAME") == "./scripts/appliance keys add NAME"
     assert other.command("up") == f"./scripts/appliance up --env-file '{tmp_path}/my other.env'"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli.config import first_env as env_values
+from appliance_cli.config import first_env
 
 
 @pytest.fixture
@@ -17,26 +17,26 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def test_a_host_without_own_cas_needs_no_bundle(tmp_path: Path, bundle: Path) -> None:
-    assert env_values.ca_bundle({}, tmp_path / "none", bundle) is None
+    assert first_env.ca_bundle({}, tmp_path / "none", bundle) is None
 
 
 def test_a_locally_added_ca_makes_the_systems_bundle_needed(tmp_path: Path, bundle: Path) -> None:
     (tmp_path / "local" / "company").mkdir(parents=True)
     (tmp_path / "local" / "company" / "proxy.crt").write_text("PEM")
-    assert env_values.ca_bundle({}, tmp_path / "local", bundle) == str(bundle)
+    assert first_env.ca_bundle({}, tmp_path / "local", bundle) == str(bundle)
 
 
 def test_a_bundle_of_its_own_named_in_the_environment_is_used(tmp_path: Path, bundle: Path) -> None:
     own = tmp_path / "own.pem"
     own.write_text("PEM")
-    assert env_values.ca_bundle({"SSL_CERT_FILE": str(own)}, tmp_path / "none", bundle) == str(own)
+    assert first_env.ca_bundle({"SSL_CERT_FILE": str(own)}, tmp_path / "none", bundle) == str(own)
 
 
 def test_the_usual_bundle_or_a_missing_file_in_the_environment_means_nothing(
     tmp_path: Path, bundle: Path
 ) -> None:
     environ = {"PIP_CERT": str(tmp_path / "gone.pem"), "SSL_CERT_FILE": str(bundle)}
-    assert env_values.ca_bundle(environ, tmp_path / "none", bundle) is None
+    assert first_env.ca_bundle(environ, tmp_path / "none", bundle) is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_usual_bundle_or_a_missing_file_in_the_environment_means_nothing(
     ],
 )
 def test_the_index_is_read_from_pips_own_listing(listing: str, index: str | None) -> None:
-    assert env_values.index_in(listing) == index
+    assert first_env.index_in(listing) == index
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_the_index_is_read_from_pips_own_listing(listing: str, index: str | None
     ],
 )
 def test_an_index_of_this_host_only_is_not_for_containers(url: str, reachable: bool) -> None:
-    assert env_values.reachable_from_containers(url) is reachable
+    assert first_env.reachable_from_containers(url) is reachable

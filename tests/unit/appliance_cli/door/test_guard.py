@@ -11,7 +11,7 @@ import pytest
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.base.output import Output
-from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import guard, keys, users
 from appliance_cli.door.access import AccessDir
 from appliance_cli.door.accounts import Limits
@@ -21,13 +21,13 @@ HASH = "$2b$10$" + "a" * 53
 KEYS, USERS = "./scripts/appliance keys add NAME", "./scripts/appliance users add NAME"
 
 
-def bound(settings: Settings, address: str = "0.0.0.0", **values: str) -> Settings:
-    return load(settings.root, settings.env_file, {"BIND_ADDRESS": address, **values})
+def bound(appliance: Appliance, address: str = "0.0.0.0", **values: str) -> Appliance:
+    return load(appliance.root, appliance.env_file, {"BIND_ADDRESS": address, **values})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1"])
-def test_on_loopback_nobody_has_to_be_asked(address: str, settings: Settings, now: datetime) -> None:
-    here = bound(settings, address)
+def test_on_loopback_nobody_has_to_be_asked(address: str, appliance: Appliance, now: datetime) -> None:
+    here = bound(appliance, address)
     guard.require_safe(here, now)
     assert guard.is_open_to_programs(here)
     assert guard.is_open_to_people(here)
@@ -35,9 +35,9 @@ def test_on_loopback_nobody_has_to_be_asked(address: str, settings: Settings, no
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.4"])
 def test_an_open_address_needs_both_a_key_and_a_user(
-    address: str, settings: Settings, folder: AccessDir, now: datetime
+    address: str, appliance: Appliance, folder: AccessDir, now: datetime
 ) -> None:
-    there = bound(settings, address)
+    there = bound(appliance, address)
 
     def refused_with() -> str:
         with pytest.raises(BadSetting, match="BIND_ADDRESS cannot be used yet") as failure:
@@ -55,8 +55,8 @@ def test_an_open_address_needs_both_a_key_and_a_user(
         guard.require_safe(there, now + timedelta(days=1))
 
 
-def test_single_sign_on_stands_for_users(settings: Settings, folder: AccessDir, now: datetime) -> None:
-    there = bound(settings, SSO_URL="http://oauth2-proxy:4180/oauth2/auth")
+def test_single_sign_on_stands_for_users(appliance: Appliance, folder: AccessDir, now: datetime) -> None:
+    there = bound(appliance, SSO_URL="http://oauth2-proxy:4180/oauth2/auth")
     with pytest.raises(BadSetting) as failure:
         guard.require_safe(there, now)
     assert failure.value.remedy == KEYS
@@ -67,29 +67,29 @@ def test_single_sign_on_stands_for_users(settings: Settings, folder: AccessDir, 
 
 @pytest.mark.parametrize("name", ["keys.json", "users.json"])
 def test_a_damaged_table_stops_a_start_since_it_would_leave_the_door_open(
-    name: str, settings: Settings, folder: AccessDir, now: datetime
+    name: str, appliance: Appliance, folder: AccessDir, now: datetime
 ) -> None:
     with folder.changing():
         folder.write(name, "{")
     with pytest.raises(BadSetting, match=f"{name} is damaged"):
-        guard.require_safe(settings, now)
+        guard.require_safe(appliance, now)
 
 
-def test_files_that_cannot_serve_stop_a_start(settings: Settings, now: datetime) -> None:
+def test_files_that_cannot_serve_stop_a_start(appliance: Appliance, now: datetime) -> None:
     values = {"TLS": "files", "TLS_CERT_FILE": "no.pem", "TLS_KEY_FILE": "no.pem"}
     with pytest.raises(BadSetting, match="TLS_CERT_FILE cannot be read"):
-        guard.require_safe(bound(settings, "127.0.0.1", **values), now)
+        guard.require_safe(bound(appliance, "127.0.0.1", **values), now)
 
 
 def test_getting_ready_makes_the_folder_and_says_when_the_network_can_read_along(
-    settings: Settings, folder: AccessDir, now: datetime, capsys: pytest.CaptureFixture[str]
+    appliance: Appliance, folder: AccessDir, now: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    guard.make_ready(settings, now, Output())
+    guard.make_ready(appliance, now, Output())
     assert folder.path.is_dir()
     assert capsys.readouterr().err == ""
-    guard.make_ready(bound(settings, "192.168.1.4"), now, Output())
+    guard.make_ready(bound(appliance, "192.168.1.4"), now, Output())
     assert "TLS is off on 192.168.1.4" in capsys.readouterr().err
-    guard.make_ready(bound(settings, "192.168.1.4", TLS="self-signed"), now, Output())
+    guard.make_ready(bound(appliance, "192.168.1.4", TLS="self-signed"), now, Output())
     assert "Certificate for" in capsys.readouterr().err
     assert (folder.path / "tls" / "server.pem").exists()
 

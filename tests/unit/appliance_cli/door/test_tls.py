@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.config.appliance import Settings, load
+from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import certificates, tls
 from appliance_cli.door.access import AccessDir
 from appliance_cli.stack import watch
@@ -58,12 +58,12 @@ def key() -> Key:
 
 
 @pytest.fixture
-def own(settings: Settings) -> Settings:
-    return load(settings.root, settings.env_file, {"TLS": "self-signed", "TLS_NAMES": ",".join(NAMES)})
+def own(appliance: Appliance) -> Appliance:
+    return load(appliance.root, appliance.env_file, {"TLS": "self-signed", "TLS_NAMES": ",".join(NAMES)})
 
 
 @pytest.fixture
-def files(settings: Settings, tmp_path: Path, key: Key, now: datetime) -> Settings:
+def files(appliance: Appliance, tmp_path: Path, key: Key, now: datetime) -> Appliance:
     """A certificate of 90 days by an authority of its own, and its key."""
     authority = ec.generate_private_key(ec.SECP256R1())
     leaf = issue(key, "real.example", (authority, "Authority"), now, 90)
@@ -71,7 +71,7 @@ def files(settings: Settings, tmp_path: Path, key: Key, now: datetime) -> Settin
     (tmp_path / "fullchain.pem").write_bytes(leaf + chain)
     (tmp_path / "privkey.pem").write_bytes(pem_of(key))
     values = {"TLS": "files", "TLS_CERT_FILE": "fullchain.pem", "TLS_KEY_FILE": str(tmp_path / "privkey.pem")}
-    return load(settings.root, settings.env_file, values)
+    return load(appliance.root, appliance.env_file, values)
 
 
 def served(folder: AccessDir) -> str:
@@ -110,7 +110,7 @@ def test_names_and_fingerprint_are_those_that_python_sees_in_a_handshake(tmp_pat
     assert pair.fingerprint.replace(":", "").lower() == hashlib.sha256(certificate).hexdigest()
 
 
-def test_a_self_signed_pair_is_made_once_and_kept(own: Settings, folder: AccessDir, now: datetime) -> None:
+def test_a_self_signed_pair_is_made_once_and_kept(own: Appliance, folder: AccessDir, now: datetime) -> None:
     first, changed = tls.install(own, folder, now)
     assert changed
     assert stat.S_IMODE((folder.path / "tls" / "server.pem").stat().st_mode) == 0o600
@@ -120,7 +120,7 @@ def test_a_self_signed_pair_is_made_once_and_kept(own: Settings, folder: AccessD
 
 
 def test_it_is_made_anew_when_less_than_30_days_are_left(
-    own: Settings, folder: AccessDir, now: datetime
+    own: Appliance, folder: AccessDir, now: datetime
 ) -> None:
     first, _ = tls.install(own, folder, now)
     assert not tls.install(own, folder, first.expires - timedelta(days=30))[1]
@@ -131,7 +131,7 @@ def test_it_is_made_anew_when_less_than_30_days_are_left(
 
 
 def test_it_is_made_anew_for_other_names_and_instead_of_anything_else(
-    own: Settings, files: Settings, folder: AccessDir, now: datetime
+    own: Appliance, files: Appliance, folder: AccessDir, now: datetime
 ) -> None:
     tls.install(own, folder, now)
     renamed = load(own.root, own.env_file, {"TLS": "self-signed", "TLS_NAMES": "other.example"})
@@ -157,16 +157,16 @@ def test_the_names_without_a_setting(
     host: str,
     address: str,
     names: tuple[str, ...],
-    settings: Settings,
+    appliance: Appliance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: host)
-    bound = load(settings.root, settings.env_file, {"TLS": "self-signed", "BIND_ADDRESS": address})
+    bound = load(appliance.root, appliance.env_file, {"TLS": "self-signed", "BIND_ADDRESS": address})
     assert tls.wanted_names(bound) == names
 
 
 def test_the_operators_files_are_taken_over_with_their_chain(
-    files: Settings, folder: AccessDir, now: datetime, tmp_path: Path
+    files: Appliance, folder: AccessDir, now: datetime, tmp_path: Path
 ) -> None:
     pair, changed = tls.install(files, folder, now)
     assert changed
@@ -175,7 +175,7 @@ def test_the_operators_files_are_taken_over_with_their_chain(
     assert not tls.install(files, folder, now)[1]
 
 
-def test_key_and_certificate_may_be_one_file(files: Settings, now: datetime, tmp_path: Path) -> None:
+def test_key_and_certificate_may_be_one_file(files: Appliance, now: datetime, tmp_path: Path) -> None:
     both = (tmp_path / "fullchain.pem").read_bytes() + (tmp_path / "privkey.pem").read_bytes()
     assert certificates.read(both, both, now).names == ("real.example",)
 
@@ -240,7 +240,7 @@ def gone(tmp_path: Path, key: Key, now: datetime) -> None:
 def test_a_refused_pair_leaves_the_former_file(
     spoil: Callable[[Path, Key, datetime], None],
     words: str,
-    files: Settings,
+    files: Appliance,
     folder: AccessDir,
     tmp_path: Path,
     key: Key,

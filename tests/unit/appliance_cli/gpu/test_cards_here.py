@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from appliance_cli.base.errors import BadSetting, HostNotReady
-from appliance_cli.cli import app as cli
+from appliance_cli.cli.app import app
 from appliance_cli.config import dotenv_file
-from appliance_cli.gpu import cards_here as gpus
+from appliance_cli.gpu import cards_here
 from appliance_cli.gpu.cards_here import Gpu, choose, look, pick_several
 from appliance_cli.gpu.planning import MIB
 
@@ -191,8 +191,8 @@ def env_file(tmp_path: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, nvml: FakeNvml, *arguments: str) -> Any:
-    monkeypatch.setattr(gpus, "look", lambda: look(nvml))
-    return CliRunner().invoke(cli.app, [*arguments])
+    monkeypatch.setattr(cards_here, "look", lambda: look(nvml))
+    return CliRunner().invoke(app, [*arguments])
 
 
 def test_picking_pins_the_uuid_and_leaves_the_rest(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:

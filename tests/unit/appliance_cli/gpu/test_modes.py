@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.gpu import compose_file as engine_override
-from appliance_cli.gpu import modes
-from appliance_cli.gpu import settings as engine_settings
+from appliance_cli.gpu import compose_file, modes
+from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.modes import MODES
 from appliance_cli.gpu.planning import GIB, cards
 from appliance_cli.gpu.planning.architecture import Architecture
@@ -29,7 +28,7 @@ CARD = cards.by_name("RTX 4090")
 def validated(card: cards.Card = CARD, count: int | None = None, **values: str) -> tuple[str, ...]:
     settings = parse(values)
     chosen = [card] * (settings.cards_needed if count is None else count)
-    return engine_settings.validate(settings, known(settings.model_id), chosen)
+    return gpu_settings.validate(settings, known(settings.model_id), chosen)
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
@@ -90,7 +89,7 @@ def test_the_fp8_cache_needs_heads_that_flashinfer_knows() -> None:
     settings = parse({"KV_CACHE_DTYPE": "fp8_e4m3fn"})
     object.__setattr__(odd_copy := Architecture(**vars(odd)), "head_dim", 96)
     with pytest.raises(BadSetting, match="with this model") as refusal:
-        engine_settings.validate(settings, odd_copy, [CARD])
+        gpu_settings.validate(settings, odd_copy, [CARD])
     assert "FP8 KV cache is currently only supported for flashinfer" in refusal.value.expected
 
 
@@ -115,9 +114,9 @@ def test_cards_are_counted_and_compared() -> None:
     settings = parse({"TENSOR_PARALLEL": "2"})
     unequal = [CARD, cards.by_name("RTX 4080")]
     with pytest.raises(BadSetting, match="needs equal cards"):
-        engine_settings.validate(settings, known(settings.model_id), unequal)
+        gpu_settings.validate(settings, known(settings.model_id), unequal)
     settings = parse({"TGI_REPLICAS": "2"})
-    assert engine_settings.validate(settings, known(settings.model_id), unequal) == ()
+    assert gpu_settings.validate(settings, known(settings.model_id), unequal) == ()
 
 
 # --- the generated file
@@ -128,8 +127,8 @@ def rendered(tmp_path: Path, **values: str) -> dict[str, Any]:
     shutil.copy2(REPO / "docker-compose.yml", tmp_path / "docker-compose.yml")
     settings = parse(values)
     devices = [f"GPU-{number}" for number in range(settings.cards_needed)]
-    text = engine_override.override(settings, {"CUDA_MEMORY_FRACTION": "0.97"}, devices)
-    name = engine_override.file_name("p")
+    text = compose_file.override(settings, {"CUDA_MEMORY_FRACTION": "0.97"}, devices)
+    name = compose_file.file_name("p")
     (tmp_path / name).write_text(text)
     arguments = ["-f", "docker-compose.yml", "-f", name, "--profile", "monitoring"]
     command = ["docker", "compose", "--env-file", os.devnull, *arguments, "config", "--format", "json"]
@@ -185,7 +184,7 @@ def test_the_extras_flags(tmp_path: Path) -> None:
 
 def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     services = rendered(tmp_path, TGI_REPLICAS="2", TENSOR_PARALLEL="2", FAST_NF4="1")
-    engines = [services[name] for name in engine_override.engine_names(2)]
+    engines = [services[name] for name in compose_file.engine_names(2)]
     cards_of = [
         engine["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for engine in engines
     ]

@@ -10,7 +10,8 @@ from docker.errors import DockerException
 
 from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
-from appliance_cli.gpu import setup as engine_setup
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.gpu.cards_here import Gpu, Gpus, Process
 from appliance_cli.gpu.planning import MIB
 
@@ -21,7 +22,7 @@ def card(index: int = 0, used: int = 0, processes: tuple[Process, ...] = (), mib
 
 
 def test_one_card_is_pinned_and_its_numbers_become_defaults() -> None:
-    setup = engine_setup.decide({}, (card(),))
+    setup = gpu_setup.decide({}, (card(),))
     assert setup.plan is not None
     assert setup.env == {"GPU_DEVICE": "GPU-0"}
     assert f"${{CUDA_MEMORY_FRACTION:-{setup.plan.fraction:.2f}}}" in setup.text
@@ -29,31 +30,31 @@ def test_one_card_is_pinned_and_its_numbers_become_defaults() -> None:
 
 
 def test_the_operators_numbers_are_planned_with_and_stay() -> None:
-    setup = engine_setup.decide({"CUDA_MEMORY_FRACTION": "0.72", "MAX_TOTAL_TOKENS": "4096"}, (card(),))
+    setup = gpu_setup.decide({"CUDA_MEMORY_FRACTION": "0.72", "MAX_TOTAL_TOKENS": "4096"}, (card(),))
     assert setup.plan is not None
     assert (setup.plan.fraction, setup.plan.max_total_tokens) == (0.72, 4096)
 
 
 def test_what_does_not_fit_stops_it() -> None:
     with pytest.raises(HostNotReady, match="does not fit"):
-        engine_setup.decide({"MODEL_ID": "Qwen/Qwen2.5-72B-Instruct"}, (card(),))
+        gpu_setup.decide({"MODEL_ID": "Qwen/Qwen2.5-72B-Instruct"}, (card(),))
     with pytest.raises(HostNotReady, match="does not fit"):
-        engine_setup.decide({"MODE": "bf16"}, (card(used=12_000),))
+        gpu_setup.decide({"MODE": "bf16"}, (card(used=12_000),))
     with pytest.raises(BadSetting, match="too few cards"):
-        engine_setup.decide({"TGI_REPLICAS": "2"}, (card(),))
+        gpu_setup.decide({"TGI_REPLICAS": "2"}, (card(),))
 
 
 def test_an_engine_that_already_runs_does_not_stand_in_its_own_way() -> None:
     running = card(used=20_500, processes=(Process(7, "python", 20_000 * MIB), Process(8, "Xorg", 500 * MIB)))
     with pytest.raises(HostNotReady):
-        engine_setup.decide({}, (running,))
-    again = engine_setup.decide({}, (running,), frozenset({7}))
+        gpu_setup.decide({}, (running,))
+    again = gpu_setup.decide({}, (running,), frozenset({7}))
     assert again.plan is not None
     assert again.plan.request.card.used == 500 * MIB
 
 
 def test_several_engines_take_the_tightest_cards_numbers() -> None:
-    setup = engine_setup.decide({"TGI_REPLICAS": "2"}, (card(0), card(1, used=4000)))
+    setup = gpu_setup.decide({"TGI_REPLICAS": "2"}, (card(0), card(1, used=4000)))
     assert setup.devices == ("GPU-0", "GPU-1")
     assert setup.env == {}
     assert setup.plan is not None
@@ -61,38 +62,43 @@ def test_several_engines_take_the_tightest_cards_numbers() -> None:
 
 
 def test_an_unknown_model_is_started_unplanned_and_that_is_said() -> None:
-    setup = engine_setup.decide({"MODEL_ID": "someone/else", "OFFLINE": "1"}, (card(),))
+    setup = gpu_setup.decide({"MODEL_ID": "someone/else", "OFFLINE": "1"}, (card(),))
     assert setup.plan is None
     assert "Whether it fits is not checked" in setup.warnings[0]
     assert "${CUDA_MEMORY_FRACTION:-0.72}" in setup.text
 
 
 def test_writing_keeps_the_operators_own_compose_files(tmp_path: Path) -> None:
-    setup = engine_setup.decide({}, (card(),))
-    first = engine_setup.write(setup, tmp_path, "p", "docker-compose.yml:mine.yml")
+    setup = gpu_setup.decide({}, (card(),))
+    first = gpu_setup.write(setup, tmp_path, "p", "docker-compose.yml:mine.yml")
     assert first == "docker-compose.yml:mine.yml:compose.engine.p.yml"
-    assert engine_setup.write(setup, tmp_path, "p", first) == first
-    assert engine_setup.write(setup, tmp_path, "p", "") == "docker-compose.yml:compose.engine.p.yml"
+    assert gpu_setup.write(setup, tmp_path, "p", first) == first
+    assert gpu_setup.write(setup, tmp_path, "p", "") == "docker-compose.yml:compose.engine.p.yml"
     assert (tmp_path / "compose.engine.p.yml").read_text() == setup.text
 
 
 def test_the_whole_of_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    appliance: Appliance,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    env_file = tmp_path / ".env"
-    env_file.write_text("MODE=awq\nSPECULATE=3\n")
+    appliance.env_file.write_text("MODE=awq\nSPECULATE=3\n")
     for name in ("MODE", "GPU_DEVICE", "COMPOSE_FILE", "MODEL_ID"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(engine_setup.host, "connect", lambda: (None, "no engine yet"))
-    monkeypatch.setattr(engine_setup.gpus, "look", lambda: Gpus("580", (card(),)))
-    keys = engine_setup.prepare(tmp_path, env_file, "p", None, Output())
-    assert keys == {"COMPOSE_FILE": "docker-compose.yml:compose.engine.p.yml", "GPU_DEVICE": "GPU-0"}
-    assert "--quantize=awq" in (tmp_path / "compose.engine.p.yml").read_text()
+    monkeypatch.setattr(gpu_setup, "connect", lambda: (None, "no engine yet"))
+    monkeypatch.setattr(gpu_setup.cards_here, "look", lambda: Gpus("580", (card(),)))
+    keys = gpu_setup.prepare(appliance, None, Output())
+    assert keys == {
+        "COMPOSE_FILE": "docker-compose.yml:compose.engine.qwen-appliance.yml",
+        "GPU_DEVICE": "GPU-0",
+    }
+    assert "--quantize=awq" in (tmp_path / "compose.engine.qwen-appliance.yml").read_text()
     told = " ".join(capsys.readouterr().err.split())
     assert "Qwen/Qwen2.5-7B-Instruct-AWQ (7.62 B parameters) in awq" in told
     assert "SPECULATE" in told
-    env_file.write_text("GPU_DEVICE=0\n")
-    assert "GPU_DEVICE" not in engine_setup.prepare(tmp_path, env_file, "p", None, Output())
+    appliance.env_file.write_text("GPU_DEVICE=0\n")
+    assert "GPU_DEVICE" not in gpu_setup.prepare(appliance, None, Output())
 
 
 def test_the_engines_own_processes() -> None:
@@ -103,10 +109,10 @@ def test_the_engines_own_processes() -> None:
 
     listed = [container("tgi", "7"), container("tgi-2", "8", "9"), container("ui", "10")]
     client = SimpleNamespace(containers=SimpleNamespace(list=lambda filters: listed))
-    assert engine_setup.engine_pids(client, "p") == {7, 8, 9}
+    assert gpu_setup.engine_pids(client, "p") == {7, 8, 9}
 
     def broken(filters: object) -> None:
         raise DockerException("gone")
 
     client = SimpleNamespace(containers=SimpleNamespace(list=broken))
-    assert engine_setup.engine_pids(client, "p") == frozenset()
+    assert gpu_setup.engine_pids(client, "p") == frozenset()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance_cli.base.errors import HostNotReady
-from appliance_cli.config.appliance import Engine, Settings, load
+from appliance_cli.config.appliance import Appliance, Engine, load
 from appliance_cli.host import checks
 from appliance_cli.host.facts import Gpu, Host, Nvidia, parse_gpus
 
@@ -19,18 +19,18 @@ def spoil(host: Host, part: str, **changes: object) -> Host:
     return replace(host, **{part: replace(getattr(host, part), **changes)})
 
 
-def findings(host: Host, engine: Engine, settings: Settings) -> list[checks.Finding]:
-    return checks.examine(host, engine, settings, starting=True)
+def findings(host: Host, engine: Engine, appliance: Appliance) -> list[checks.Finding]:
+    return checks.examine(host, engine, appliance, starting=True)
 
 
 @pytest.mark.parametrize("engine", ["cpu", "gpu"])
 def test_a_good_host_has_nothing_to_say(
-    engine: Engine, cpu_host: Host, gpu_host: Host, settings: Settings
+    engine: Engine, cpu_host: Host, gpu_host: Host, appliance: Appliance
 ) -> None:
     host = gpu_host if engine == "gpu" else cpu_host
-    found = findings(host, engine, settings)
+    found = findings(host, engine, appliance)
     assert {finding.level for finding in found} == {"ok"}
-    assert checks.plan(host) == []
+    assert checks.steps(host) == []
     checks.require_no_failure(found)
 
 
@@ -58,12 +58,12 @@ def test_a_card_that_only_nvidia_smi_sees_counts(cpu_host: Host) -> None:
 
 
 def test_a_card_without_driver_stops_with_a_way_on_instead_of_taking_the_cpu(
-    cpu_host: Host, settings: Settings
+    cpu_host: Host, appliance: Appliance
 ) -> None:
     host = spoil(cpu_host, "nvidia", cards=1)
     engine = checks.choose_engine(host, "auto", None)
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(host, engine, settings))
+        checks.require_no_failure(findings(host, engine, appliance))
     assert "no working driver (nvidia-smi: not installed)" in failure.value.found
     assert "install NVIDIA's driver" in failure.value.remedy
     assert "--engine cpu" in failure.value.remedy
@@ -71,15 +71,15 @@ def test_a_card_without_driver_stops_with_a_way_on_instead_of_taking_the_cpu(
 
 PROBLEMS = [
     ("system", {"kernel": "Darwin"}, "Darwin", "Linux host"),
-    ("engine", {"version": "19.03.1"}, "Docker Engine 19.03.1", "upgrade"),
-    ("engine", {"client": False}, "no docker command", "install the docker command"),
+    ("docker", {"version": "19.03.1"}, "Docker Engine 19.03.1", "upgrade"),
+    ("docker", {"client": False}, "no docker command", "install the docker command"),
     (
-        "engine",
+        "docker",
         {"error": "permission denied on the engine's socket"},
         "permission denied",
         "docker group|usermod",
     ),
-    ("engine", {"free_bytes": 2_000_000_000}, "2.0 GB free in /var/lib/docker", "docker system prune"),
+    ("docker", {"free_bytes": 2_000_000_000}, "2.0 GB free in /var/lib/docker", "docker system prune"),
     ("system", {"memory_bytes": 1_500_000_000}, "1.5 GB memory", "4.0 GB or more of memory"),
     (
         "project",
@@ -93,17 +93,17 @@ PROBLEMS = [
 
 @pytest.mark.parametrize(("part", "changes", "found", "remedy"), PROBLEMS)
 def test_each_problem_stops_with_its_remedy(
-    part: str, changes: dict[str, object], found: str, remedy: str, cpu_host: Host, settings: Settings
+    part: str, changes: dict[str, object], found: str, remedy: str, cpu_host: Host, appliance: Appliance
 ) -> None:
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(spoil(cpu_host, part, **changes), "cpu", settings))
+        checks.require_no_failure(findings(spoil(cpu_host, part, **changes), "cpu", appliance))
     assert found in failure.value.found
     assert any(word in failure.value.remedy for word in remedy.split("|"))
     assert failure.value.expected
 
 
 GPU_PROBLEMS = [
-    ("engine", {"free_bytes": 20_000_000_000}, "20.0 GB free", "larger disk"),
+    ("docker", {"free_bytes": 20_000_000_000}, "20.0 GB free", "larger disk"),
     ("system", {"memory_bytes": 4_000_000_000}, "4.0 GB memory", "16.0 GB or more"),
     ("system", {"machine": "aarch64"}, "a aarch64 host", "--engine cpu"),
     ("nvidia", {"driver": "535.183"}, "NVIDIA driver 535.183", "upgrade the driver"),
@@ -113,65 +113,65 @@ GPU_PROBLEMS = [
 
 @pytest.mark.parametrize(("part", "changes", "found", "remedy"), GPU_PROBLEMS)
 def test_each_gpu_problem_stops_with_its_remedy(
-    part: str, changes: dict[str, object], found: str, remedy: str, gpu_host: Host, settings: Settings
+    part: str, changes: dict[str, object], found: str, remedy: str, gpu_host: Host, appliance: Appliance
 ) -> None:
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(spoil(gpu_host, part, **changes), "gpu", settings))
+        checks.require_no_failure(findings(spoil(gpu_host, part, **changes), "gpu", appliance))
     assert found in failure.value.found
     assert remedy in failure.value.remedy
 
 
-def test_a_missing_toolkit_stops_and_names_both_commands(gpu_host: Host, settings: Settings) -> None:
-    host = spoil(spoil(gpu_host, "engine", nvidia=False), "nvidia", toolkit=False)
+def test_a_missing_toolkit_stops_and_names_both_commands(gpu_host: Host, appliance: Appliance) -> None:
+    host = spoil(spoil(gpu_host, "docker", nvidia=False), "nvidia", toolkit=False)
     with pytest.raises(HostNotReady, match="nothing was changed") as failure:
-        checks.require_no_failure(findings(host, "gpu", settings))
+        checks.require_no_failure(findings(host, "gpu", appliance))
     assert failure.value.found == NO_TOOLKIT
     assert "nvidia-ctk runtime configure" in failure.value.remedy
 
 
-def test_a_toolkit_that_docker_does_not_list_is_a_warning(gpu_host: Host, settings: Settings) -> None:
-    found = findings(spoil(gpu_host, "engine", nvidia=False), "gpu", settings)
+def test_a_toolkit_that_docker_does_not_list_is_a_warning(gpu_host: Host, appliance: Appliance) -> None:
+    found = findings(spoil(gpu_host, "docker", nvidia=False), "gpu", appliance)
     (warning,) = [finding for finding in found if finding.level == "warn"]
     assert "not yet known to Docker" in warning.found
 
 
 def test_a_gpu_device_that_does_not_exist_lists_those_that_do(gpu_host: Host, tmp_path: Path) -> None:
-    settings = load(tmp_path, tmp_path / ".env", {"GPU_DEVICE": "3"})
+    appliance = load(tmp_path, tmp_path / ".env", {"GPU_DEVICE": "3"})
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(gpu_host, "gpu", settings))
+        checks.require_no_failure(findings(gpu_host, "gpu", appliance))
     assert (failure.value.found, failure.value.expected) == ("GPU_DEVICE=3", "one of 0 (GPU-4a)")
 
 
 def test_a_gpu_device_may_be_named_by_its_uuid(gpu_host: Host, tmp_path: Path) -> None:
-    settings = load(tmp_path, tmp_path / ".env", {"GPU_DEVICE": "GPU-4a"})
-    assert {finding.level for finding in findings(gpu_host, "gpu", settings)} == {"ok"}
+    appliance = load(tmp_path, tmp_path / ".env", {"GPU_DEVICE": "GPU-4a"})
+    assert {finding.level for finding in findings(gpu_host, "gpu", appliance)} == {"ok"}
 
 
-def test_every_problem_is_told_at_once(cpu_host: Host, settings: Settings) -> None:
-    host = spoil(spoil(cpu_host, "engine", free_bytes=1), "project", port_owner="another program")
+def test_every_problem_is_told_at_once(cpu_host: Host, appliance: Appliance) -> None:
+    host = spoil(spoil(cpu_host, "docker", free_bytes=1), "project", port_owner="another program")
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(host, "cpu", settings))
+        checks.require_no_failure(findings(host, "cpu", appliance))
     assert "docker system prune" in failure.value.remedy
     assert "--port N" in failure.value.remedy
 
 
-def test_the_port_does_not_matter_when_nothing_is_started(cpu_host: Host, settings: Settings) -> None:
+def test_the_port_does_not_matter_when_nothing_is_started(cpu_host: Host, appliance: Appliance) -> None:
     host = spoil(cpu_host, "project", port_owner="another program")
-    assert {finding.level for finding in checks.examine(host, "cpu", settings, starting=False)} == {"ok"}
+    assert {finding.level for finding in checks.examine(host, "cpu", appliance, starting=False)} == {"ok"}
 
 
-def test_a_full_disk_with_the_model_already_there_only_warns(cpu_host: Host, settings: Settings) -> None:
-    host = spoil(spoil(cpu_host, "engine", free_bytes=1_000_000), "project", has_model_volume=True)
-    assert {"ok", "warn"} == {finding.level for finding in findings(host, "cpu", settings)}
+def test_a_full_disk_with_the_model_already_there_only_warns(cpu_host: Host, appliance: Appliance) -> None:
+    host = spoil(spoil(cpu_host, "docker", free_bytes=1_000_000), "project", has_model_volume=True)
+    assert {"ok", "warn"} == {finding.level for finding in findings(host, "cpu", appliance)}
 
 
 BARE = {"client": False, "daemon": False, "error": "nothing listens", "version": "", "compose": None}
 
 
-def test_a_bare_debian_gets_everything_installed(cpu_host: Host, settings: Settings) -> None:
-    host = spoil(cpu_host, "engine", **BARE)
-    assert checks.plan(host) == ["install-docker", "start-docker", "install-compose"]
-    todo = [finding.found for finding in findings(host, "cpu", settings) if finding.level == "todo"]
+def test_a_bare_debian_gets_everything_installed(cpu_host: Host, appliance: Appliance) -> None:
+    host = spoil(cpu_host, "docker", **BARE)
+    assert checks.steps(host) == ["install-docker", "start-docker", "install-compose"]
+    todo = [finding.found for finding in findings(host, "cpu", appliance) if finding.level == "todo"]
     assert todo == ["no Docker Engine", "no Docker Compose plugin"]
 
 
@@ -183,36 +183,36 @@ def test_a_bare_debian_gets_everything_installed(cpu_host: Host, settings: Setti
     ],
 )
 def test_where_nothing_may_be_installed_the_remedy_says_how(
-    changes: dict[str, object], remedy: str, cpu_host: Host, settings: Settings
+    changes: dict[str, object], remedy: str, cpu_host: Host, appliance: Appliance
 ) -> None:
-    host = spoil(spoil(cpu_host, "engine", **BARE), "system", **changes)
+    host = spoil(spoil(cpu_host, "docker", **BARE), "system", **changes)
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(host, "cpu", settings))
+        checks.require_no_failure(findings(host, "cpu", appliance))
     assert remedy in failure.value.remedy
 
 
-def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, settings: Settings) -> None:
-    stopped = spoil(cpu_host, "engine", error="nothing listens on the engine's socket")
-    assert checks.plan(stopped) == ["start-docker"]
-    assert findings(stopped, "cpu", settings)[1].level == "todo"
+def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, appliance: Appliance) -> None:
+    stopped = spoil(cpu_host, "docker", error="nothing listens on the engine's socket")
+    assert checks.steps(stopped) == ["start-docker"]
+    assert findings(stopped, "cpu", appliance)[1].level == "todo"
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(spoil(stopped, "system", root=False), "cpu", settings))
+        checks.require_no_failure(findings(spoil(stopped, "system", root=False), "cpu", appliance))
     assert "sudo systemctl start docker" in failure.value.remedy
 
 
 @pytest.mark.parametrize("version", [None, "2.23.3", "1.29.2"])
 def test_a_missing_or_old_compose_is_installed(
-    version: str | None, cpu_host: Host, settings: Settings
+    version: str | None, cpu_host: Host, appliance: Appliance
 ) -> None:
-    host = spoil(cpu_host, "engine", compose=version)
-    assert checks.plan(host) == ["install-compose"]
-    assert findings(host, "cpu", settings)[2].level == "todo"
+    host = spoil(cpu_host, "docker", compose=version)
+    assert checks.steps(host) == ["install-compose"]
+    assert findings(host, "cpu", appliance)[2].level == "todo"
 
 
-def test_where_no_compose_can_be_installed_the_guide_is_named(cpu_host: Host, settings: Settings) -> None:
-    host = spoil(spoil(cpu_host, "engine", compose=None), "system", machine="aarch64")
+def test_where_no_compose_can_be_installed_the_guide_is_named(cpu_host: Host, appliance: Appliance) -> None:
+    host = spoil(spoil(cpu_host, "docker", compose=None), "system", machine="aarch64")
     with pytest.raises(HostNotReady) as failure:
-        checks.require_no_failure(findings(host, "cpu", settings))
+        checks.require_no_failure(findings(host, "cpu", appliance))
     assert "https://docs.docker.com/compose/install/linux/" in failure.value.remedy
 
 
@@ -232,7 +232,7 @@ def test_nvidia_smi_lines_become_cards() -> None:
     assert parse_gpus("No devices were found\n") == ((), None)
 
 
-def test_an_unused_card_is_said(gpu_host: Host, settings: Settings) -> None:
-    found = findings(gpu_host, "cpu", settings)
+def test_an_unused_card_is_said(gpu_host: Host, appliance: Appliance) -> None:
+    found = findings(gpu_host, "cpu", appliance)
     assert any(finding.level == "warn" and "--engine gpu" in finding.remedy for finding in found)
     assert isinstance(gpu_host.nvidia, Nvidia)

@@ -15,7 +15,7 @@ from appliance_cli.base.output import Output
 from appliance_cli.compose import containers
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import Settings
+from appliance_cli.config.appliance import Appliance
 from appliance_cli.stack import scale
 
 FINE = Container("id", "p-ui-1", "ui", "image", "running", "healthy", 0, 0, "2026-11-22T10:00:00Z")
@@ -99,7 +99,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, li
         program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\n{script}\n')
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-        monkeypatch.setattr(scale, "engine_client", object)
+        monkeypatch.setattr(scale, "docker_client", object)
         monkeypatch.setattr(
             containers, "of_project", lambda *_: tuple(seen.pop(0) if len(seen) > 1 else seen[0])
         )
@@ -109,13 +109,13 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, li
 
 
 def test_scaling_remembers_the_number_and_waits_until_the_replicas_are_healthy(
-    settings: Settings,
+    appliance: Appliance,
     engine: Callable[[str, list[list[Container]]], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     calls = engine("", [[ui(), NGINX], [ui(), ui(health="starting"), NGINX], [ui(), ui(), NGINX]])
-    scale.scale(settings, {"ui": 2}, Output())
-    assert dotenv_file.read(settings.env_file) == {"UI_REPLICAS": "2"}
+    scale.scale(appliance, {"ui": 2}, Output())
+    assert dotenv_file.read(appliance.env_file) == {"UI_REPLICAS": "2"}
     assert calls.read_text().endswith(" --no-deps --no-recreate --no-build --scale ui=2 ui\n")
     told = capsys.readouterr()
     assert told.out == ""
@@ -124,31 +124,31 @@ def test_scaling_remembers_the_number_and_waits_until_the_replicas_are_healthy(
 
 
 def test_the_way_down_says_that_it_drains(
-    settings: Settings,
+    appliance: Appliance,
     engine: Callable[[str, list[list[Container]]], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     engine("", [[ui(), ui()], [ui(), ui()], [ui()]])
-    scale.scale(settings, {"ui": 1}, Output())
+    scale.scale(appliance, {"ui": 1}, Output())
     told = capsys.readouterr().err
     assert "Running answers finish first, up to 10 minutes" in told
     assert "1 healthy ui" in told
 
 
 def test_an_appliance_that_does_not_run_only_remembers(
-    settings: Settings, engine: Callable[[str, list[list[Container]]], Path]
+    appliance: Appliance, engine: Callable[[str, list[list[Container]]], Path]
 ) -> None:
     calls = engine("", [[ui(state="exited", health="")]])
-    scale.scale(settings, {"ui": 4}, Output())
-    assert dotenv_file.read(settings.env_file) == {"UI_REPLICAS": "4"}
+    scale.scale(appliance, {"ui": 4}, Output())
+    assert dotenv_file.read(appliance.env_file) == {"UI_REPLICAS": "4"}
     assert not calls.exists()
 
 
 def test_composes_own_words_are_told_when_it_fails(
-    settings: Settings, engine: Callable[[str, list[list[Container]]], Path]
+    appliance: Appliance, engine: Callable[[str, list[list[Container]]], Path]
 ) -> None:
     engine("echo no such image; exit 3", [[ui()]])
     with pytest.raises(StepFailed, match="Scaling failed") as failure:
-        scale.scale(settings, {"ui": 2}, Output())
+        scale.scale(appliance, {"ui": 2}, Output())
     assert failure.value.details == ("no such image",)
     assert failure.value.found.startswith("exit code 3")

@@ -1,0 +1,61 @@
+"""The client of the Docker engine (docker-py), for whoever asks what runs or which images there are."""
+
+import os
+
+import docker
+import requests
+from docker import DockerClient
+from docker.errors import DockerException, ImageNotFound
+
+from appliance_cli.base.errors import StepFailed
+from appliance_cli.base.process import ask
+
+
+def connect(timeout: int = 20) -> tuple[DockerClient | None, str | None]:
+    """A client of the Docker engine that the docker command talks to, or why there is none.
+
+    ``timeout``: seconds that the engine may be silent, now and in later calls of the client.
+    """
+    try:
+        client = docker.from_env(timeout=timeout, environment={**os.environ, "DOCKER_HOST": _endpoint()})
+        client.ping()
+    except (DockerException, requests.RequestException) as error:
+        return None, _reason(error)
+    return client, None
+
+
+def _endpoint() -> str:
+    """The engine's address: DOCKER_HOST, else the docker command's context, which docker-py does not read."""
+    context = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    return os.environ.get("DOCKER_HOST") or ask(context).out.strip()
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "Permission denied" in text:
+        return "permission denied on the engine's socket"
+    if "No such file" in text or "Connection refused" in text:
+        return "nothing listens on the engine's socket"
+    return text.splitlines()[0][:200]
+
+
+def docker_client() -> DockerClient:
+    """A client of the Docker engine; StepFailed when it does not answer."""
+    client, error = connect(timeout=60)
+    if client is None:
+        raise StepFailed(
+            "The Docker engine does not answer",
+            expected="an answer",
+            found=str(error),
+            remedy="start it: ./scripts/appliance up",
+        )
+    return client
+
+
+def has_image(client: DockerClient, name: str) -> bool:
+    """Whether Docker holds this image (a name with a tag or a digest)."""
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
