@@ -10,17 +10,14 @@ from appliance_cli.base.output import Output
 from appliance_cli.base.tables import table
 from appliance_cli.cli.options import (
     LIMIT_TITLES,
-    Concurrent,
-    DailyTokens,
-    Rpm,
     limit_cells,
-    limits,
     public,
+    with_limits,
 )
 from appliance_cli.cli.run import Json, Run, command
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import access, accounts, guard, keys
-from appliance_cli.door.accounts import Entry
+from appliance_cli.door.accounts import Entry, Limits
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,23 +34,21 @@ Expires = Annotated[
 
 
 @command(app)
+@with_limits
 def add(
     run: Run,
     name: Name,
-    rpm: Rpm = None,
-    concurrent: Concurrent = None,
-    daily_tokens: DailyTokens = None,
+    limits: Limits,
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
     """Make a key and print it, for the only time. It is stored hashed and cannot be shown again."""
     appliance = run.appliance
     now = datetime.now(UTC)
-    wanted = limits(rpm, concurrent, daily_tokens)
     until = accounts.expiry(expires, now) if expires else None
     output = run.output
     was_open = guard.is_open_to_programs(appliance)
-    key, entry = keys.add(access.of(appliance), name, wanted, until, now)
+    key, entry = keys.add(access.of(appliance), name, limits, until, now)
     _hand_over(appliance, f"Key {name} added", key, entry, as_json, output)
     if was_open:
         output.say("      It is the first one: from now on the API asks everybody for a key.")

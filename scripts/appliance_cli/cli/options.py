@@ -1,7 +1,10 @@
 """What the commands about keys and users share: options for limits, and asking for a password."""
 
+import functools
 import getpass
+import inspect
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -9,31 +12,48 @@ import typer
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.door.accounts import LIMITS, Entry, Limits, limit
 
-Rpm = Annotated[str | None, typer.Option("--rpm", metavar="N", help="Requests a minute at most.")]
-Concurrent = Annotated[
-    str | None, typer.Option("--concurrent", metavar="N", help="Answers at a time at most.")
-]
-DailyTokens = Annotated[
-    str | None,
-    typer.Option(
-        "--daily-tokens", metavar="N", help="Tokens a day (UTC) at most, prompts and answers together."
-    ),
-]
+LIMIT_TITLES = tuple(each.metadata["title"] for each in LIMITS.values())
 
 
-def limits(rpm: str | None, concurrent: str | None, daily_tokens: str | None) -> Limits:
-    """The options' values. Raises BadSetting for the first that cannot be used."""
-    return Limits(
-        limit("--rpm", rpm), limit("--concurrent", concurrent), limit("--daily-tokens", daily_tokens)
+def with_limits(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each limit; its parameter ``limits`` gets their values."""
+
+    @functools.wraps(function)
+    def read(*arguments: Any, **options: Any) -> None:
+        texts = {name: options.pop(name) for name in LIMITS}
+        limits = Limits(**{name: limit(_option(name), text) for name, text in texts.items()})
+        function(*arguments, limits=limits, **options)
+
+    signature = inspect.signature(function)
+    shown = [
+        part
+        for parameter in signature.parameters.values()
+        for part in (LIMIT_PARAMETERS if parameter.name == "limits" else [parameter])
+    ]
+    read.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    return read
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+LIMIT_PARAMETERS = [
+    inspect.Parameter(
+        name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=None,
+        annotation=Annotated[
+            str | None, typer.Option(_option(name), metavar="N", help=each.metadata["says"])
+        ],
     )
+    for name, each in LIMITS.items()
+]
 
 
 def limit_cells(entry: Entry) -> list[str]:
     """An entry's limits for a table."""
     return ["no limit" if entry[name] is None else f"{entry[name]:,}" for name in LIMITS]
-
-
-LIMIT_TITLES = ("REQUESTS/MIN", "AT A TIME", "TOKENS/DAY")
 
 
 def public(entry: Entry, *secret: str) -> dict[str, Any]:

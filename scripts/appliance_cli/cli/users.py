@@ -9,16 +9,14 @@ import typer
 from appliance_cli.base.tables import table
 from appliance_cli.cli.options import (
     LIMIT_TITLES,
-    Concurrent,
-    DailyTokens,
-    Rpm,
     limit_cells,
-    limits,
     new_password,
     public,
+    with_limits,
 )
 from appliance_cli.cli.run import Json, Run, command
 from appliance_cli.door import access, guard, users
+from appliance_cli.door.accounts import Limits
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,23 +27,21 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The name to sign in w
 
 
 @command(app)
+@with_limits
 def add(
     run: Run,
     name: Name,
-    rpm: Rpm = None,
-    concurrent: Concurrent = None,
-    daily_tokens: DailyTokens = None,
+    limits: Limits,
 ) -> None:
     """Let a person in. The password is asked for twice, or read as one line from standard input."""
     appliance = run.appliance
     folder = access.of(appliance)
-    wanted = limits(rpm, concurrent, daily_tokens)
     folder.require_usable()
     users.require_new(folder, name)
     password_hash = users.hashed(new_password(name))
     output = run.output
     was_open = guard.is_open_to_people(appliance)
-    users.add(folder, name, password_hash, wanted, datetime.now(UTC))
+    users.add(folder, name, password_hash, limits, datetime.now(UTC))
     output.item("ok", f"User {name} added", f"signs in at {appliance.public_url}/")
     if was_open:
         output.say("      It is the first one: from now on the chat asks everybody to sign in.")

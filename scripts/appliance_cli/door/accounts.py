@@ -7,7 +7,7 @@ cannot be understood is never overwritten.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,6 @@ from appliance_cli.base.errors import BadSetting
 from appliance_cli.door.access import AccessDir, damaged
 
 SCHEMA = 1
-LIMITS = ("rpm", "concurrent", "daily_tokens")
 MOST = 10**12
 LONGEST_DAYS = 36_500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -23,17 +22,26 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 Entry = dict[str, Any]
 
 
+def _limit(title: str, says: str) -> Any:
+    """A limit's field: the head of its column, and what its option says."""
+    return field(default=None, metadata={"title": title, "says": says})
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What an account may use; None is without limit.
+    """What an account may use; None is without limit. nginx/gate/limits.js holds accounts to them.
 
-    ``rpm``: requests a minute; ``concurrent``: answers at a time; ``daily_tokens``: prompt and generated
-    tokens a day (UTC).
+    Everything about a limit that a person sees follows from its line here: the option, its help, the column.
     """
 
-    rpm: int | None = None
-    concurrent: int | None = None
-    daily_tokens: int | None = None
+    rpm: int | None = _limit("REQUESTS/MIN", "Requests a minute at most.")
+    concurrent: int | None = _limit("AT A TIME", "Answers at a time at most.")
+    daily_tokens: int | None = _limit(
+        "TOKENS/DAY", "Tokens a day (UTC) at most, prompts and answers together."
+    )
+
+
+LIMITS = {each.name: each for each in fields(Limits)}
 
 
 def new_entry(name: str, limits: Limits, now: datetime, **fields: object) -> Entry:
