@@ -17,16 +17,16 @@ import uvicorn
 import uvloop
 
 from cpu_engine import logs
-from cpu_engine.app import create_app
-from cpu_engine.engine import Engine
 from cpu_engine.errors import StartupError
-from cpu_engine.gguf import read_model_file
-from cpu_engine.llama_client import SLACK_TOKENS, LlamaClient
-from cpu_engine.metrics import Metrics
-from cpu_engine.model import published_gguf
-from cpu_engine.native import NativeServer, NativeSettings
-from cpu_engine.service import Service
+from cpu_engine.llama.client import SLACK_TOKENS, LlamaClient
+from cpu_engine.llama.gguf import read_model_file
+from cpu_engine.llama.native import NativeServer, NativeSettings
+from cpu_engine.llama.published import published_gguf
 from cpu_engine.settings import Settings, parse_arguments
+from cpu_engine.tgi.app import create_app
+from cpu_engine.tgi.inference import Engine
+from cpu_engine.tgi.metrics import Metrics
+from cpu_engine.tgi.service import Service
 
 log = logging.getLogger("cpu_engine")
 

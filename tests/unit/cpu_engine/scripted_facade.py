@@ -13,13 +13,13 @@ import uvicorn
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from cpu_engine.app import create_app
-from cpu_engine.engine import Engine
-from cpu_engine.gguf import ModelFile, Vocabulary
-from cpu_engine.llama_client import LlamaClient
-from cpu_engine.metrics import Metrics
-from cpu_engine.service import Service
+from cpu_engine.llama.client import LlamaClient
+from cpu_engine.llama.gguf import ModelFile, Vocabulary
 from cpu_engine.settings import parse_arguments
+from cpu_engine.tgi.app import create_app
+from cpu_engine.tgi.inference import Engine
+from cpu_engine.tgi.metrics import Metrics
+from cpu_engine.tgi.service import Service
 
 
 class ScriptedLlama:

@@ -10,13 +10,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.chat import openai_error, usage
-from cpu_engine.engine import End, Step
 from cpu_engine.errors import BatchSizeExceeded, SuffixNotSupported, TgiError
-from cpu_engine.http import read_json, while_connected
-from cpu_engine.service import FINGERPRINT, Service, timing_headers
-from cpu_engine.shapes import CompletionRequest, GenerateRequest, completion_request
-from cpu_engine.sse import DONE, EventStream, event
+from cpu_engine.tgi.chat import openai_error, usage
+from cpu_engine.tgi.http import read_json, while_connected
+from cpu_engine.tgi.inference import End, Step
+from cpu_engine.tgi.service import FINGERPRINT, Service, timing_headers
+from cpu_engine.tgi.shapes import CompletionRequest, GenerateRequest, completion_request
+from cpu_engine.tgi.sse import DONE, EventStream, event
 
 _SUMMED_HEADERS = (
     "x-compute-characters",

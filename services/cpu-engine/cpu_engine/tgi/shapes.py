@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from cpu_engine.fields import (
+from cpu_engine.tgi.fields import (
     Fields,
     boolean,
     f32,

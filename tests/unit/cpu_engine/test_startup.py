@@ -13,9 +13,9 @@ from unit.cpu_engine.real_engine import MODEL_ID, RunningEngine
 
 import cpu_engine
 from cpu_engine.errors import ModelError, StartupError
-from cpu_engine.gguf import read_model_file
 from cpu_engine.health import probe
-from cpu_engine.model import published_gguf
+from cpu_engine.llama.gguf import read_model_file
+from cpu_engine.llama.published import published_gguf
 from cpu_engine.settings import available_cpus, parse_arguments
 
 SOURCE = str(Path(cpu_engine.__file__).parents[1])

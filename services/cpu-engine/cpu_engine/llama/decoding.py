@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from cpu_engine.gguf import Vocabulary
+from cpu_engine.llama.gguf import Vocabulary
 
 
 class FinishReason(Enum):

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message
 from unit.cpu_engine.scripted_facade import frame, last_frame, running_facade
 
-from cpu_engine.sse import EventStream
+from cpu_engine.tgi.sse import EventStream
 
 pytestmark = pytest.mark.asyncio
 PROMPT = {"inputs": "abc", "parameters": {}}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cpu_engine.errors import ValidationError
 from cpu_engine.settings import Limits
-from cpu_engine.shapes import GenerateRequest, Parameters
+from cpu_engine.tgi.shapes import GenerateRequest, Parameters
 
 GENERATION_SLICE = 1024
 """TGI plans that many new tokens at a time, and counts no more than that against the length budget."""

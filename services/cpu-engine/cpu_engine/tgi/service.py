@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from cpu_engine.engine import End, Engine
 from cpu_engine.settings import Settings
+from cpu_engine.tgi.inference import End, Engine
 
 VERSION = "3.3.6-dev0"
 """What TGI 3.3.7 reports as its version; clients that look at it get what they know."""

@@ -8,14 +8,14 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.decoding import Token
-from cpu_engine.engine import End, Step
 from cpu_engine.errors import TgiError, ToolError
-from cpu_engine.http import read_json, while_connected
-from cpu_engine.service import FINGERPRINT, Service, timing_headers
-from cpu_engine.shapes import ChatRequest, GenerateRequest, chat_request
-from cpu_engine.sse import DONE, EventStream, event
-from cpu_engine.tokens import simple_tokens
+from cpu_engine.llama.decoding import Token
+from cpu_engine.tgi.http import read_json, while_connected
+from cpu_engine.tgi.inference import End, Step
+from cpu_engine.tgi.service import FINGERPRINT, Service, timing_headers
+from cpu_engine.tgi.shapes import ChatRequest, GenerateRequest, chat_request
+from cpu_engine.tgi.sse import DONE, EventStream, event
+from cpu_engine.tgi.tokens import simple_tokens
 
 
 class ChatRoutes:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cpu_engine.errors import Unhealthy
-from cpu_engine.service import DOCKER_LABEL, VERSION, Service
+from cpu_engine.tgi.service import DOCKER_LABEL, VERSION, Service
 
 
 class StatusRoutes:

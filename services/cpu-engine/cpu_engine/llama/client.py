@@ -12,8 +12,8 @@ import aiohttp
 import orjson
 
 from cpu_engine.errors import GenerationError, TemplateError
-from cpu_engine.shapes import Message
-from cpu_engine.validation import Sampling
+from cpu_engine.tgi.shapes import Message
+from cpu_engine.tgi.validation import Sampling
 
 _LINE_LIMIT = 1 << 20
 _PROBE_TIMEOUT_S = 5.0

@@ -6,10 +6,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.http import read_json
-from cpu_engine.llama_client import Piece
-from cpu_engine.service import Service
-from cpu_engine.shapes import generate_request
+from cpu_engine.llama.client import Piece
+from cpu_engine.tgi.http import read_json
+from cpu_engine.tgi.service import Service
+from cpu_engine.tgi.shapes import generate_request
 
 
 class TokenizeRoutes:

@@ -6,8 +6,8 @@ import pytest
 
 from cpu_engine.errors import BodyError, ValidationError
 from cpu_engine.settings import Limits
-from cpu_engine.shapes import GenerateRequest, chat_request, completion_request, generate_request
-from cpu_engine.validation import (
+from cpu_engine.tgi.shapes import GenerateRequest, chat_request, completion_request, generate_request
+from cpu_engine.tgi.validation import (
     check_best_of,
     check_streamable,
     refuse_unsupported,

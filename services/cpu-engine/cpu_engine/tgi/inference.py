@@ -1,7 +1,7 @@
 """A request's life: admission, validation, queue, generation.
 
 Owns the limits on how many requests are served and the order of events; HTTP shapes are the routes' business,
-llama.cpp's wire format `llama_client`'s, TGI's rules `validation`'s and `decoding`'s.
+llama.cpp's wire format `llama.client`'s, TGI's rules `validation`'s and `llama.decoding`'s.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from cpu_engine.decoding import Answer, FinishReason, FrameReader, Token
 from cpu_engine.errors import IncompleteGeneration, Overloaded, TemplateError, TgiError, ValidationError
-from cpu_engine.gguf import ModelFile
-from cpu_engine.llama_client import LlamaClient, Piece
-from cpu_engine.metrics import Metrics
+from cpu_engine.llama.client import LlamaClient, Piece
+from cpu_engine.llama.decoding import Answer, FinishReason, FrameReader, Token
+from cpu_engine.llama.gguf import ModelFile
 from cpu_engine.settings import Limits
-from cpu_engine.shapes import GenerateRequest, Message
-from cpu_engine.validation import (
+from cpu_engine.tgi.metrics import Metrics
+from cpu_engine.tgi.shapes import GenerateRequest, Message
+from cpu_engine.tgi.validation import (
     Sampling,
     check_best_of,
     refuse_unsupported,

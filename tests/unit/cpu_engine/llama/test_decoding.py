@@ -7,10 +7,10 @@ import math
 import pytest
 from unit.cpu_engine.scripted_facade import TOY_MODEL, frame
 
-from cpu_engine.decoding import Answer, FinishReason, FrameReader, Token
-from cpu_engine.gguf import Vocabulary
-from cpu_engine.llama_client import Piece
-from cpu_engine.tokens import simple_tokens
+from cpu_engine.llama.client import Piece
+from cpu_engine.llama.decoding import Answer, FinishReason, FrameReader, Token
+from cpu_engine.llama.gguf import Vocabulary
+from cpu_engine.tgi.tokens import simple_tokens
 
 PARROT = "🦜".encode()  # f0 9f a6 9c; fragments 10 (f0 9f), 11 (a6), 12 (9c) of the toy vocabulary
 TOY = TOY_MODEL.vocabulary

@@ -9,14 +9,14 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.decoding import Token
-from cpu_engine.engine import End
 from cpu_engine.errors import IncompleteGeneration, IncompleteGenerationStream, TgiError
-from cpu_engine.http import read_json, while_connected
-from cpu_engine.service import Service, timing_headers
-from cpu_engine.shapes import GenerateRequest, generate_request, wants_stream
-from cpu_engine.sse import EventStream, event
-from cpu_engine.validation import check_streamable
+from cpu_engine.llama.decoding import Token
+from cpu_engine.tgi.http import read_json, while_connected
+from cpu_engine.tgi.inference import End
+from cpu_engine.tgi.service import Service, timing_headers
+from cpu_engine.tgi.shapes import GenerateRequest, generate_request, wants_stream
+from cpu_engine.tgi.sse import EventStream, event
+from cpu_engine.tgi.validation import check_streamable
 
 
 class GenerateRoutes:
