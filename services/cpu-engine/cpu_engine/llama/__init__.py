@@ -1,1 +1,1 @@
-"""llama.cpp: its model file, its server as a child process, its HTTP API. Knows nothing of TGI."""
+"""The engine llama.cpp: its model file, its server as a child process, its HTTP API."""

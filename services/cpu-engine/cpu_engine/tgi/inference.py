@@ -1,7 +1,7 @@
 """A request's life: admission, validation, queue, generation.
 
 Owns the limits on how many requests are served and the order of events; HTTP shapes are the routes' business,
-llama.cpp's wire format `llama.client`'s, TGI's rules `validation`'s and `llama.decoding`'s.
+TGI's rules `validation`'s and `answer`'s, generating the engine's.
 """
 
 import asyncio
@@ -11,15 +11,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from cpu_engine.errors import IncompleteGeneration, Overloaded, TemplateError, TgiError, ValidationError
-from cpu_engine.llama.client import LlamaClient, Piece
-from cpu_engine.llama.decoding import Answer, FinishReason, FrameReader, Token
-from cpu_engine.llama.gguf import ModelFile
+from cpu_engine.engine import Engine, Message, Piece, Sampling, Token
+from cpu_engine.errors import GenerationFailed, TemplateRefused
 from cpu_engine.settings import Limits
+from cpu_engine.tgi.answer import Answer, FinishReason
+from cpu_engine.tgi.errors import (
+    GenerationError,
+    IncompleteGeneration,
+    Overloaded,
+    TemplateError,
+    TgiError,
+    ValidationError,
+)
 from cpu_engine.tgi.metrics import Metrics
-from cpu_engine.tgi.shapes import GenerateRequest, Message
+from cpu_engine.tgi.shapes import GenerateRequest
 from cpu_engine.tgi.validation import (
-    Sampling,
     check_best_of,
     refuse_unsupported,
     validate_length,
@@ -61,40 +67,38 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Asked:
     """A validated request: the tokens to continue, how, and how far."""
 
     prompt: tuple[int, ...]
     sampling: Sampling
+    stop: tuple[str, ...]
     max_new_tokens: int
     wants_tokens: bool
 
 
-class Engine:
+class Inference:
     """The model as the routes see it.
 
     Args:
-        client: llama.cpp's server.
-        model: what its file says.
+        engine: what generates.
         limits: what a request may ask for.
-        parallel: requests that llama.cpp works on at the same time.
+        parallel: requests that the engine works on at the same time.
         metrics: where to count.
     """
 
-    def __init__(
-        self, client: LlamaClient, model: ModelFile, limits: Limits, parallel: int, metrics: Metrics
-    ) -> None:
-        self.client = client
+    def __init__(self, engine: Engine, limits: Limits, parallel: int, metrics: Metrics) -> None:
+        self.engine = engine
         self.limits = limits
         self.metrics = metrics
-        self._model = model
         self._admitted = 0
         self._waiting = 0
         self._slots = asyncio.Semaphore(parallel)
 
     async def tokenize(self, request: GenerateRequest) -> list[Piece]:
         """Tokens of the prompt; `truncate` keeps the tail."""
-        pieces = await self.client.tokenize(request.inputs, request.add_special_tokens)
+        with _failures_translated():
+            pieces = await self.engine.tokenize(request.inputs, request.add_special_tokens)
         return pieces[-request.parameters.truncate :] if request.parameters.truncate else pieces
 
     async def render_chat(self, messages: Sequence[Message]) -> str:
@@ -103,10 +107,8 @@ class Engine:
         Raises:
             TemplateError: the model has no chat template, or it refuses the messages.
         """
-        with self.failures_counted():
-            if not self._model.has_chat_template:
-                raise TemplateError("template not found")
-            prompt = await self.client.apply_template(messages)
+        with self.failures_counted(), _failures_translated():
+            prompt = await self.engine.apply_template(messages)
         if messages and messages[-1].role == "assistant":
             content = messages[-1].content
             before, found, _ = prompt.rpartition(content)
@@ -114,17 +116,17 @@ class Engine:
         return prompt
 
     async def stream(self, request: GenerateRequest) -> AsyncGenerator[Step, None]:
-        """Generate token by token. Closing this generator stops llama.cpp's work and frees the slot.
+        """Generate token by token. Closing this generator stops the engine's work and frees the slot.
 
         Raises:
             TgiError: overloaded, refused by validation, or failed while generating.
         """
         received = time.perf_counter()
         self.metrics.requests.inc()
-        with self.failures_counted(), self._permit():
-            plan = await self._validate(request)
+        with self.failures_counted(), _failures_translated(), self._permit():
+            asked = await self._validate(request)
             queued = time.perf_counter()
-            async with self._slot(), aclosing(self._generate(plan, received, queued)) as steps:
+            async with self._slot(), aclosing(self._generate(asked, received, queued)) as steps:
                 async for step in steps:
                     if step.end is not None:
                         break
@@ -149,13 +151,13 @@ class Engine:
         raise IncompleteGeneration
 
     async def observe(self) -> None:
-        """Bring the gauges up to date, from llama.cpp's own count where it answers."""
-        inside = await self.client.slots()
+        """Bring the gauges up to date, from the engine's own count where it tells."""
+        inside = await self.engine.load()
         processing, deferred = inside or (self._admitted - self._waiting, 0)
         self.metrics.batch_size.set(processing)
         self.metrics.queue_size.set(self._waiting + deferred)
 
-    async def _validate(self, request: GenerateRequest) -> Plan:
+    async def _validate(self, request: GenerateRequest) -> Asked:
         sampling = validate_sampling(request, self.limits)
         prompt = tuple(piece.id for piece in await self.tokenize(request))
         if not prompt:
@@ -164,45 +166,24 @@ class Engine:
         refuse_unsupported(request)
         self.metrics.input_length.observe(len(prompt))
         self.metrics.max_new_tokens.observe(max_new_tokens)
-        return Plan(prompt, sampling, max_new_tokens, request.wants_tokens)
+        return Asked(prompt, sampling, request.parameters.stop, max_new_tokens, request.wants_tokens)
 
-    async def _generate(self, plan: Plan, received: float, queued: float) -> AsyncGenerator[Step, None]:
+    async def _generate(self, asked: Asked, received: float, queued: float) -> AsyncGenerator[Step, None]:
         started = time.perf_counter()
-        answer = Answer(plan.max_new_tokens, plan.sampling.stop)
-        async with aclosing(self._tokens(plan)) as tokens:
-            async for token, is_eos in tokens:
-                reason = answer.add(token, is_eos)
+        answer = Answer(asked.max_new_tokens, asked.stop)
+        generated = self.engine.generate(
+            asked.prompt, asked.sampling, asked.max_new_tokens, asked.wants_tokens
+        )
+        async with aclosing(generated) as tokens:
+            async for token, ends_text in tokens:
+                reason = answer.add(token, ends_text)
                 end = None
                 if reason:
                     timings = Timings(received, queued, started, time.perf_counter())
-                    seed = plan.sampling.seed if plan.sampling.sample else None
-                    counts = (answer.generated_tokens, len(plan.prompt))
+                    seed = asked.sampling.seed if asked.sampling.sample else None
+                    counts = (answer.generated_tokens, len(asked.prompt))
                     end = End(answer.text, reason, *counts, seed, timings)
                 yield Step(answer.generated_tokens, token, end)
-
-    async def _tokens(self, plan: Plan) -> AsyncGenerator[tuple[Token, bool], None]:
-        """Tokens as llama.cpp makes them, each with whether it ended the text.
-
-        Only llama.cpp knows which special tokens end a text, and says so in its last frame; so a special
-        token waits for the next frame.
-        """
-        reader = FrameReader(self._model.vocabulary, plan.sampling.top_n_tokens)
-        frames = self.client.complete(plan.prompt, plan.sampling, plan.max_new_tokens, plan.wants_tokens)
-        held: Token | None = None
-        async with aclosing(frames):
-            async for frame in frames:
-                if frame["stop"]:
-                    if frame["stop_type"] == "eos":
-                        yield held or Token(self._model.eos_token_id, "", None, True), True
-                    for _ in range(frame["tokens_predicted"] - reader.seen):  # cut off inside a character
-                        yield Token(None, "", None, False), False
-                    return
-                for token in reader.read(frame):
-                    if held:
-                        yield held, False
-                    held = token if token.special else None
-                    if held is None:
-                        yield token, False
 
     @contextmanager
     def _permit(self) -> Iterator[None]:
@@ -261,3 +242,14 @@ class Engine:
                 "total_s": round(times.ended - times.received, 3),
             },
         )
+
+
+@contextmanager
+def _failures_translated() -> Iterator[None]:
+    """The engine's failures as TGI's."""
+    try:
+        yield
+    except GenerationFailed as error:
+        raise GenerationError(str(error)) from error
+    except TemplateRefused as error:
+        raise TemplateError(str(error)) from error

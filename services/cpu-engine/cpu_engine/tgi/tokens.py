@@ -6,7 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.llama.client import Piece
+from cpu_engine.engine import Piece
 from cpu_engine.tgi.http import read_json
 from cpu_engine.tgi.service import Service
 from cpu_engine.tgi.shapes import generate_request
@@ -16,13 +16,13 @@ class TokenizeRoutes:
     """Handler of /tokenize."""
 
     def __init__(self, service: Service) -> None:
-        self._engine = service.engine
+        self._inference = service.inference
         self._payload_limit = service.settings.payload_limit
 
     async def tokenize(self, request: Request) -> Response:
         """POST /tokenize."""
         asked = generate_request(await read_json(request, self._payload_limit))
-        pieces = await self._engine.tokenize(asked)
+        pieces = await self._inference.tokenize(asked)
         return Response(orjson.dumps(simple_tokens(asked.inputs, pieces)), media_type="application/json")
 
 

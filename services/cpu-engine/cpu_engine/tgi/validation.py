@@ -5,39 +5,14 @@ match on them. What TGI accepts and llama.cpp cannot do is refused last, in the 
 """
 
 import secrets
-from dataclasses import dataclass
 
-from cpu_engine.errors import ValidationError
+from cpu_engine.engine import Sampling
 from cpu_engine.settings import Limits
+from cpu_engine.tgi.errors import ValidationError
 from cpu_engine.tgi.shapes import GenerateRequest, Parameters
 
 GENERATION_SLICE = 1024
 """TGI plans that many new tokens at a time, and counts no more than that against the length budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Values that are safe to generate with.
-
-    Attributes:
-        top_k: 0 is off.
-        top_p: 1.0 is off; so it is for `typical_p`, and for `repetition_penalty` too.
-        sample: False takes the most likely token each time; then the seed has no effect.
-        seed: the client's, or a random one.
-        seed_is_given: the client asked for the same text again.
-    """
-
-    temperature: float
-    top_k: int
-    top_p: float
-    typical_p: float
-    repetition_penalty: float
-    frequency_penalty: float
-    sample: bool
-    seed: int
-    seed_is_given: bool
-    stop: tuple[str, ...]
-    top_n_tokens: int
 
 
 def check_best_of(best_of: int, limits: Limits) -> None:
@@ -117,7 +92,6 @@ def _sampling(given: Parameters) -> Sampling:
         sample=given.do_sample or temperature != 1.0 or narrowed,
         seed=secrets.randbits(64) if given.seed is None else given.seed,
         seed_is_given=given.seed is not None,
-        stop=given.stop,
         top_n_tokens=given.top_n_tokens or 0,
     )
 
