@@ -10,14 +10,11 @@ from pathlib import Path
 
 import pytest
 from unit.cpu_engine.published_model import publish
-from unit.cpu_engine.real_engine import MODEL_ID, RunningEngine
+from unit.cpu_engine.real_engine import GREEDY_CHAT, MODEL_ID, SOURCE, RunningEngine, running_engine
 
-import cpu_engine
 from cpu_engine.errors import StartupError
 from cpu_engine.health import probe
 from cpu_engine.settings import available_cpus, parse_arguments
-
-SOURCE = str(Path(cpu_engine.__file__).parents[1])
 
 
 def _run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -111,3 +108,24 @@ def test_the_health_probe(engine: RunningEngine, free_port: int) -> None:
     assert not healthy
     assert "cannot be reached" in line
     assert "\n" not in line
+
+
+def test_proxies_that_docker_puts_into_every_container_are_not_asked(
+    models: Path, tmp_path: Path, free_port: int
+) -> None:
+    """Docker's client writes `proxies` of its configuration into every container; these lead nowhere."""
+    names = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
+    proxies = dict.fromkeys(names, f"http://127.0.0.1:{free_port}") | {"no_proxy": ""}
+    proxies |= {name.upper(): value for name, value in proxies.items()}
+    with running_engine(models, tmp_path / "log", environment=proxies) as engine:
+        probed = subprocess.run(
+            [sys.executable, "-m", "cpu_engine.health", str(engine.port)],
+            env={**os.environ, "PYTHONPATH": SOURCE, **proxies},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        answer = engine.post("/v1/chat/completions", GREEDY_CHAT)
+    assert (probed.returncode, probed.stdout) == (0, "healthy: the engine answers\n"), probed.stderr
+    assert "Paris" in answer.json()["choices"][0]["message"]["content"]
