@@ -18,8 +18,7 @@ _PROBE_TIMEOUT_S = 5.0
 _RANDOM_SEED = 2**32 - 1  # llama.cpp takes this one as "choose yourself"
 SLACK_TOKENS = 4
 """Tokens asked for beyond a request's limit, and room that every slot needs for them: llama.cpp holds back a
-character that the limit cuts, and tells its ids only once it is complete. The reader stops at the limit.
-"""
+character that the limit cuts, and tells its ids only once it is complete. The reader stops at the limit."""
 
 
 class LlamaClient:

@@ -27,12 +27,11 @@ class TokenizeRoutes:
 
 
 def simple_tokens(text: str, pieces: Sequence[Piece]) -> list[dict[str, object]]:
-    """TGI's {id, text, start, stop}; offsets count characters, and a token inside a character spans all of
-    it.
+    """TGI's {id, text, start, stop}, with offsets in characters.
 
-    A beginning-of-text token that the tokenizer adds has no text. Pieces that are not the text's own bytes (a
-    tokenizer that rewrites it) have no offsets: then, as TGI does with a slow tokenizer, every text is empty
-    and every offset 0.
+    A token inside a character spans all of it. A beginning-of-text token that the tokenizer adds has no text.
+    Pieces that are not the text's own bytes (a tokenizer that rewrites it) have no offsets: then, as TGI does
+    with a slow tokenizer, every text is empty and every offset 0.
     """
     raw = text.encode()
     if pieces and not raw.endswith(_joined(pieces)):

@@ -1,7 +1,7 @@
 """TGI's judgement of a request: pure functions from a request to validated values or TGI's message.
 
 Wording and order of the checks are those of TGI 3.3.7 (router/src/validation.rs); they matter because clients
-match on them. What TGI accepts and llama.cpp cannot do is refused last, in the same shape.
+match on them. What TGI accepts and no engine here can do is refused last, in the same shape.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from cpu_engine.tgi.errors import ValidationError
 from cpu_engine.tgi.shapes import GenerateRequest, Parameters
 
 GENERATION_SLICE = 1024
-"""TGI plans that many new tokens at a time, and counts no more than that against the length budget."""
+"""TGI generates that many new tokens at a time, and counts no more than that against the length budget."""
 
 
 def check_best_of(best_of: int, limits: Limits) -> None:
@@ -102,11 +102,11 @@ def validate_length(input_tokens: int, max_new_tokens: int | None, limits: Limit
     None fills up to `max_total_tokens`.
     """
     room = max(0, limits.max_total_tokens - input_tokens)
-    planned = min(room if max_new_tokens is None else max_new_tokens, GENERATION_SLICE)
-    if input_tokens + planned > limits.max_total_tokens:
+    counted = min(room if max_new_tokens is None else max_new_tokens, GENERATION_SLICE)
+    if input_tokens + counted > limits.max_total_tokens:
         raise ValidationError(
             f"`inputs` tokens + `max_new_tokens` must be <= {limits.max_total_tokens}. "
-            f"Given: {input_tokens} `inputs` tokens and {planned} `max_new_tokens`"
+            f"Given: {input_tokens} `inputs` tokens and {counted} `max_new_tokens`"
         )
     if input_tokens > limits.max_input_tokens:
         raise ValidationError(
@@ -116,7 +116,7 @@ def validate_length(input_tokens: int, max_new_tokens: int | None, limits: Limit
 
 
 def refuse_unsupported(request: GenerateRequest) -> None:
-    """What TGI would have done and llama.cpp's server cannot: better no answer than another one."""
+    """What TGI would have done and no engine here can: better no answer than another one."""
     given = request.parameters
     if given.grammar:
         raise ValidationError("grammar is not supported")
