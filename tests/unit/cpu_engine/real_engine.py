@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -35,7 +34,9 @@ ENDLESS = {"inputs": "1 2 3 4 5 6", "parameters": {"max_new_tokens": 8000}}
 class RunningEngine:
     """The engine as a process of its own, on a free port, with the real model."""
 
-    def __init__(self, models: Path, log: Path, *flags: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, models: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -46,7 +47,7 @@ class RunningEngine:
             self.process = subprocess.Popen(
                 [*command, "--model-id", MODEL_ID, *flags],
                 cwd=models,
-                env={**os.environ, "PYTHONPATH": SOURCE, **environment},
+                env={**os.environ, "PYTHONPATH": SOURCE, **(environment or {})},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -66,7 +67,7 @@ class RunningEngine:
 
         wait_until(healthy, "healthy engine", deadline_s=DEADLINE_S, poll_s=0.05, detail=self.log.read_text)
 
-    def post(self, path: str, body: object, *, stream: bool = False) -> requests.Response:
+    def post(self, path: str, body: Any, *, stream: bool = False) -> requests.Response:
         """POST JSON."""
         return requests.post(f"{self.url}{path}", json=body, stream=stream, timeout=DEADLINE_S)
 
@@ -85,7 +86,7 @@ class RunningEngine:
 
 @contextmanager
 def running_engine(
-    models: Path, log: Path, *flags: str, environment: Mapping[str, str] = MappingProxyType({})
+    models: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[RunningEngine]:
     """An engine with extra flags and variables for the length of a `with`."""
     engine = RunningEngine(models, log, *flags, environment=environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ class ScriptedLlama:
     """
 
     def __init__(self) -> None:
-        self.frames: list[object] = []
+        self.frames: Sequence[object] = ()
         self.bodies: list[dict[str, Any]] = []
         self.status = 200
         self.template: tuple[int, dict[str, Any]] = (200, {"prompt": "<p>"})

@@ -33,4 +33,4 @@ def test_the_published_file_is_found(tmp_path: Path) -> None:
 )
 def test_a_manifest_of_something_else(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message.replace("(", r"\(")):
-        published_gguf(publish(tmp_path / "m", **changes))
+        published_gguf(publish(tmp_path / "m", changes=changes))
