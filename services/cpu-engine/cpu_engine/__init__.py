@@ -1,6 +1,7 @@
 """The CPU engine: llama.cpp behind an ASGI façade that speaks TGI 3.3.7's HTTP contract.
 
-Reading order: `__main__` (start-up and shutdown), `app` (routes), `generate`, `chat` and `completions`
-(shapes), `engine` (a request's life), `decoding` (llama.cpp's frames to TGI's tokens), `llama_client` and
-`native` (llama.cpp).
+Two folders and the seam between them: `tgi` (what clients see), `llama` (what generates), `engine` (what the
+first needs of the second). Reading order: `__main__` (start-up and shutdown), `tgi.app` (routes),
+`tgi.generate`, `tgi.chat` and `tgi.completions` (bodies), `tgi.inference` (a request's life), `engine`,
+`llama.engine`, `llama.decoding` (llama.cpp's frames to tokens), `llama.client` and `llama.native`.
 """

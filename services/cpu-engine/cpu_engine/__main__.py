@@ -17,16 +17,17 @@ import uvicorn
 import uvloop
 
 from cpu_engine import logs
-from cpu_engine.app import create_app
-from cpu_engine.engine import Engine
 from cpu_engine.errors import StartupError
-from cpu_engine.gguf import read_model_file
-from cpu_engine.llama_client import SLACK_TOKENS, LlamaClient
-from cpu_engine.metrics import Metrics
-from cpu_engine.model import published_gguf
-from cpu_engine.native import NativeServer, NativeSettings
-from cpu_engine.service import Service
+from cpu_engine.llama.client import SLACK_TOKENS, LlamaClient
+from cpu_engine.llama.engine import LlamaEngine
+from cpu_engine.llama.gguf import read_model_file
+from cpu_engine.llama.native import NativeServer, NativeSettings
+from cpu_engine.llama.published import published_gguf
 from cpu_engine.settings import Settings, parse_arguments
+from cpu_engine.tgi.app import create_app
+from cpu_engine.tgi.inference import Inference
+from cpu_engine.tgi.metrics import Metrics
+from cpu_engine.tgi.service import Service
 
 log = logging.getLogger("cpu_engine")
 
@@ -56,7 +57,8 @@ async def serve(settings: Settings) -> int:
     )
     try:
         async with LlamaClient(native.address, native.api_key) as client:
-            engine = Engine(client, model, limits, settings.parallel, Metrics(limits))
+            engine = LlamaEngine(client, model)
+            inference = Inference(engine, limits, settings.parallel, Metrics(limits))
             details = {
                 "max_input_tokens": limits.max_input_tokens,
                 "max_total_tokens": limits.max_total_tokens,
@@ -65,7 +67,7 @@ async def serve(settings: Settings) -> int:
                 "loaded_s": round(time.monotonic() - began, 2),
             }
             log.info("serving %s on port %s", settings.model_id, settings.port, extra=details)
-            return await _run(Service(engine, settings), native)
+            return await _run(Service(inference, settings), native)
     finally:
         await native.stop()
 

@@ -1,263 +1,102 @@
-"""A request's life: admission, validation, queue, generation.
+"""What TGI's contract needs from whatever generates text: all that tgi/ knows of an engine.
 
-Owns the limits on how many requests are served and the order of events; HTTP shapes are the routes' business,
-llama.cpp's wire format `llama_client`'s, TGI's rules `validation`'s and `decoding`'s.
+An engine is a folder beside tgi/ with a class that fulfils `Engine`; llama/ is the one there is. It turns
+text into tokens and tokens into more of them. Limits, the queue, stop sequences, counting and every word that
+a client reads are the contract's.
 """
 
-import asyncio
-import logging
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-
-from cpu_engine.decoding import Answer, FinishReason, FrameReader, Token
-from cpu_engine.errors import IncompleteGeneration, Overloaded, TemplateError, TgiError, ValidationError
-from cpu_engine.gguf import ModelFile
-from cpu_engine.llama_client import LlamaClient, Piece
-from cpu_engine.metrics import Metrics
-from cpu_engine.settings import Limits
-from cpu_engine.shapes import GenerateRequest, Message
-from cpu_engine.validation import (
-    Sampling,
-    check_best_of,
-    refuse_unsupported,
-    validate_length,
-    validate_sampling,
-)
-
-log = logging.getLogger(__name__)
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Timings:
-    """Moments of a request, in seconds of `time.perf_counter`."""
+class Message:
+    """One chat message as a text template sees it."""
 
-    received: float
-    queued: float
-    started: float
-    ended: float
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """What is known once an answer is complete; `seed` is None for greedy decoding."""
+class Piece:
+    """A token of a tokenized text and the bytes that it stands for."""
 
-    generated_text: str
-    finish_reason: FinishReason
-    generated_tokens: int
-    input_length: int
-    seed: int | None
-    timings: Timings
+    id: int
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One generated token; the last one carries the end."""
+class Sampling:
+    """Values that are safe to generate with.
 
-    index: int
-    token: Token
-    end: End | None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A validated request: the tokens to continue, how, and how far."""
-
-    prompt: tuple[int, ...]
-    sampling: Sampling
-    max_new_tokens: int
-    wants_tokens: bool
-
-
-class Engine:
-    """The model as the routes see it.
-
-    Args:
-        client: llama.cpp's server.
-        model: what its file says.
-        limits: what a request may ask for.
-        parallel: requests that llama.cpp works on at the same time.
-        metrics: where to count.
+    Attributes:
+        top_k: 0 is off.
+        top_p: 1.0 is off; so it is for `typical_p`, and for `repetition_penalty` too.
+        sample: False takes the most likely token each time; then the seed has no effect.
+        seed: the client's, or a random one.
+        seed_is_given: the client asked for the same text again.
+        top_n_tokens: how many alternatives each token carries.
     """
 
-    def __init__(
-        self, client: LlamaClient, model: ModelFile, limits: Limits, parallel: int, metrics: Metrics
-    ) -> None:
-        self.client = client
-        self.limits = limits
-        self.metrics = metrics
-        self._model = model
-        self._admitted = 0
-        self._waiting = 0
-        self._slots = asyncio.Semaphore(parallel)
+    temperature: float
+    top_k: int
+    top_p: float
+    typical_p: float
+    repetition_penalty: float
+    frequency_penalty: float
+    sample: bool
+    seed: int
+    seed_is_given: bool
+    top_n_tokens: int
 
-    async def tokenize(self, request: GenerateRequest) -> list[Piece]:
-        """Tokens of the prompt; `truncate` keeps the tail."""
-        pieces = await self.client.tokenize(request.inputs, request.add_special_tokens)
-        return pieces[-request.parameters.truncate :] if request.parameters.truncate else pieces
 
-    async def render_chat(self, messages: Sequence[Message]) -> str:
-        """The prompt of a conversation; a last assistant message is left open, to be continued.
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token.
+
+    Attributes:
+        id: None when the engine told neither it nor enough to recover it.
+        text: empty while a character is not complete; the token that completes it has all of it.
+        logprob: natural logarithm; None when the engine did not tell.
+        special: a control token, whose text is not part of the answer.
+        top: the most likely alternatives, when they were asked for.
+    """
+
+    id: int | None
+    text: str
+    logprob: float | None
+    special: bool
+    top: tuple["Token", ...] = ()
+
+
+class Engine(Protocol):
+    """A loaded model that generates for several requests at the same time.
+
+    Every method that works on a request raises GenerationFailed when the engine breaks down.
+    """
+
+    async def tokenize(self, text: str, add_special: bool) -> list[Piece]:
+        """Tokens of `text`, special ones recognised; `add_special` puts the model's own ones around it."""
+
+    async def apply_template(self, messages: Sequence[Message]) -> str:
+        """The model's chat template rendered with a generation prompt.
 
         Raises:
-            TemplateError: the model has no chat template, or it refuses the messages.
+            TemplateRefused: there is none, or it refuses the messages.
         """
-        with self.failures_counted():
-            if not self._model.has_chat_template:
-                raise TemplateError("template not found")
-            prompt = await self.client.apply_template(messages)
-        if messages and messages[-1].role == "assistant":
-            content = messages[-1].content
-            before, found, _ = prompt.rpartition(content)
-            return (before + found).rstrip() if found else prompt
-        return prompt
 
-    async def stream(self, request: GenerateRequest) -> AsyncGenerator[Step, None]:
-        """Generate token by token. Closing this generator stops llama.cpp's work and frees the slot.
+    def generate(
+        self, prompt: Sequence[int], sampling: Sampling, max_new_tokens: int, with_probabilities: bool
+    ) -> AsyncGenerator[tuple[Token, bool], None]:
+        """Continue `prompt` token by token, each with whether it ended the text.
 
-        Raises:
-            TgiError: overloaded, refused by validation, or failed while generating.
+        The caller stops reading at `max_new_tokens` or earlier and closes this generator, which stops the
+        work. One that ends by itself before that has lost the rest of the answer.
         """
-        received = time.perf_counter()
-        self.metrics.requests.inc()
-        with self.failures_counted(), self._permit():
-            plan = await self._validate(request)
-            queued = time.perf_counter()
-            async with self._slot(), aclosing(self._generate(plan, received, queued)) as steps:
-                async for step in steps:
-                    if step.end is not None:
-                        break
-                    yield step
-                else:
-                    raise IncompleteGeneration
-        self._count_success(step.end)  # the slot is free before the last token is out
-        yield step
 
-    async def generate(self, request: GenerateRequest) -> tuple[list[Token], End]:
-        """Generate a whole answer."""
-        best_of = request.parameters.best_of or 1
-        if best_of > 1:
-            with self.failures_counted():
-                check_best_of(best_of, self.limits)
-        tokens: list[Token] = []
-        async with aclosing(self.stream(request)) as steps:
-            async for step in steps:
-                tokens.append(step.token)
-                if step.end is not None:
-                    return tokens, step.end
-        raise IncompleteGeneration
+    async def healthy(self) -> bool:
+        """Whether the engine answers and has its model."""
 
-    async def observe(self) -> None:
-        """Bring the gauges up to date, from llama.cpp's own count where it answers."""
-        inside = await self.client.slots()
-        processing, deferred = inside or (self._admitted - self._waiting, 0)
-        self.metrics.batch_size.set(processing)
-        self.metrics.queue_size.set(self._waiting + deferred)
-
-    async def _validate(self, request: GenerateRequest) -> Plan:
-        sampling = validate_sampling(request, self.limits)
-        prompt = tuple(piece.id for piece in await self.tokenize(request))
-        if not prompt:
-            raise ValidationError("`inputs` cannot be empty")
-        max_new_tokens = validate_length(len(prompt), request.parameters.max_new_tokens, self.limits)
-        refuse_unsupported(request)
-        self.metrics.input_length.observe(len(prompt))
-        self.metrics.max_new_tokens.observe(max_new_tokens)
-        return Plan(prompt, sampling, max_new_tokens, request.wants_tokens)
-
-    async def _generate(self, plan: Plan, received: float, queued: float) -> AsyncGenerator[Step, None]:
-        started = time.perf_counter()
-        answer = Answer(plan.max_new_tokens, plan.sampling.stop)
-        async with aclosing(self._tokens(plan)) as tokens:
-            async for token, is_eos in tokens:
-                reason = answer.add(token, is_eos)
-                end = None
-                if reason:
-                    timings = Timings(received, queued, started, time.perf_counter())
-                    seed = plan.sampling.seed if plan.sampling.sample else None
-                    counts = (answer.generated_tokens, len(plan.prompt))
-                    end = End(answer.text, reason, *counts, seed, timings)
-                yield Step(answer.generated_tokens, token, end)
-
-    async def _tokens(self, plan: Plan) -> AsyncGenerator[tuple[Token, bool], None]:
-        """Tokens as llama.cpp makes them, each with whether it ended the text.
-
-        Only llama.cpp knows which special tokens end a text, and says so in its last frame; so a special
-        token waits for the next frame.
-        """
-        reader = FrameReader(self._model.vocabulary, plan.sampling.top_n_tokens)
-        frames = self.client.complete(plan.prompt, plan.sampling, plan.max_new_tokens, plan.wants_tokens)
-        held: Token | None = None
-        async with aclosing(frames):
-            async for frame in frames:
-                if frame["stop"]:
-                    if frame["stop_type"] == "eos":
-                        yield held or Token(self._model.eos_token_id, "", None, True), True
-                    for _ in range(frame["tokens_predicted"] - reader.seen):  # cut off inside a character
-                        yield Token(None, "", None, False), False
-                    return
-                for token in reader.read(frame):
-                    if held:
-                        yield held, False
-                    held = token if token.special else None
-                    if held is None:
-                        yield token, False
-
-    @contextmanager
-    def _permit(self) -> Iterator[None]:
-        if self._admitted >= self.limits.max_concurrent_requests:
-            raise Overloaded
-        self._admitted += 1
-        try:
-            yield
-        finally:
-            self._admitted -= 1
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
-
-    @contextmanager
-    def failures_counted(self) -> Iterator[None]:
-        """Log and count what ends a request before its answer is complete."""
-        try:
-            yield
-        except TgiError as error:
-            log.warning("%s", error, extra={"error_type": error.error_type})
-            if error.metric:
-                self.metrics.failures.labels(error.metric).inc()
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            log.info("client gone, generation stopped")
-            self.metrics.failures.labels("dropped").inc()
-            raise
-
-    def _count_success(self, end: End) -> None:
-        times, metrics = end.timings, self.metrics
-        inference = times.ended - times.started
-        metrics.successes.inc()
-        metrics.duration.observe(times.ended - times.received)
-        metrics.validation_duration.observe(times.queued - times.received)
-        metrics.queue_duration.observe(times.started - times.queued)
-        metrics.inference_duration.observe(inference)
-        metrics.time_per_token.observe(inference / end.generated_tokens)
-        metrics.generated_tokens.observe(end.generated_tokens)
-        log.info(
-            "success",
-            extra={
-                "input_length": end.input_length,
-                "generated_tokens": end.generated_tokens,
-                "finish_reason": end.finish_reason.value,
-                "queue_s": round(times.started - times.queued, 3),
-                "total_s": round(times.ended - times.received, 3),
-            },
-        )
+    async def load(self) -> tuple[int, int] | None:
+        """Requests that the engine works on, and that wait inside it; None when it does not say in time."""

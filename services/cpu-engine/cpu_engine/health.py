@@ -8,13 +8,15 @@ import urllib.error
 import urllib.request
 
 _TIMEOUT_S = 8.0
+# why: Docker's client writes its own proxies into every container; none of them reaches this loopback
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def probe(port: int) -> tuple[bool, str]:
     """Ask the engine on this host; whether it is healthy and one line that says why."""
     url = f"http://127.0.0.1:{port}/health"
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S):
+        with _DIRECT.open(url, timeout=_TIMEOUT_S):
             return True, "healthy: the engine answers"
     except urllib.error.HTTPError as error:
         return False, f"unhealthy: {url} answered {error.code}, llama.cpp's server does not respond"

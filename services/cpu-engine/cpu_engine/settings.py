@@ -16,6 +16,10 @@ from cpu_engine.errors import StartupError
 DEFAULT_TOTAL_TOKENS = 4096
 """Bounds the KV cache, which llama.cpp allocates at start for every slot."""
 
+PAYLOAD_BYTES = 2_000_000
+"""TGI's own default of --payload-limit. nginx lets a little more through (nginx/snippets/api.conf), so that a
+body that is too long is refused in TGI's words."""
+
 CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -116,7 +120,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Settings:
     number("--max-stop-sequences", 4, 0, 1000, "stop sequences of one request")
     number("--max-best-of", 2, 1, 1000, "largest best_of; more than 1 is refused either way")
     number("--max-top-n-tokens", 5, 0, 100, "largest top_n_tokens")
-    number("--payload-limit", 2_000_000, 1, 1 << 30, "largest request body in bytes")
+    number("--payload-limit", PAYLOAD_BYTES, 1, 1 << 30, "largest request body in bytes")
     number("--graceful-termination-timeout", 60, 1, 3600, "seconds for running requests after SIGTERM")
     number("--parallel", 4, 1, 256, "llama.cpp slots: requests that generate at the same time")
     number("--threads", available_cpus(), 1, 1024, "llama.cpp threads")

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ import cpu_engine
 from harness.sse import events
 from harness.waiting import wait_until
 
+SOURCE = str(Path(cpu_engine.__file__).parents[1])
+"""What a process of the engine needs as PYTHONPATH."""
 MODEL_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 DEADLINE_S = 60.0
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]
@@ -32,19 +34,20 @@ ENDLESS = {"inputs": "1 2 3 4 5 6", "parameters": {"max_new_tokens": 8000}}
 class RunningEngine:
     """The engine as a process of its own, on a free port, with the real model."""
 
-    def __init__(self, models: Path, log: Path, *flags: str) -> None:
+    def __init__(
+        self, models: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
         command = [sys.executable, "-m", "cpu_engine", "--hostname", "127.0.0.1", "--port", str(self.port)]
-        source = str(Path(cpu_engine.__file__).parents[1])
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, "--model-id", MODEL_ID, *flags],
                 cwd=models,
-                env={**os.environ, "PYTHONPATH": source},
+                env={**os.environ, "PYTHONPATH": SOURCE, **(environment or {})},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -64,7 +67,7 @@ class RunningEngine:
 
         wait_until(healthy, "healthy engine", deadline_s=DEADLINE_S, poll_s=0.05, detail=self.log.read_text)
 
-    def post(self, path: str, body: object, *, stream: bool = False) -> requests.Response:
+    def post(self, path: str, body: Any, *, stream: bool = False) -> requests.Response:
         """POST JSON."""
         return requests.post(f"{self.url}{path}", json=body, stream=stream, timeout=DEADLINE_S)
 
@@ -82,9 +85,11 @@ class RunningEngine:
 
 
 @contextmanager
-def running_engine(models: Path, log: Path, *flags: str) -> Iterator[RunningEngine]:
-    """An engine with extra flags for the length of a `with`."""
-    engine = RunningEngine(models, log, *flags)
+def running_engine(
+    models: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
+) -> Iterator[RunningEngine]:
+    """An engine with extra flags and variables for the length of a `with`."""
+    engine = RunningEngine(models, log, *flags, environment=environment)
     try:
         engine.wait_healthy()
         yield engine

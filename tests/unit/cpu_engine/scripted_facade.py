@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,13 +13,14 @@ import uvicorn
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from cpu_engine.app import create_app
-from cpu_engine.engine import Engine
-from cpu_engine.gguf import ModelFile, Vocabulary
-from cpu_engine.llama_client import LlamaClient
-from cpu_engine.metrics import Metrics
-from cpu_engine.service import Service
+from cpu_engine.llama.client import LlamaClient
+from cpu_engine.llama.engine import LlamaEngine
+from cpu_engine.llama.gguf import ModelFile, Vocabulary
 from cpu_engine.settings import parse_arguments
+from cpu_engine.tgi.app import create_app
+from cpu_engine.tgi.inference import Inference
+from cpu_engine.tgi.metrics import Metrics
+from cpu_engine.tgi.service import Service
 
 
 class ScriptedLlama:
@@ -32,7 +33,7 @@ class ScriptedLlama:
     """
 
     def __init__(self) -> None:
-        self.frames: list[object] = []
+        self.frames: Sequence[object] = ()
         self.bodies: list[dict[str, Any]] = []
         self.status = 200
         self.template: tuple[int, dict[str, Any]] = (200, {"prompt": "<p>"})
@@ -82,9 +83,8 @@ class ScriptedLlama:
 class Facade:
     """The façade on a scripted llama.cpp; both listen on loopback."""
 
-    def __init__(self, llama: ScriptedLlama, engine: Engine, session: aiohttp.ClientSession) -> None:
+    def __init__(self, llama: ScriptedLlama, session: aiohttp.ClientSession) -> None:
         self.llama = llama
-        self.engine = engine
         self.session = session
 
     async def post(self, path: str, body: object) -> tuple[int, str]:
@@ -110,6 +110,22 @@ TOY_MODEL = ModelFile(
 
 
 @asynccontextmanager
+async def served(service: Service) -> AsyncIterator[aiohttp.ClientSession]:
+    """The façade's HTTP server around `service`; a client's session with its address."""
+    server = uvicorn.Server(uvicorn.Config(create_app(service), port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield session
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
 async def running_facade(*flags: str, model: ModelFile = TOY_MODEL) -> AsyncIterator[Facade]:
     """A façade with flags (and another model file) for the length of an `async with`."""
     llama = ScriptedLlama()
@@ -121,19 +137,11 @@ async def running_facade(*flags: str, model: ModelFile = TOY_MODEL) -> AsyncIter
     limits = settings.limits(model.context_length)
     address = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with LlamaClient(address, "key") as client:
-        engine = Engine(client, model, limits, settings.parallel, Metrics(limits))
-        app = create_app(Service(engine, settings))
-        server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
+        inference = Inference(LlamaEngine(client, model), limits, settings.parallel, Metrics(limits))
         try:
-            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-                yield Facade(llama, engine, session)
+            async with served(Service(inference, settings)) as session:
+                yield Facade(llama, session)
         finally:
-            server.should_exit = True
-            await serving
             await runner.cleanup()
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from cpu_engine.http import wait_for_disconnect
+from cpu_engine.tgi.http import wait_for_disconnect
 
 DONE = b"data: [DONE]\n\n"
 _COMMENT = b":\n\n"

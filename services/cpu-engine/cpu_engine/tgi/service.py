@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from cpu_engine.engine import End, Engine
 from cpu_engine.settings import Settings
+from cpu_engine.tgi.inference import End, Inference
 
 VERSION = "3.3.6-dev0"
 """What TGI 3.3.7 reports as its version; clients that look at it get what they know."""
@@ -15,9 +15,9 @@ COMPUTE_TYPE = "cpu"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The engine and how it was set up."""
+    """The model as the routes see it, and how it was set up."""
 
-    engine: Engine
+    inference: Inference
     settings: Settings
 
 

@@ -1,53 +1,17 @@
-"""From llama.cpp's frames to TGI's tokens: pure, no I/O.
+"""From llama.cpp's frames to tokens: pure, no I/O.
 
 llama.cpp sends no frame for a token that ends inside a character; the next frame carries the text of both and
-only the last id. TGI sends one event for each token, with an empty text until the character is complete, and
-so does `FrameReader`: the ids that were left out are recovered from the bytes (`missing_ids`), and their
-log-probability, which llama.cpp does not tell, is null. `Answer` holds TGI's rules for when an answer ends.
+only the last id. TGI has every token, with an empty text until the character is complete, and so has
+`FrameReader`: the ids that were left out are recovered from the bytes (`missing_ids`), and their
+log-probability, which llama.cpp does not tell, is None.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
-from cpu_engine.gguf import Vocabulary
-
-
-class FinishReason(Enum):
-    """Why an answer ended; the value is TGI's own name for it."""
-
-    LENGTH = "length"
-    EOS_TOKEN = "eos_token"
-    STOP_SEQUENCE = "stop_sequence"
-
-    @property
-    def openai(self) -> str:
-        """The name on the chat routes and in the JSON of /v1/completions."""
-        return "stop" if self is FinishReason.EOS_TOKEN else self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One generated token.
-
-    Attributes:
-        id: None when llama.cpp told neither it nor enough to recover it.
-        logprob: natural logarithm; None when llama.cpp did not tell.
-        special: a control token, whose text is not part of the answer.
-        top: the most likely alternatives, when they were asked for.
-    """
-
-    id: int | None
-    text: str
-    logprob: float | None
-    special: bool
-    top: tuple["Token", ...] = ()
-
-    def body(self) -> dict[str, object]:
-        """TGI's token object."""
-        return {"id": self.id, "text": self.text, "logprob": self.logprob, "special": self.special}
+from cpu_engine.engine import Token
+from cpu_engine.llama.gguf import Vocabulary
 
 
 class FrameReader:
@@ -79,9 +43,8 @@ class FrameReader:
             raw = bytes(details.get("bytes", ()))
             ids = missing_ids(raw, id_, left_out, self.vocabulary) or [None] * left_out
             tokens = [Token(missing, "", None, False) for missing in ids]
-            if (
-                id_ in self.vocabulary.special
-            ):  # the end came inside a character: its text belongs to the answer
+            # the end came inside a character: its text belongs to the answer
+            if id_ in self.vocabulary.special:
                 own = self.vocabulary.special[id_]
                 tokens[-1] = Token(tokens[-1].id, text.removesuffix(own), None, False)
                 text = own
@@ -132,42 +95,3 @@ def _is_last(rest: bytes, last: int, vocabulary: Vocabulary) -> bool:
         return bool(rest.decode())
     except UnicodeDecodeError:
         return False
-
-
-@dataclass(slots=True)
-class Answer:
-    """The answer so far, and TGI's rules for its end.
-
-    Args:
-        max_new_tokens: tokens after which it ends.
-        stop: it ends with the token whose text completes one of these; the match stays in the text.
-    """
-
-    max_new_tokens: int
-    stop: tuple[str, ...]
-    generated_tokens: int = 0
-    _texts: list[str] = field(default_factory=list)
-    _tail: str = ""
-
-    @property
-    def text(self) -> str:
-        """Everything generated but special tokens."""
-        return "".join(self._texts)
-
-    def add(self, token: Token, is_eos: bool = False) -> FinishReason | None:
-        """Take one token; the reason when the answer ends with it. TGI looks at the length first."""
-        self.generated_tokens += 1
-        if not token.special:
-            self._texts.append(token.text)
-        if self.generated_tokens >= self.max_new_tokens:
-            return FinishReason.LENGTH
-        if is_eos:
-            return FinishReason.EOS_TOKEN
-        return FinishReason.STOP_SEQUENCE if self._stops(token.text) else None
-
-    def _stops(self, text: str) -> bool:
-        """TGI matches `stop$` against the text so far: at its very end, or before one final line break."""
-        if not self.stop:
-            return False
-        self._tail = (self._tail + text)[-max(map(len, self.stop)) - 1 :]
-        return any(self._tail.endswith(stop) or self._tail.endswith(stop + "\n") for stop in self.stop)

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message
 from unit.cpu_engine.scripted_facade import frame, last_frame, running_facade
 
-from cpu_engine.sse import EventStream
+from cpu_engine.tgi.sse import EventStream
 
 pytestmark = pytest.mark.asyncio
 PROMPT = {"inputs": "abc", "parameters": {}}
@@ -105,8 +105,8 @@ async def test_chunks_of_a_completion_stream() -> None:
 
 async def test_a_special_token_that_does_not_end_the_text() -> None:
     async with running_facade() as facade:
-        facade.llama.frames = [frame("<start>", 1, 1), frame("Hi", 5, 2), *ANSWER[1:]]
-        facade.llama.frames[-2:] = [frame("<end>", 2, 3), last_frame("eos", 3)]
+        frames = [frame("<start>", 1, 1), frame("Hi", 5, 2), frame("<end>", 2, 3), last_frame("eos", 3)]
+        facade.llama.frames = frames
         events = [json.loads(data) for data in await facade.stream("/generate_stream", PROMPT)]
     assert [(e["index"], e["token"]["special"]) for e in events] == [(1, True), (2, False), (3, True)]
     assert events[-1]["generated_text"] == "Hi"

@@ -1,4 +1,4 @@
-"""Start-up: settings, the published model, exit codes, the health probe."""
+"""Start-up: settings, exit codes, the health probe."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from unit.cpu_engine.real_engine import MODEL_ID, RunningEngine
+from unit.cpu_engine.published_model import publish
+from unit.cpu_engine.real_engine import GREEDY_CHAT, MODEL_ID, SOURCE, RunningEngine, running_engine
 
-import cpu_engine
-from cpu_engine.errors import ModelError, StartupError
-from cpu_engine.gguf import read_model_file
+from cpu_engine.errors import StartupError
 from cpu_engine.health import probe
-from cpu_engine.model import published_gguf
 from cpu_engine.settings import available_cpus, parse_arguments
-
-SOURCE = str(Path(cpu_engine.__file__).parents[1])
 
 
 def _run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -27,39 +23,6 @@ def _run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
     )
-
-
-def _publish(folder: Path, **changes: object) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "model.gguf").write_bytes(b"GGUF")
-    manifest = {"schema": 1, "format": "gguf", "files": [{"path": "model.gguf", "size": 4}], **changes}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
-
-
-def test_the_published_file_is_found(tmp_path: Path) -> None:
-    folder = _publish(tmp_path / "m")
-    assert published_gguf(folder) == folder / "model.gguf"
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"schema": 2}, "expected schema 1, found 2"),
-        (
-            {"format": "safetensors"},
-            "expected format 'gguf', found 'safetensors', run model-init with MODEL_FORMAT=gguf",
-        ),
-        ({"files": []}, "expected one .gguf file, found 0"),
-        ({"files": [{"path": "a.gguf"}, {"path": "b.gguf"}]}, "expected one .gguf file, found 2"),
-        ({"files": [{"path": "../x.gguf", "size": 4}]}, "expected a path inside it"),
-        ({"files": [{"path": "gone.gguf", "size": 4}]}, "expected the published model, found No such file"),
-        ({"files": [{"path": "model.gguf", "size": 5}]}, "expected 5 bytes, found 4"),
-    ],
-)
-def test_a_manifest_of_something_else(tmp_path: Path, changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ModelError, match=message.replace("(", r"\(")):
-        published_gguf(_publish(tmp_path / "m", **changes))
 
 
 def test_no_manifest_is_one_clear_line_and_exit_code_1(tmp_path: Path) -> None:
@@ -72,7 +35,7 @@ def test_no_manifest_is_one_clear_line_and_exit_code_1(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
-    _publish(tmp_path / "m")
+    publish(tmp_path / "m")
     done = _run(tmp_path, "--model-id", "m", "--json-output")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -83,12 +46,8 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_llama_cpp_cannot_load_it(tmp_path: Path, models: Path) -> None:
     """A header in order and tensors cut off: only llama.cpp itself notices."""
-    folder = _publish(tmp_path / "m")
-    size = 8_000_000
     with (models / MODEL_ID / "model.gguf").open("rb") as source:
-        (folder / "model.gguf").write_bytes(source.read(size))
-    manifest = {"schema": 1, "format": "gguf", "files": [{"path": "model.gguf", "size": size}]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+        publish(tmp_path / "m", source.read(8_000_000))
     done = _run(tmp_path, "--model-id", "m")
     assert done.returncode == 1
     assert "ERROR llama.cpp: expected it to load m/model.gguf, found that it ended with code 1" in done.stderr
@@ -143,16 +102,30 @@ def test_threads_follow_the_containers_quota(tmp_path: Path, text: str, expected
     assert available_cpus(quota) == expected
 
 
-def test_what_a_real_file_says(models: Path) -> None:
-    model = read_model_file(models / MODEL_ID / "model.gguf")
-    assert (model.context_length, model.has_chat_template, model.eos_token_id) == (8192, True, 2)
-    assert model.vocabulary.special[2] == "<|im_end|>"
-    assert b"\xf0\x9f" in [raw.strip() for raw in model.vocabulary.fragments.values()]
-
-
 def test_the_health_probe(engine: RunningEngine, free_port: int) -> None:
     assert probe(engine.port) == (True, "healthy: the engine answers")
     healthy, line = probe(free_port)
     assert not healthy
     assert "cannot be reached" in line
     assert "\n" not in line
+
+
+def test_proxies_that_docker_puts_into_every_container_are_not_asked(
+    models: Path, tmp_path: Path, free_port: int
+) -> None:
+    """Docker's client writes `proxies` of its configuration into every container; these lead nowhere."""
+    names = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
+    proxies = dict.fromkeys(names, f"http://127.0.0.1:{free_port}") | {"no_proxy": ""}
+    proxies |= {name.upper(): value for name, value in proxies.items()}
+    with running_engine(models, tmp_path / "log", environment=proxies) as engine:
+        probed = subprocess.run(
+            [sys.executable, "-m", "cpu_engine.health", str(engine.port)],
+            env={**os.environ, "PYTHONPATH": SOURCE, **proxies},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        answer = engine.post("/v1/chat/completions", GREEDY_CHAT)
+    assert (probed.returncode, probed.stdout) == (0, "healthy: the engine answers\n"), probed.stderr
+    assert "Paris" in answer.json()["choices"][0]["message"]["content"]

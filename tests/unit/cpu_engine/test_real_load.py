@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def test_sigterm_lets_running_requests_finish(models: Path, tmp_path: Path) -> N
     with running_engine(models, tmp_path / "log", "--max-total-tokens", "512") as leaving:
         body = {"inputs": "1 2 3 4 5 6", "parameters": {"max_new_tokens": 100}}
         with leaving.post("/generate_stream", body, stream=True) as response:
-            stream = events(response)
+            stream: Iterator[Any] = events(response)
             assert next(stream)["index"] == 1
             leaving.process.terminate()
             wait_until(lambda: _refused(leaving), "no new requests", deadline_s=30, poll_s=0.02)
@@ -119,7 +120,7 @@ def _refused(engine: RunningEngine) -> bool:
 def test_the_engine_ends_when_llama_cpp_dies(models: Path, tmp_path: Path) -> None:
     with running_engine(models, tmp_path / "log") as dying:
         with dying.post("/generate_stream", {**ENDLESS, "parameters": {}}, stream=True) as response:
-            stream = events(response)
+            stream: Iterator[Any] = events(response)
             assert next(stream)["index"] == 1
             dying.kill_native()
             *_, last = stream

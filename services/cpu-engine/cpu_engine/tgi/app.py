@@ -7,14 +7,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from cpu_engine.chat import ChatRoutes
-from cpu_engine.completions import CompletionRoutes
-from cpu_engine.errors import BodyError, TgiError
-from cpu_engine.generate import GenerateRoutes
-from cpu_engine.http import on_body_error, on_disconnect, on_http_error, on_tgi_error
-from cpu_engine.service import Service
-from cpu_engine.status import StatusRoutes
-from cpu_engine.tokens import TokenizeRoutes
+from cpu_engine.tgi.chat import ChatRoutes
+from cpu_engine.tgi.completions import CompletionRoutes
+from cpu_engine.tgi.errors import BodyError, TgiError
+from cpu_engine.tgi.generate import GenerateRoutes
+from cpu_engine.tgi.http import on_body_error, on_disconnect, on_http_error, on_tgi_error
+from cpu_engine.tgi.service import Service
+from cpu_engine.tgi.status import StatusRoutes
+from cpu_engine.tgi.tokens import TokenizeRoutes
 
 
 def create_app(service: Service) -> Starlette:

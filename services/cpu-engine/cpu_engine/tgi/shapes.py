@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from cpu_engine.fields import (
+from cpu_engine.engine import Message
+from cpu_engine.tgi.fields import (
     Fields,
     boolean,
     f32,
@@ -77,19 +78,11 @@ class GenerateRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One chat message as a text template sees it."""
-
-    role: str
-    content: str
-    has_images: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """TGI's ChatRequest. Of tools and response_format only the presence matters: neither is implemented."""
 
     messages: tuple[Message, ...]
+    has_images: bool
     parameters: Parameters
     stream: bool
     include_usage: bool
@@ -135,7 +128,10 @@ def chat_request(value: object) -> ChatRequest:
     must have the right type and are then ignored, as in TGI.
     """
     fields = Fields(value, "ChatRequest")
-    messages = fields.required("messages", sequence)
+    messages = [
+        _message(Fields(item, "Message", f"messages[{i}]"))
+        for i, item in enumerate(fields.required("messages", sequence))
+    ]
     fields.optional("model", string)
     fields.optional("logit_bias", f32s)
     fields.optional("n", u32)
@@ -146,9 +142,8 @@ def chat_request(value: object) -> ChatRequest:
     tools = fields.optional("tools", sequence)
     options = fields.values.get("stream_options")
     return ChatRequest(
-        messages=tuple(
-            _message(Fields(item, "Message", f"messages[{i}]")) for i, item in enumerate(messages)
-        ),
+        messages=tuple(message for message, _ in messages),
+        has_images=any(has_images for _, has_images in messages),
         parameters=_openai_parameters(
             fields,
             max_new_tokens=fields.optional(limit_key, u32),
@@ -252,19 +247,20 @@ def _prompts(value: object, path: str) -> tuple[str, ...]:
     return strings(value, path)
 
 
-def _message(fields: Fields) -> Message:
+def _message(fields: Fields) -> tuple[Message, bool]:
+    """The message, and whether it came with images."""
     role = fields.required("role", string)
     content, calls = fields.values.get("content"), fields.values.get("tool_calls")
     if isinstance(content, str):
-        return Message(role, content)
+        return Message(role, content), False
     if isinstance(content, list):
         chunks = [
             _chunk(Fields(item, "MessageChunk", f"{fields.at('content')}[{i}]"))
             for i, item in enumerate(content)
         ]
-        return Message(role, "".join(text for text, _ in chunks), any(image for _, image in chunks))
+        return Message(role, "".join(text for text, _ in chunks)), any(image for _, image in chunks)
     if content is None and isinstance(calls, list):
-        return Message(role, orjson.dumps(calls).decode())
+        return Message(role, orjson.dumps(calls).decode()), False
     raise wrong_shape(fields.path, "data did not match any variant of untagged enum MessageBody")
 
 

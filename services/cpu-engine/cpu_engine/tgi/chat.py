@@ -8,21 +8,21 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.decoding import Token
-from cpu_engine.engine import End, Step
-from cpu_engine.errors import TgiError, ToolError
-from cpu_engine.http import read_json, while_connected
-from cpu_engine.service import FINGERPRINT, Service, timing_headers
-from cpu_engine.shapes import ChatRequest, GenerateRequest, chat_request
-from cpu_engine.sse import DONE, EventStream, event
-from cpu_engine.tokens import simple_tokens
+from cpu_engine.engine import Token
+from cpu_engine.tgi.errors import TgiError, ToolError
+from cpu_engine.tgi.http import read_json, while_connected
+from cpu_engine.tgi.inference import End, Step
+from cpu_engine.tgi.service import FINGERPRINT, Service, timing_headers
+from cpu_engine.tgi.shapes import ChatRequest, GenerateRequest, chat_request
+from cpu_engine.tgi.sse import DONE, EventStream, event
+from cpu_engine.tgi.tokens import simple_tokens
 
 
 class ChatRoutes:
     """Handlers of the two routes. A request's `model` is ignored: answers carry the name of the only one."""
 
     def __init__(self, service: Service) -> None:
-        self._engine = service.engine
+        self._inference = service.inference
         self._payload_limit = service.settings.payload_limit
         self._model = service.settings.model_id
 
@@ -32,7 +32,7 @@ class ChatRoutes:
         prompt = await self._prompt(asked)
         if asked.stream:
             return EventStream(self._events(asked, prompt), len(prompt.inputs))
-        tokens, end = await while_connected(request, self._engine.generate(prompt))
+        tokens, end = await while_connected(request, self._inference.generate(prompt))
         return Response(
             orjson.dumps(self._completion(asked, tokens, end)),
             headers=timing_headers(end, len(prompt.inputs)),
@@ -43,7 +43,7 @@ class ChatRoutes:
         """POST /chat_tokenize."""
         asked = chat_request(await read_json(request, self._payload_limit))
         prompt = await self._prompt(asked)
-        pieces = await self._engine.tokenize(prompt)
+        pieces = await self._inference.tokenize(prompt)
         body = {"tokenize_response": simple_tokens(prompt.inputs, pieces), "templated_text": prompt.inputs}
         return Response(orjson.dumps(body), media_type="application/json")
 
@@ -54,22 +54,22 @@ class ChatRoutes:
             ToolError: tools are not implemented here (a model of CPU size calls none).
             TemplateError: the template refuses the messages.
         """
-        with self._engine.failures_counted():
+        with self._inference.failures_counted():
             if asked.has_tools_key and asked.parameters.grammar:
                 raise ToolError("Grammar and tools are mutually exclusive")
             if asked.uses_tools:
                 raise ToolError("tools are not supported by the CPU engine")
         return GenerateRequest(
-            inputs=await self._engine.render_chat(asked.messages),
+            inputs=await self._inference.render_chat(asked.messages),
             parameters=asked.parameters,
             add_special_tokens=False,
-            has_images=any(message.has_images for message in asked.messages),
+            has_images=asked.has_images,
             wants_tokens=asked.logprobs,
         )
 
     async def _events(self, asked: ChatRequest, prompt: GenerateRequest) -> AsyncGenerator[bytes, None]:
         try:
-            async with aclosing(self._engine.stream(prompt)) as steps:
+            async with aclosing(self._inference.stream(prompt)) as steps:
                 async for step in steps:
                     yield event(self._chunk([_choice(asked, step)], None))
                     if step.end is not None and asked.include_usage:

@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive
 
-from cpu_engine.errors import BodyError, TgiError
-from cpu_engine.fields import parse_json
+from cpu_engine.tgi.errors import BodyError, TgiError
+from cpu_engine.tgi.fields import parse_json
 
 T = TypeVar("T")
 

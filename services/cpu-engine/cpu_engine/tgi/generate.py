@@ -9,21 +9,21 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.decoding import Token
-from cpu_engine.engine import End
-from cpu_engine.errors import IncompleteGeneration, IncompleteGenerationStream, TgiError
-from cpu_engine.http import read_json, while_connected
-from cpu_engine.service import Service, timing_headers
-from cpu_engine.shapes import GenerateRequest, generate_request, wants_stream
-from cpu_engine.sse import EventStream, event
-from cpu_engine.validation import check_streamable
+from cpu_engine.engine import Token
+from cpu_engine.tgi.errors import IncompleteGeneration, IncompleteGenerationStream, TgiError
+from cpu_engine.tgi.http import read_json, while_connected
+from cpu_engine.tgi.inference import End
+from cpu_engine.tgi.service import Service, timing_headers
+from cpu_engine.tgi.shapes import GenerateRequest, generate_request, wants_stream
+from cpu_engine.tgi.sse import EventStream, event
+from cpu_engine.tgi.validation import check_streamable
 
 
 class GenerateRoutes:
     """Handlers of the three routes."""
 
     def __init__(self, service: Service) -> None:
-        self._engine = service.engine
+        self._inference = service.inference
         self._payload_limit = service.settings.payload_limit
 
     async def generate(self, request: Request) -> Response:
@@ -47,7 +47,7 @@ class GenerateRoutes:
         return await self._whole(request, asked, in_list=True)
 
     async def _whole(self, request: Request, asked: GenerateRequest, in_list: bool) -> Response:
-        tokens, end = await while_connected(request, self._engine.generate(asked))
+        tokens, end = await while_connected(request, self._inference.generate(asked))
         body: dict[str, object] = {"generated_text": _full_text(asked, end)}
         if asked.parameters.details or asked.parameters.decoder_input_details:
             body["details"] = _details(asked, tokens, end)
@@ -60,7 +60,7 @@ class GenerateRoutes:
     async def _events(self, asked: GenerateRequest) -> AsyncGenerator[bytes, None]:
         try:
             check_streamable(asked.parameters)
-            async with aclosing(self._engine.stream(asked)) as steps:
+            async with aclosing(self._inference.stream(asked)) as steps:
                 async for step in steps:
                     yield event(_stream_body(asked, step.index, step.token, step.end))
         except IncompleteGeneration:
@@ -74,9 +74,9 @@ def _full_text(asked: GenerateRequest, end: End) -> str:
 
 
 def _stream_body(asked: GenerateRequest, index: int, token: Token, end: End | None) -> dict[str, object]:
-    body: dict[str, object] = {"index": index, "token": token.body()}
+    body: dict[str, object] = {"index": index, "token": _token(token)}
     if token.top:
-        body["top_tokens"] = [alternative.body() for alternative in token.top]
+        body["top_tokens"] = [_token(alternative) for alternative in token.top]
     body |= {"generated_text": None, "details": None}
     if end is not None:
         body["generated_text"] = _full_text(asked, end)
@@ -97,8 +97,12 @@ def _details(asked: GenerateRequest, tokens: list[Token], end: End) -> dict[str,
         "generated_tokens": end.generated_tokens,
         "seed": end.seed,
         "prefill": [],
-        "tokens": [token.body() for token in tokens],
+        "tokens": [_token(token) for token in tokens],
     }
     if asked.parameters.top_n_tokens:
-        details["top_tokens"] = [[alternative.body() for alternative in token.top] for token in tokens]
+        details["top_tokens"] = [[_token(alternative) for alternative in token.top] for token in tokens]
     return details
+
+
+def _token(token: Token) -> dict[str, object]:
+    return {"id": token.id, "text": token.text, "logprob": token.logprob, "special": token.special}

@@ -202,6 +202,7 @@ def test_the_hub_client(engine: RunningEngine) -> None:
     generation = InferenceClient(model=engine.url)
     text = generation.text_generation(prompt, details=True, max_new_tokens=60, do_sample=False)
     assert "Paris" in text.generated_text
+    assert text.details is not None
     assert text.details.finish_reason == "eos_token"
     pieces = list(generation.text_generation(prompt, stream=True, max_new_tokens=60, do_sample=False))
     assert "Paris" in "".join(pieces)

@@ -1,4 +1,4 @@
-"""Owns the child process that runs llama.cpp's server (`native_server`): start, death, stop.
+"""Owns the child process that runs llama.cpp's server (`server`): start, death, stop.
 
 A process of its own, so that an abort in C++ costs running requests a clean 424 and the container a restart,
 instead of cutting every connection.
@@ -60,7 +60,7 @@ class NativeServer:
             NativeServerError: it ended instead; what llama.cpp said is on standard error.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cpu_engine.native_server"),
+            *(sys.executable, "-m", "cpu_engine.llama.server"),
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,

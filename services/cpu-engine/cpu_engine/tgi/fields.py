@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import orjson
 
-from cpu_engine.errors import BodyError
+from cpu_engine.tgi.errors import BodyError
 
 _F32_MAX = 3.4028234663852886e38
 

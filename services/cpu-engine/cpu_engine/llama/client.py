@@ -4,33 +4,21 @@ Owns the wire format of that server (llama.cpp's tools/server/README.md). Knows 
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import aiohttp
 import orjson
 
-from cpu_engine.errors import GenerationError, TemplateError
-from cpu_engine.shapes import Message
-from cpu_engine.validation import Sampling
+from cpu_engine.engine import Message, Piece, Sampling
+from cpu_engine.errors import GenerationFailed, TemplateRefused
 
 _LINE_LIMIT = 1 << 20
 _PROBE_TIMEOUT_S = 5.0
 _RANDOM_SEED = 2**32 - 1  # llama.cpp takes this one as "choose yourself"
 SLACK_TOKENS = 4
 """Tokens asked for beyond a request's limit, and room that every slot needs for them: llama.cpp holds back a
-character that the limit cuts, and tells its ids only once it is complete. The façade stops reading at the
-limit.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A token of a tokenized text and the bytes that it stands for."""
-
-    id: int
-    raw: bytes
+character that the limit cuts, and tells its ids only once it is complete. The reader stops at the limit."""
 
 
 class LlamaClient:
@@ -75,25 +63,25 @@ class LlamaClient:
         """Tokens of `text`, special ones recognised.
 
         Raises:
-            GenerationError: the server failed.
+            GenerationFailed: the server failed.
         """
         body = {"content": text, "add_special": add_special, "parse_special": True, "with_pieces": True}
         status, answer = await self._post("/tokenize", body)
         if status != 200:
-            raise GenerationError(_error_text(answer))
+            raise GenerationFailed(_error_text(answer))
         return [Piece(item["id"], _piece_bytes(item["piece"])) for item in answer["tokens"]]
 
     async def apply_template(self, messages: Sequence[Message]) -> str:
         """The model's chat template rendered with a generation prompt.
 
         Raises:
-            TemplateError: the template refuses the messages.
-            GenerationError: the server failed.
+            TemplateRefused: the template refuses the messages.
+            GenerationFailed: the server failed.
         """
         body = {"messages": [{"role": message.role, "content": message.content} for message in messages]}
         status, answer = await self._post("/apply-template", body)
         if status != 200:
-            raise TemplateError(_error_text(answer))
+            raise TemplateRefused(_error_text(answer))
         return str(answer["prompt"])
 
     async def complete(
@@ -102,21 +90,21 @@ class LlamaClient:
         """Generate; yields llama.cpp's frames. Closing this generator closes the connection: the work stops.
 
         Raises:
-            GenerationError: the server failed or went away.
+            GenerationFailed: the server failed or went away.
         """
         body = completion_body(prompt, sampling, max_new_tokens, with_probabilities)
         try:
             async with self.session.post("/completion", json=body) as response:
                 try:
                     if response.status != 200:
-                        raise GenerationError(_error_text(await response.json(content_type=None)))
+                        raise GenerationFailed(_error_text(await response.json(content_type=None)))
                     async for line in response.content:
                         if line.startswith((b"data: ", b"error: ")):
                             yield _frame(line.partition(b": ")[2])
                 finally:
                     response.close()
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise GenerationError(f"llama.cpp's server went away ({type(error).__name__})") from error
+            raise GenerationFailed(f"llama.cpp's server went away ({type(error).__name__})") from error
 
     async def healthy(self) -> bool:
         """Whether the server answers and has its model."""
@@ -148,7 +136,7 @@ class LlamaClient:
             async with self.session.post(path, json=body) as response:
                 return response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise GenerationError(f"llama.cpp's server went away ({type(error).__name__})") from error
+            raise GenerationFailed(f"llama.cpp's server went away ({type(error).__name__})") from error
 
 
 def completion_body(
@@ -156,11 +144,10 @@ def completion_body(
 ) -> dict[str, object]:
     """llama.cpp's body for TGI's parameters.
 
-    TGI's order of samplers; what TGI does not have (min_p, …) is off. Stop sequences stay with the façade,
-    because llama.cpp would cut them off. TGI divides the frequency penalty by the length of the text so far,
-    llama.cpp does
-    not: it gets the quotient at the start. Log-probabilities are those of the distribution that the token was
-        drawn from; of the plain model when greedy.
+    The samplers come in TGI's order; what TGI does not have (min_p, …) is off. Stop sequences stay with the
+    façade, because llama.cpp would cut them off. TGI divides the frequency penalty by the length of the text
+    so far, llama.cpp does not: it gets the quotient at the start. Log-probabilities are those of the
+    distribution that the token was drawn from; of the plain model when greedy.
     """
     body: dict[str, object] = {
         "prompt": list(prompt),
@@ -197,7 +184,7 @@ def completion_body(
 def _frame(data: bytes) -> dict[str, Any]:
     frame: dict[str, Any] = orjson.loads(data)
     if "error" in frame or "message" in frame:
-        raise GenerationError(_error_text(frame))
+        raise GenerationFailed(_error_text(frame))
     return frame
 
 

@@ -1,43 +1,18 @@
 """TGI's judgement of a request: pure functions from a request to validated values or TGI's message.
 
 Wording and order of the checks are those of TGI 3.3.7 (router/src/validation.rs); they matter because clients
-match on them. What TGI accepts and llama.cpp cannot do is refused last, in the same shape.
+match on them. What TGI accepts and no engine here can do is refused last, in the same shape.
 """
 
 import secrets
-from dataclasses import dataclass
 
-from cpu_engine.errors import ValidationError
+from cpu_engine.engine import Sampling
 from cpu_engine.settings import Limits
-from cpu_engine.shapes import GenerateRequest, Parameters
+from cpu_engine.tgi.errors import ValidationError
+from cpu_engine.tgi.shapes import GenerateRequest, Parameters
 
 GENERATION_SLICE = 1024
-"""TGI plans that many new tokens at a time, and counts no more than that against the length budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Values that are safe to generate with.
-
-    Attributes:
-        top_k: 0 is off.
-        top_p: 1.0 is off; so it is for `typical_p`, and for `repetition_penalty` too.
-        sample: False takes the most likely token each time; then the seed has no effect.
-        seed: the client's, or a random one.
-        seed_is_given: the client asked for the same text again.
-    """
-
-    temperature: float
-    top_k: int
-    top_p: float
-    typical_p: float
-    repetition_penalty: float
-    frequency_penalty: float
-    sample: bool
-    seed: int
-    seed_is_given: bool
-    stop: tuple[str, ...]
-    top_n_tokens: int
+"""TGI generates that many new tokens at a time, and counts no more than that against the length budget."""
 
 
 def check_best_of(best_of: int, limits: Limits) -> None:
@@ -117,7 +92,6 @@ def _sampling(given: Parameters) -> Sampling:
         sample=given.do_sample or temperature != 1.0 or narrowed,
         seed=secrets.randbits(64) if given.seed is None else given.seed,
         seed_is_given=given.seed is not None,
-        stop=given.stop,
         top_n_tokens=given.top_n_tokens or 0,
     )
 
@@ -128,11 +102,11 @@ def validate_length(input_tokens: int, max_new_tokens: int | None, limits: Limit
     None fills up to `max_total_tokens`.
     """
     room = max(0, limits.max_total_tokens - input_tokens)
-    planned = min(room if max_new_tokens is None else max_new_tokens, GENERATION_SLICE)
-    if input_tokens + planned > limits.max_total_tokens:
+    counted = min(room if max_new_tokens is None else max_new_tokens, GENERATION_SLICE)
+    if input_tokens + counted > limits.max_total_tokens:
         raise ValidationError(
             f"`inputs` tokens + `max_new_tokens` must be <= {limits.max_total_tokens}. "
-            f"Given: {input_tokens} `inputs` tokens and {planned} `max_new_tokens`"
+            f"Given: {input_tokens} `inputs` tokens and {counted} `max_new_tokens`"
         )
     if input_tokens > limits.max_input_tokens:
         raise ValidationError(
@@ -142,7 +116,7 @@ def validate_length(input_tokens: int, max_new_tokens: int | None, limits: Limit
 
 
 def refuse_unsupported(request: GenerateRequest) -> None:
-    """What TGI would have done and llama.cpp's server cannot: better no answer than another one."""
+    """What TGI would have done and no engine here can: better no answer than another one."""
     given = request.parameters
     if given.grammar:
         raise ValidationError("grammar is not supported")

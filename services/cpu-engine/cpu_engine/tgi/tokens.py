@@ -6,33 +6,32 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.http import read_json
-from cpu_engine.llama_client import Piece
-from cpu_engine.service import Service
-from cpu_engine.shapes import generate_request
+from cpu_engine.engine import Piece
+from cpu_engine.tgi.http import read_json
+from cpu_engine.tgi.service import Service
+from cpu_engine.tgi.shapes import generate_request
 
 
 class TokenizeRoutes:
     """Handler of /tokenize."""
 
     def __init__(self, service: Service) -> None:
-        self._engine = service.engine
+        self._inference = service.inference
         self._payload_limit = service.settings.payload_limit
 
     async def tokenize(self, request: Request) -> Response:
         """POST /tokenize."""
         asked = generate_request(await read_json(request, self._payload_limit))
-        pieces = await self._engine.tokenize(asked)
+        pieces = await self._inference.tokenize(asked)
         return Response(orjson.dumps(simple_tokens(asked.inputs, pieces)), media_type="application/json")
 
 
 def simple_tokens(text: str, pieces: Sequence[Piece]) -> list[dict[str, object]]:
-    """TGI's {id, text, start, stop}; offsets count characters, and a token inside a character spans all of
-    it.
+    """TGI's {id, text, start, stop}, with offsets in characters.
 
-    A beginning-of-text token that the tokenizer adds has no text. Pieces that are not the text's own bytes (a
-    tokenizer that rewrites it) have no offsets: then, as TGI does with a slow tokenizer, every text is empty
-    and every offset 0.
+    A token inside a character spans all of it. A beginning-of-text token that the tokenizer adds has no text.
+    Pieces that are not the text's own bytes (a tokenizer that rewrites it) have no offsets: then, as TGI does
+    with a slow tokenizer, every text is empty and every offset 0.
     """
     raw = text.encode()
     if pieces and not raw.endswith(_joined(pieces)):

@@ -10,13 +10,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.chat import openai_error, usage
-from cpu_engine.engine import End, Step
-from cpu_engine.errors import BatchSizeExceeded, SuffixNotSupported, TgiError
-from cpu_engine.http import read_json, while_connected
-from cpu_engine.service import FINGERPRINT, Service, timing_headers
-from cpu_engine.shapes import CompletionRequest, GenerateRequest, completion_request
-from cpu_engine.sse import DONE, EventStream, event
+from cpu_engine.tgi.chat import openai_error, usage
+from cpu_engine.tgi.errors import BatchSizeExceeded, SuffixNotSupported, TgiError
+from cpu_engine.tgi.http import read_json, while_connected
+from cpu_engine.tgi.inference import End, Step
+from cpu_engine.tgi.service import FINGERPRINT, Service, timing_headers
+from cpu_engine.tgi.shapes import CompletionRequest, GenerateRequest, completion_request
+from cpu_engine.tgi.sse import DONE, EventStream, event
 
 _SUMMED_HEADERS = (
     "x-compute-characters",
@@ -34,14 +34,14 @@ class CompletionRoutes:
     """Handler of /v1/completions."""
 
     def __init__(self, service: Service) -> None:
-        self._engine = service.engine
+        self._inference = service.inference
         self._payload_limit = service.settings.payload_limit
         self._model = service.settings.model_id
 
     async def completions(self, request: Request) -> Response | EventStream:
         """POST /v1/completions."""
         asked = completion_request(await read_json(request, self._payload_limit))
-        with self._engine.failures_counted():
+        with self._inference.failures_counted():
             self._check(asked)
         prompts = [GenerateRequest(text, asked.parameters, wants_tokens=False) for text in asked.prompts]
         if asked.stream:
@@ -58,13 +58,13 @@ class CompletionRoutes:
             raise SuffixNotSupported(
                 "Suffix is not supported and can be achieved by preprocessing the prompt."
             )
-        limit = self._engine.limits.max_client_batch_size
+        limit = self._inference.limits.max_client_batch_size
         if len(asked.prompts) > limit:
             raise BatchSizeExceeded(f"Number of prompts exceeds the maximum allowed batch size of {limit}")
 
     async def _all(self, prompts: Sequence[GenerateRequest]) -> list[End]:
         """Every prompt's answer; the first failure stops the others."""
-        tasks = [asyncio.create_task(self._engine.generate(prompt)) for prompt in prompts]
+        tasks = [asyncio.create_task(self._inference.generate(prompt)) for prompt in prompts]
         try:
             return [end for _, end in await asyncio.gather(*tasks)]
         finally:
@@ -90,7 +90,7 @@ class CompletionRoutes:
 
     async def _feed(self, index: int, prompt: GenerateRequest, events: asyncio.Queue[bytes | None]) -> None:
         try:
-            async with aclosing(self._engine.stream(prompt)) as steps:
+            async with aclosing(self._inference.stream(prompt)) as steps:
                 async for step in steps:
                     events.put_nowait(event(self._chunk(index, step)))
         except TgiError as error:

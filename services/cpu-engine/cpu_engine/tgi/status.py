@@ -5,26 +5,26 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cpu_engine.errors import Unhealthy
-from cpu_engine.service import DOCKER_LABEL, VERSION, Service
+from cpu_engine.tgi.errors import Unhealthy
+from cpu_engine.tgi.service import DOCKER_LABEL, VERSION, Service
 
 
 class StatusRoutes:
     """Handlers of the GET routes."""
 
     def __init__(self, service: Service) -> None:
-        self._engine = service.engine
+        self._inference = service.inference
         self._settings = service.settings
 
     async def health(self, _: Request) -> Response:
-        """GET /health, /ping and /: an empty 200 while llama.cpp's server answers."""
-        if not await self._engine.client.healthy():
+        """GET /health, /ping and /: an empty 200 while the engine answers."""
+        if not await self._inference.engine.healthy():
             raise Unhealthy
         return Response()
 
     async def info(self, _: Request) -> Response:
         """GET /info. `model_sha` and `model_pipeline_tag` are null, as for every model in a local folder."""
-        limits = self._engine.limits
+        limits = self._inference.limits
         body = {
             "model_id": self._settings.model_id,
             "model_sha": None,
@@ -51,5 +51,5 @@ class StatusRoutes:
 
     async def metrics(self, _: Request) -> Response:
         """GET /metrics."""
-        await self._engine.observe()
-        return Response(self._engine.metrics.render(), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+        await self._inference.observe()
+        return Response(self._inference.metrics.render(), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -1,4 +1,4 @@
-"""Reads what the façade needs from a GGUF file's header: context length, chat template, odd tokens.
+"""Reads what is needed of a GGUF file's header: context length, chat template, odd tokens.
 
 llama.cpp's HTTP API tells neither which tokens are special nor the bytes of a token that is half a character;
 the file does. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Does not touch tensors.

@@ -1,0 +1,1 @@
+"""TGI 3.3.7's HTTP contract, around any `cpu_engine.engine.Engine`."""
