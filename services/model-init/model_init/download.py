@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 
-from .console import human_bytes
+from .digests import Found, difference
 from .errors import CorruptDownload
-from .layout import ModelFolder
 from .parallel import Check
-from .plan import Plan, PlannedFile
-from .reporter import FileProgress, Reporter
-from .sink import Sink, SourceSentTooMuch
+from .report.console import human_bytes
+from .report.reporter import FileProgress, Reporter
+from .selection import Plan, PlannedFile
 from .sources import Source
-from .verify import Found, difference
+from .volume.layout import ModelFolder
+from .volume.sink import Sink, SourceSentTooMuch
 
 TRIES = 3
 

@@ -11,23 +11,23 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from . import expected
-from . import manifest as manifests
-from .console import human_bytes
-from .disk import require_free_space
+from .checks.structure import check_model
+from .digests import stat_mark
 from .download import fetch_proven
 from .errors import CorruptDownload, InvalidModel, ModelNotFound
-from .layout import ModelFolder
-from .manifest import Manifest, ManifestFile
 from .parallel import Check, for_each
-from .plan import PICKLE_SUFFIXES, Plan, PlannedFile
-from .present import Present, check_present
-from .publish import publish_files, vanished
-from .reporter import Reporter
+from .report.console import human_bytes
+from .report.reporter import Reporter
+from .selection import PICKLE_SUFFIXES, Plan, PlannedFile
 from .settings import Settings
 from .sources import Source
-from .structure import check_model
-from .verify import stat_mark
+from .volume import expected
+from .volume import manifest as manifests
+from .volume.disk import require_free_space
+from .volume.layout import ModelFolder
+from .volume.manifest import Manifest, ManifestFile
+from .volume.present import Present, check_present
+from .volume.publish import publish_files, vanished
 
 
 def prepare(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from .builtin_models import WHEEL_MODELS
 from .errors import SettingsError
+from .wheel_models import WHEEL_MODELS
 
 ModelFormat = Literal["safetensors", "gguf"]
 SourceName = Literal["hub", "pypi", "folder"]

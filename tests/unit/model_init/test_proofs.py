@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from model_init import gguf_check
-from model_init.console import human_bytes, human_part, human_seconds
-from model_init.manifest import read
-from model_init.plan import Digest, PlannedFile
-from model_init.sink import Sink, SourceSentTooMuch
-from model_init.status import RateMeter
-from model_init.verify import difference, hash_file, stat_mark
+from model_init.checks import gguf as gguf_check
+from model_init.digests import difference, hash_file, stat_mark
+from model_init.report.console import human_bytes, human_part, human_seconds
+from model_init.report.status import RateMeter
+from model_init.selection import Digest, PlannedFile
+from model_init.volume.manifest import read
+from model_init.volume.sink import Sink, SourceSentTooMuch
 
 DATA = b"some bytes\n" * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -146,7 +146,7 @@ def test_what_was_there_is_hashed_while_new_bytes_arrive(
         assert written.wait(60)
         return real(handle, count, offset)
 
-    monkeypatch.setattr("model_init.sink.os.pread", late)
+    monkeypatch.setattr("model_init.volume.sink.os.pread", late)
     (tmp_path / "x.partial").write_bytes(DATA[:5000])
     with Sink(tmp_path / "x.partial", planned()) as sink:
         assert sink.size == 5000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..plan import Plan, PlannedFile
+from ..selection import Plan, PlannedFile
 from ..settings import Settings
-from ..sink import Sink
+from ..volume.sink import Sink
 
 Say = Callable[[str], None]
 

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from ..errors import ModelNotFound, OtherFile, TransientError
-from ..plan import Digest, Plan, PlannedFile
+from ..selection import Digest, Plan, PlannedFile
 from ..settings import CarrierName, Settings
-from ..sink import Sink
-from ..throttle import Throttle
+from ..volume.sink import Sink
 from .http import get
 from .stream import Place, deliver, translated
+from .throttle import Throttle
 
 DEFAULT_HUB = "https://huggingface.co"
 MODELSCOPE_BRANCH = "master"

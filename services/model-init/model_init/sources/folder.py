@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .. import manifest
+from ..digests import READ_BYTES
 from ..errors import InvalidModel, ModelNotFound
-from ..plan import Plan, PlannedFile, select_files
+from ..selection import Plan, PlannedFile, select_files
 from ..settings import Settings
-from ..sink import Sink
-from ..verify import READ_BYTES
+from ..volume import manifest
+from ..volume.sink import Sink
 from . import OnePlace
 
 

@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoSibling
 
 from ..errors import GatedModel, InvalidModel, ModelInitError, ModelNotFound, TransientError
-from ..plan import Digest, Plan, PlannedFile, select_files
+from ..selection import Digest, Plan, PlannedFile, select_files
 from ..settings import Settings
 from .stream import no_network, one_line
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ..errors import NoNetwork
-from ..pinned_models import pinned_plan
-from ..plan import Plan, PlannedFile
+from ..selection import Plan, PlannedFile
 from ..settings import Settings
-from ..sink import Sink
+from ..volume.sink import Sink
 from . import OnePlace
+from .pinned_models import pinned_plan
 
 
 class OfflineSource(OnePlace):

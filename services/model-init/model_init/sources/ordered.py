@@ -22,14 +22,14 @@ from ..errors import (
     TransientError,
     Unreachable,
 )
-from ..pinned_models import pinned_plan
-from ..plan import Plan, PlannedFile
+from ..selection import Plan, PlannedFile
 from ..settings import Settings
-from ..sink import Sink
-from ..throttle import Throttle
+from ..volume.sink import Sink
 from .carriers import Carrier, hub_endpoints, make_carriers
+from .pinned_models import pinned_plan
 from .retry import keep_trying, pause_s
 from .stream import no_network
+from .throttle import Throttle
 
 REST_S = 60.0
 

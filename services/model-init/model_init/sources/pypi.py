@@ -18,13 +18,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from ..builtin_models import WHEEL_MODELS
+from ..digests import READ_BYTES
 from ..errors import InvalidModel, ModelInitError, ModelNotFound, NoDiskSpace, NoNetwork
-from ..layout import ModelFolder
-from ..plan import Digest, Plan, PlannedFile
+from ..selection import Digest, Plan, PlannedFile
 from ..settings import Settings
-from ..sink import Sink
-from ..verify import READ_BYTES
+from ..volume.layout import ModelFolder
+from ..volume.sink import Sink
+from ..wheel_models import WHEEL_MODELS
 from . import OnePlace
 
 POLL_S = 0.2

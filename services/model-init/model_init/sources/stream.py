@@ -25,10 +25,10 @@ from ..errors import (
     TransientError,
     Unreachable,
 )
-from ..plan import PlannedFile
-from ..sink import Sink
-from ..throttle import Throttle
+from ..selection import PlannedFile
+from ..volume.sink import Sink
 from .http import Answer, get
+from .throttle import Throttle
 
 BUFFER_BYTES = 1024 * 1024
 TRICKLE_BYTES_PER_S = 256

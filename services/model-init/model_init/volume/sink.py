@@ -13,10 +13,10 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from ..digests import READ_BYTES, Found, Hasher
+from ..errors import ModelInitError
+from ..selection import PlannedFile
 from .disk import no_disk_space
-from .errors import ModelInitError
-from .plan import PlannedFile
-from .verify import READ_BYTES, Found, Hasher
 
 _GIVE_BACK_BYTES = 64 * 1024
 _WRITE_OUT_BYTES = 16 * 1024 * 1024

@@ -10,7 +10,7 @@ import pytest
 from safetensors import TensorSpec, serialize_file
 from safetensors.numpy import save_file
 
-from model_init.safetensors_check import (
+from model_init.checks.safetensors import (
     DTYPE_BITS,
     SafetensorsError,
     Tensor,

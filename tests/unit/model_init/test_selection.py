@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_init.errors import InvalidModel, SettingsError
-from model_init.plan import is_plain_name, select_files
+from model_init.selection import is_plain_name, select_files
 
 SMALL = ["config.json", "tokenizer.json"]
 QWEN = [

@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..digests import Found, StatMark, difference, hash_file, stat_mark
+from ..parallel import Check, for_each
+from ..report.reporter import Reporter
+from ..selection import Plan, PlannedFile
 from .layout import ModelFolder
 from .manifest import Manifest, ManifestFile
-from .parallel import Check, for_each
-from .plan import Plan, PlannedFile
-from .reporter import Reporter
-from .verify import Found, StatMark, difference, hash_file, stat_mark
 
 CORES = os.cpu_count() or 1
 Level = Literal["auto", "quick", "full"]

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..digests import stat_mark
+from ..errors import ModelNotFound, SettingsError
 from . import manifest as manifests
-from .errors import ModelNotFound, SettingsError
 from .layout import ModelFolder, sync_folder
-from .verify import stat_mark
 
 _VERIFIED = ".verified.json"
 _RESERVED = ("out", "lost+found")

@@ -164,7 +164,7 @@ def test_the_bandwidth_limit_holds_for_all_files_together(hub: Hub, model_init: 
 import time
 slept = []
 time.sleep = slept.append
-import atexit, model_init.throttle
+import atexit, model_init.sources.throttle
 atexit.register(lambda: print("slept", sum(slept)))
 """
     result = model_init.run(prelude=count, BANDWIDTH_LIMIT="1M", **FOUR_AT_A_TIME)

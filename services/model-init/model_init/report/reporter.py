@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..errors import ModelInitError
 from .console import Console, human_bytes, human_part, human_seconds
-from .errors import ModelInitError
 from .status import UPDATE_INTERVAL_S, RateMeter, Stage, Status
 
 

@@ -17,8 +17,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .errors import InvalidModel, ModelInitError, SettingsError
-from .plan import PICKLE_SUFFIXES, WEIGHT_SUFFIXES, PlannedFile
+from ..errors import InvalidModel, ModelInitError, SettingsError
+from ..selection import PICKLE_SUFFIXES, WEIGHT_SUFFIXES, PlannedFile
 
 QUARANTINE = ".quarantine"
 PARTIAL = ".partial"

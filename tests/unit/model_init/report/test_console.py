@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from model_init import console
-from model_init.console import Console
+from model_init.report import console
+from model_init.report.console import Console
 
 
 class Terminal(io.StringIO):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NoReturn
 
+from ..digests import stat_mark
+from ..selection import PlannedFile
 from .layout import ModelFolder, sync_folder
 from .manifest import Manifest, ManifestFile
-from .plan import PlannedFile
-from .verify import stat_mark
 
 
 def publish_files(

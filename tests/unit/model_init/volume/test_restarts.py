@@ -40,7 +40,7 @@ def damage(path: Path, position: int) -> bytes:
 def test_the_second_start_needs_no_network_and_reads_no_file(hub: Hub, model_init: ModelInit) -> None:
     model_init.run()
     hub.requests.clear()
-    no_reading = "import model_init.verify; del model_init.verify.Hasher.update"
+    no_reading = "import model_init.digests; del model_init.digests.Hasher.update"
     result = model_init.run(HF_ENDPOINT=NO_HUB, prelude=no_reading)
 
     assert result.code == 0, result.log

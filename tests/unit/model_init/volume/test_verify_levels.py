@@ -15,7 +15,7 @@ from harness.waiting import wait_until
 
 # Damage that marks can't show: as if the disk had changed bits under the file system.
 BLIND = """
-import model_init.present as present, model_init.manifest as manifests, model_init.verify as verify
+import model_init.volume.present as present, model_init.volume.manifest as manifests
 real = present.stat_mark
 vouched = {}
 def blind(path):

@@ -13,19 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from ..checks.structure import check_model
+from ..digests import READ_BYTES, difference, stat_mark
+from ..errors import CorruptDownload, InvalidModel, ModelInitError, ModelNotFound, SettingsError
+from ..report.reporter import Reporter
+from ..selection import COMPANIONS, WEIGHT_SUFFIXES, PlannedFile
+from ..settings import parse_model_id
 from . import manifest as manifests
 from .disk import require_free_space
-from .errors import CorruptDownload, InvalidModel, ModelInitError, ModelNotFound, SettingsError
 from .layout import ModelFolder
 from .library import note_verified
 from .manifest import Manifest, ManifestFile
-from .plan import COMPANIONS, WEIGHT_SUFFIXES, PlannedFile
 from .publish import publish_files, vanished
-from .reporter import Reporter
-from .settings import parse_model_id
 from .sink import Sink
-from .structure import check_model
-from .verify import READ_BYTES, difference, stat_mark
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 16 * 1024 * 1024

@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..digests import difference, hash_file, stat_mark
+from ..errors import ModelNotFound
+from ..parallel import Check, for_each
+from ..report.console import human_bytes
+from ..report.reporter import Reporter
 from . import manifest as manifests
-from .console import human_bytes
-from .errors import ModelNotFound
 from .layout import ModelFolder
 from .library import folders, note_verified
 from .manifest import Manifest, ManifestFile
-from .parallel import Check, for_each
 from .present import CORES
-from .reporter import Reporter
-from .verify import difference, hash_file, stat_mark
 
 
 @dataclass(frozen=True)

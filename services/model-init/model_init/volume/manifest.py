@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..digests import StatMark
+from ..selection import Digest, Plan, PlannedFile, is_plain_name
+from ..settings import ModelFormat, Settings, SourceName
 from .layout import ModelFolder, sync_folder
-from .plan import Digest, Plan, PlannedFile, is_plain_name
-from .settings import ModelFormat, Settings, SourceName
-from .verify import StatMark
 
 
 @dataclass(frozen=True)

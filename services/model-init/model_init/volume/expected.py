@@ -11,10 +11,10 @@ import os
 from dataclasses import asdict
 from typing import Any
 
+from ..selection import Digest, Plan, PlannedFile, is_plain_name
+from ..settings import Settings
 from .layout import ModelFolder
 from .manifest import requested
-from .plan import Digest, Plan, PlannedFile, is_plain_name
-from .settings import Settings
 
 
 def load(folder: ModelFolder, settings: Settings) -> Plan | None:

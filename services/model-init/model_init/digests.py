@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .plan import PlannedFile
+from .selection import PlannedFile
 
 READ_BYTES = 1024 * 1024
 

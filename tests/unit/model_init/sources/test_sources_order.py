@@ -10,8 +10,8 @@ import pytest
 
 from harness.hub import Fault, Hub, running_hub, sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tensors, tiny_model
-from model_init.pinned_models import pinned_plan
 from model_init.settings import Settings
+from model_init.sources.pinned_models import pinned_plan
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -208,8 +208,8 @@ def test_with_a_shipped_list_no_hub_is_asked_what_is_right(scope: Hub, all_three
     """The wheel-sized truth of the tests, put in the place of the shipped one."""
     plan = {name: (len(tiny_model()[name]), sha256(tiny_model()[name])) for name in WANTED}
     prelude = f"""
-import model_init.pinned_models as pinned
-from model_init.plan import Digest, Plan, PlannedFile
+import model_init.sources.pinned_models as pinned
+from model_init.selection import Digest, Plan, PlannedFile
 files = tuple(PlannedFile(n, s, Digest("sha256", d)) for n, (s, d) in {json.dumps(plan)}.items())
 pinned.pinned_plan = lambda settings: Plan("hub", "safetensors", "f00d", files)
 """

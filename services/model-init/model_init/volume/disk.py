@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from .console import human_bytes
-from .errors import NoDiskSpace
+from ..errors import NoDiskSpace
+from ..report.console import human_bytes
 
 MARGIN_BYTES = 256 * 1024 * 1024
 

@@ -12,9 +12,9 @@ from safetensors.numpy import save
 
 from harness.hub import Hub
 from harness.model_init_run import MODEL_ID, TEMPLATE, ModelInit, gguf, tiny_model
-from model_init import gguf_check
+from model_init.checks import gguf as gguf_check
+from model_init.checks.structure import check_model
 from model_init.errors import InvalidModel
-from model_init.structure import check_model
 
 CONFIG: dict[str, Any] = {
     "architectures": ["Qwen2ForCausalLM"],
