@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .selection import PlannedFile
+from .file_list import ListedFile
 
 READ_BYTES = 1024 * 1024
 
@@ -33,9 +33,9 @@ class Found:
 
 
 class Hasher:
-    """Computes the digests that one planned file needs, as its bytes come by."""
+    """Computes the digests that one listed file needs, as its bytes come by."""
 
-    def __init__(self, file: PlannedFile) -> None:
+    def __init__(self, file: ListedFile) -> None:
         self.size = 0
         self._sha256 = hashlib.sha256()
         wants_git = file.digest is not None and file.digest.algorithm == "git-sha1"
@@ -56,7 +56,7 @@ class Hasher:
 
 def hash_file(
     path: Path,
-    file: PlannedFile,
+    file: ListedFile,
     progress: Callable[[int], None],
     check: Callable[[], None] = lambda: None,
 ) -> Found:
@@ -72,8 +72,8 @@ def hash_file(
     return hasher.found()
 
 
-def difference(file: PlannedFile, found: Found) -> str | None:
-    """How the bytes differ from the plan, as `expected …, found …`; None when they don't."""
+def difference(file: ListedFile, found: Found) -> str | None:
+    """How the bytes differ from what is listed, as `expected …, found …`; None when they don't."""
     if found.size != file.size:
         return f"expected {file.size} bytes, found {found.size}"
     if file.digest is None:

@@ -1,4 +1,4 @@
-"""Which files a model consists of. Owns the names that may enter the volume and the choice among a listing.
+"""Which files of a listing are brought. Owns the names that may enter the volume and the choice among them.
 
 Pure: takes names, gives names; sizes and digests are the sources' to add. Pickle-bearing files (.bin, .pt,
 .pth, .ckpt) are never chosen, because nothing but the names below ever is.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from .errors import InvalidModel, SettingsError
-from .settings import ModelFormat, SourceName
+from .settings import ModelFormat
 
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
@@ -39,34 +37,6 @@ _STANDARD_WEIGHTS = re.compile(r"model(?:-(\d{5})-of-(\d{5}))?\.safetensors")
 _GGUF_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 # TGI opens every *.safetensors but these (server/text_generation_server/utils/hub.py, v3.3.7).
 _NOT_WEIGHTS = ("arguments", "args", "training")
-
-
-@dataclass(frozen=True)
-class Digest:
-    """What a file's bytes must hash to. `git-sha1` is git's blob id: all that a hub states of small files."""
-
-    algorithm: Literal["sha256", "git-sha1"]
-    hex: str
-
-
-@dataclass(frozen=True)
-class PlannedFile:
-    """One file to bring: its name, its size in bytes, and its digest when the source states one."""
-
-    path: str
-    size: int
-    digest: Digest | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a model needs. `scratch_bytes`: room that the source needs on the volume beside the files."""
-
-    source: SourceName
-    model_format: ModelFormat
-    revision: str | None
-    files: tuple[PlannedFile, ...]
-    scratch_bytes: int = 0
 
 
 def is_plain_name(name: str) -> bool:

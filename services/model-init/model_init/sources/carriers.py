@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from ..errors import ModelNotFound, OtherFile, TransientError
-from ..selection import Digest, Plan, PlannedFile
+from ..file_list import Digest, ListedFile
 from ..settings import CarrierName, Settings
 from ..volume.sink import Sink
 from .http import get
@@ -26,14 +26,19 @@ _MAX_LISTING_BYTES = 16 * 1024 * 1024
 
 
 class Carrier(Protocol):
-    """A hub that may deliver a planned file. `deliver` is one try; see `stream.deliver` for what it
+    """A hub that may deliver a listed file. `deliver` is one try; see `stream.deliver` for what it
     raises."""
 
     name: CarrierName
     endpoint: str
 
     def deliver(
-        self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None], throttle: Throttle
+        self,
+        revision: str | None,
+        file: ListedFile,
+        sink: Sink,
+        progress: Callable[[int], None],
+        throttle: Throttle,
     ) -> None: ...
 
 
@@ -67,11 +72,16 @@ class HubLike:
         self._place = Place(name, endpoint, settings.model_id, token)
 
     def deliver(
-        self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None], throttle: Throttle
+        self,
+        revision: str | None,
+        file: ListedFile,
+        sink: Sink,
+        progress: Callable[[int], None],
+        throttle: Throttle,
     ) -> None:
         """See `Carrier`. Files are asked for by commit, so that a moving branch changes nothing."""
-        revision = quote(plan.revision or "main", safe="")
-        url = f"{self.endpoint}/{self._place.model_id}/resolve/{revision}/{quote(file.path)}"
+        commit = quote(revision or "main", safe="")
+        url = f"{self.endpoint}/{self._place.model_id}/resolve/{commit}/{quote(file.path)}"
         deliver(self._place, url, file, sink, progress, stall_s=self._stall_s, throttle=throttle)
 
 
@@ -92,14 +102,19 @@ class ModelScope:
         self._listing: dict[str, dict[str, Any]] | None = None
 
     def deliver(
-        self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None], throttle: Throttle
+        self,
+        revision: str | None,
+        file: ListedFile,
+        sink: Sink,
+        progress: Callable[[int], None],
+        throttle: Throttle,
     ) -> None:
         """See `Carrier`."""
         self._refuse_another(file)
         url = f"{self._base}?Revision={MODELSCOPE_BRANCH}&FilePath={quote(file.path)}"
         deliver(self._place, url, file, sink, progress, stall_s=self._stall_s, throttle=throttle)
 
-    def _refuse_another(self, file: PlannedFile) -> None:
+    def _refuse_another(self, file: ListedFile) -> None:
         with self._lock:
             if self._listing is None:
                 self._listing = self._list()

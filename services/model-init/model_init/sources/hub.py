@@ -21,7 +21,8 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoSibling
 
 from ..errors import GatedModel, InvalidModel, ModelInitError, ModelNotFound, TransientError
-from ..selection import Digest, Plan, PlannedFile, select_files
+from ..file_list import Digest, FileList, ListedFile
+from ..selection import select_files
 from ..settings import Settings
 from .stream import no_network, one_line
 
@@ -29,7 +30,7 @@ LISTING_TIMEOUT_S = 15
 _TRANSIENT_CODES = (408, 425, 429, 500, 502, 503, 504)
 
 
-def list_model(settings: Settings, endpoint: str, token: str | None) -> Plan:
+def list_model(settings: Settings, endpoint: str, token: str | None) -> FileList:
     """Ask one hub, once, which files make up the model.
 
     Raises:
@@ -52,8 +53,8 @@ def list_model(settings: Settings, endpoint: str, token: str | None) -> Plan:
         )
     listed = {sibling.rfilename: sibling for sibling in info.siblings}
     names = select_files(list(listed), settings.model_format, settings.gguf_file)
-    files = tuple(_planned(listed[name]) for name in names)
-    return Plan("hub", settings.model_format, info.sha, files)
+    files = tuple(_listed_file(listed[name]) for name in names)
+    return FileList("hub", settings.model_format, info.sha, files)
 
 
 def _translate(
@@ -103,15 +104,15 @@ def _translate_status(error: HfHubHTTPError, where: str) -> ModelInitError | Tra
     return no_network(where, f"the answer {code}")
 
 
-def _planned(sibling: RepoSibling) -> PlannedFile:
+def _listed_file(sibling: RepoSibling) -> ListedFile:
     if sibling.size is None:
         raise InvalidModel(
             f"expected the size of {sibling.rfilename} from the hub, found none; use another HF_ENDPOINT"
         )
     if sibling.lfs is not None:
-        return PlannedFile(sibling.rfilename, sibling.size, Digest("sha256", sibling.lfs.sha256))
+        return ListedFile(sibling.rfilename, sibling.size, Digest("sha256", sibling.lfs.sha256))
     if sibling.blob_id is None:
         raise InvalidModel(
             f"expected the digest of {sibling.rfilename} from the hub, found none; use another HF_ENDPOINT"
         )
-    return PlannedFile(sibling.rfilename, sibling.size, Digest("git-sha1", sibling.blob_id))
+    return ListedFile(sibling.rfilename, sibling.size, Digest("git-sha1", sibling.blob_id))

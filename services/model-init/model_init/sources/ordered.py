@@ -22,11 +22,11 @@ from ..errors import (
     TransientError,
     Unreachable,
 )
-from ..selection import Plan, PlannedFile
+from ..file_list import FileList, ListedFile
 from ..settings import Settings
 from ..volume.sink import Sink
 from .carriers import Carrier, hub_endpoints, make_carriers
-from .pinned_models import pinned_plan
+from .pinned_models import pinned_list
 from .retry import keep_trying, pause_s
 from .stream import no_network
 from .throttle import Throttle
@@ -66,9 +66,9 @@ class OrderedHubs:
         self._courses: dict[str, _Course] = {}
         self.spare_tries = len(self._carriers) - 1
 
-    def plan(self) -> Plan:
-        """See `sources.Source.plan`."""
-        pinned = pinned_plan(self._settings)
+    def file_list(self) -> FileList:
+        """See `sources.Source.file_list`."""
+        pinned = pinned_list(self._settings)
         if pinned:
             return pinned
         places = hub_endpoints(self._settings)
@@ -84,7 +84,7 @@ class OrderedHubs:
         except TransientError as error:
             raise no_network(where, str(error)) from error
 
-    def _list_once(self) -> Plan:
+    def _list_once(self) -> FileList:
         """Ask each Hub-like source once; the first answer counts, also that there is no such model."""
         from .hub import list_model
 
@@ -101,7 +101,9 @@ class OrderedHubs:
             raise failures[0]
         raise TransientError("; ".join(map(str, failures)), transient[0].retry_after_s)
 
-    def fetch(self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None]) -> None:
+    def fetch(
+        self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> None:
         """See `sources.Source.fetch`."""
         course = self._courses.setdefault(file.path, _Course([_Turn(carrier) for carrier in self._carriers]))
         if sink.size:
@@ -115,7 +117,7 @@ class OrderedHubs:
                 course.givers.clear()
             before = sink.size
             try:
-                turn.carrier.deliver(plan, file, sink, progress, self._throttle)
+                turn.carrier.deliver(revision, file, sink, progress, self._throttle)
                 return
             except (TransientError, GatedModel, ModelNotFound, NoNetwork) as error:
                 self._failed(course, turn, error, file, sink)
@@ -123,7 +125,7 @@ class OrderedHubs:
                 if sink.size != before or not file.size:
                     course.givers.add(turn.carrier.name)
 
-    def rejected(self, file: PlannedFile) -> str:
+    def rejected(self, file: ListedFile) -> str:
         """See `sources.Source.rejected`: who gave wrong bytes is asked last, and no bytes are mixed again."""
         course = self._courses[file.path]
         course.turns.sort(key=lambda turn: turn.carrier.name in course.givers and len(course.givers) == 1)
@@ -132,7 +134,7 @@ class OrderedHubs:
         course.givers.clear()
         return givers
 
-    def givers(self, file: PlannedFile) -> str:
+    def givers(self, file: ListedFile) -> str:
         """See `sources.Source.givers`."""
         return ", ".join(sorted(self._courses[file.path].givers))
 
@@ -155,7 +157,7 @@ class OrderedHubs:
         course: _Course,
         turn: _Turn,
         error: TransientError | GatedModel | ModelNotFound | NoNetwork,
-        file: PlannedFile,
+        file: ListedFile,
         sink: Sink,
     ) -> None:
         """Note one failure: the source goes to the end of this file's line, rests, or is out."""
@@ -189,7 +191,7 @@ class OrderedHubs:
         self._say(f"{where}: {file.path}: {error}; {then} ({turn.failures} of {self._settings.retries})")
 
 
-def _given_up(turn: _Turn, error: TransientError, file: PlannedFile) -> ModelInitError:
+def _given_up(turn: _Turn, error: TransientError, file: ListedFile) -> ModelInitError:
     if isinstance(error, OtherFile):
         return CorruptDownload(
             f"corrupt download: {file.path}: {error}, {turn.failures} times, from "

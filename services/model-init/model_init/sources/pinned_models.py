@@ -11,7 +11,7 @@ both of their digests.
 
 from __future__ import annotations
 
-from ..selection import Digest, Plan, PlannedFile
+from ..file_list import Digest, FileList, ListedFile
 from ..settings import Settings
 
 _QWEN = "Qwen/Qwen2.5-7B-Instruct"
@@ -51,11 +51,11 @@ _QWEN_FILES = (
 )
 
 
-def pinned_plan(settings: Settings) -> Plan | None:
+def pinned_list(settings: Settings) -> FileList | None:
     """The shipped list, when it answers the settings: no MODEL_REVISION, or the pinned commit itself."""
     if (settings.model_id, settings.model_format) != (_QWEN, "safetensors"):
         return None
     if settings.revision not in (None, _QWEN_REVISION):
         return None
-    files = tuple(PlannedFile(path, size, Digest("sha256", digest)) for path, size, digest in _QWEN_FILES)
-    return Plan("hub", "safetensors", _QWEN_REVISION, files)
+    files = tuple(ListedFile(path, size, Digest("sha256", digest)) for path, size, digest in _QWEN_FILES)
+    return FileList("hub", "safetensors", _QWEN_REVISION, files)

@@ -25,7 +25,7 @@ from ..errors import (
     TransientError,
     Unreachable,
 )
-from ..selection import PlannedFile
+from ..file_list import ListedFile
 from ..volume.sink import Sink
 from .http import Answer, get
 from .throttle import Throttle
@@ -49,7 +49,7 @@ class Place:
 def deliver(
     place: Place,
     url: str,
-    file: PlannedFile,
+    file: ListedFile,
     sink: Sink,
     progress: Callable[[int], None],
     *,
@@ -110,7 +110,7 @@ def _take(
             since, before = now, sink.size
 
 
-def _refuse(place: Place, file: PlannedFile, answer: Answer, sink: Sink) -> None:
+def _refuse(place: Place, file: ListedFile, answer: Answer, sink: Sink) -> None:
     """Look at the answer before its body: raise what it means, or make the sink ready for it."""
     if answer.status == 416:
         sink.restart()
@@ -138,8 +138,8 @@ def _total_and_start(answer: Answer) -> tuple[int | None, int]:
     return answer.response.length, 0
 
 
-def _refuse_other_digest(file: PlannedFile, answer: Answer) -> None:
-    """Tags that are digests of the planned kind tell another file before its gigabytes are fetched."""
+def _refuse_other_digest(file: ListedFile, answer: Answer) -> None:
+    """Tags that are digests of the listed kind tell another file before its gigabytes are fetched."""
     if file.digest is None:
         return
     form = r"[0-9a-f]{64}" if file.digest.algorithm == "sha256" else r"[0-9a-f]{40}"
@@ -151,7 +151,7 @@ def _refuse_other_digest(file: PlannedFile, answer: Answer) -> None:
         )
 
 
-def _meaning(place: Place, file: PlannedFile, answer: Answer) -> ModelInitError | TransientError:
+def _meaning(place: Place, file: ListedFile, answer: Answer) -> ModelInitError | TransientError:
     code, where = answer.status, place.endpoint
     if code in _TRANSIENT_CODES:
         after = answer.headers.get("retry-after", "")

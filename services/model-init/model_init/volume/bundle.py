@@ -16,8 +16,9 @@ from typing import BinaryIO
 from ..checks.structure import check_model
 from ..digests import READ_BYTES, difference, stat_mark
 from ..errors import CorruptDownload, InvalidModel, ModelInitError, ModelNotFound, SettingsError
+from ..file_list import ListedFile
 from ..report.reporter import Reporter
-from ..selection import COMPANIONS, WEIGHT_SUFFIXES, PlannedFile
+from ..selection import COMPANIONS, WEIGHT_SUFFIXES
 from ..settings import parse_model_id
 from . import manifest as manifests
 from .disk import require_free_space
@@ -124,10 +125,10 @@ def import_model(models_dir: Path, stream: BinaryIO, reporter: Reporter) -> Mani
         raise CorruptDownload(
             f"corrupt import: expected an export of this appliance, found: {error}"
         ) from error
-    planned = [file.planned() for file in carried.files]
-    for note in check_model({file.path: folder.partial(file) for file in planned}):
+    listed = [file.listed() for file in carried.files]
+    for note in check_model({file.path: folder.partial(file) for file in listed}):
         reporter.say(f"note: {note}")
-    manifest = carried.with_files(publish_files(folder, planned, planned, known, proven))
+    manifest = carried.with_files(publish_files(folder, listed, listed, known, proven))
     manifest.write(folder)
     note_verified(models_dir, [manifest.model_id])
     return manifest
@@ -163,7 +164,7 @@ def _read_files(
     tar: tarfile.TarFile, carried: Manifest, folder: ModelFolder, reporter: Reporter
 ) -> dict[str, ManifestFile]:
     """Exactly the manifest's files, each proven as it is written; none is left behind when one is bad."""
-    wanted = {f"{carried.model_id}/{file.path}": file.planned() for file in carried.files}
+    wanted = {f"{carried.model_id}/{file.path}": file.listed() for file in carried.files}
     proven: dict[str, ManifestFile] = {}
     try:
         while (member := tar.next()) is not None:
@@ -179,13 +180,13 @@ def _read_files(
                 f"corrupt import: expected {min(wanted)}, found the end; export the model again"
             )
     except (ModelInitError, tarfile.TarError, EOFError):
-        for file in carried.plan().files:
+        for file in carried.file_list().files:
             folder.partial(file).unlink(missing_ok=True)
         raise
     return proven
 
 
-def _read_file(stream: BinaryIO, file: PlannedFile, folder: ModelFolder, reporter: Reporter) -> ManifestFile:
+def _read_file(stream: BinaryIO, file: ListedFile, folder: ModelFolder, reporter: Reporter) -> ManifestFile:
     shown = reporter.file(file.path, file.size)
     with Sink(folder.partial(file), file) as sink:
         sink.restart()

@@ -11,13 +11,14 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from ..selection import Digest, Plan, PlannedFile, is_plain_name
+from ..file_list import Digest, FileList, ListedFile
+from ..selection import is_plain_name
 from ..settings import Settings
 from .layout import ModelFolder
 from .manifest import requested
 
 
-def load(folder: ModelFolder, settings: Settings) -> Plan | None:
+def load(folder: ModelFolder, settings: Settings) -> FileList | None:
     """The kept list, if it answers these settings and can be read."""
     try:
         record = json.loads(folder.expected.read_text(encoding="utf-8"))
@@ -26,15 +27,15 @@ def load(folder: ModelFolder, settings: Settings) -> Plan | None:
         return None
 
 
-def keep(folder: ModelFolder, settings: Settings, plan: Plan) -> None:
+def keep(folder: ModelFolder, settings: Settings, file_list: FileList) -> None:
     """Remember a list. Only those of hubs are worth it: other sources carry theirs."""
-    if plan.source != "hub" or not all(file.digest for file in plan.files):
+    if file_list.source != "hub" or not all(file.digest for file in file_list.files):
         return
     record = {
         "schema": 1,
         "for": _key(settings),
-        "revision": plan.revision,
-        "files": [asdict(file) for file in plan.files],
+        "revision": file_list.revision,
+        "files": [asdict(file) for file in file_list.files],
     }
     new = folder.path / ".expected.json.new"
     new.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -50,8 +51,8 @@ def _key(settings: Settings) -> dict[str, str | None]:
     return {"format": settings.model_format, "source": settings.source, **requested(settings)}
 
 
-def _parse(record: dict[str, Any], settings: Settings) -> Plan:
-    files = tuple(PlannedFile(f["path"], int(f["size"]), Digest(**f["digest"])) for f in record["files"])
+def _parse(record: dict[str, Any], settings: Settings) -> FileList:
+    files = tuple(ListedFile(f["path"], int(f["size"]), Digest(**f["digest"])) for f in record["files"])
     if record["schema"] != 1 or not files or not all(is_plain_name(file.path) for file in files):
         raise ValueError("another schema, no files, or names that no model may hold")
-    return Plan("hub", settings.model_format, record["revision"], files)
+    return FileList("hub", settings.model_format, record["revision"], files)

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InvalidModel, ModelInitError, SettingsError
-from ..selection import PICKLE_SUFFIXES, WEIGHT_SUFFIXES, PlannedFile
+from ..file_list import ListedFile
+from ..selection import PICKLE_SUFFIXES, WEIGHT_SUFFIXES
 
 QUARANTINE = ".quarantine"
 PARTIAL = ".partial"
@@ -42,16 +43,16 @@ class ModelFolder:
                 raise InvalidModel(f"expected a folder at {folder}, found a link; remove it and start again")
         self.path.mkdir(parents=True, exist_ok=True)
 
-    def final(self, file: PlannedFile) -> Path:
+    def final(self, file: ListedFile) -> Path:
         """Where the proven file lies."""
         return self.path / file.path
 
-    def partial(self, file: PlannedFile) -> Path:
+    def partial(self, file: ListedFile) -> Path:
         """Where the file grows. The expected digest is in the name: other content never resumes this one."""
         mark = f".{file.digest.hex[:16]}" if file.digest else ""
         return self.path / f"{file.path}{mark}{PARTIAL}"
 
-    def publish(self, file: PlannedFile) -> None:
+    def publish(self, file: ListedFile) -> None:
         """Give a proven file its name, atomically. The caller syncs the folder when all are named."""
         os.replace(self.partial(file), self.final(file))
 
@@ -76,18 +77,18 @@ class ModelFolder:
         kept = next(self._quarantine.glob(f"{prefix}*"), None)
         return kept.name.removeprefix(prefix) if kept else None
 
-    def remove_leftovers(self, keep: Iterable[PlannedFile]) -> None:
-        """Delete unfinished downloads that no planned file will resume, and scratch space."""
+    def remove_leftovers(self, keep: Iterable[ListedFile]) -> None:
+        """Delete unfinished downloads that no listed file will resume, and scratch space."""
         wanted = {self.partial(file) for file in keep} | {self.retracted_manifest}
         for path in self.path.glob(f"*{PARTIAL}"):
             if path not in wanted and path.is_file():
                 path.unlink()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def strays(self, planned: Iterable[PlannedFile]) -> list[Path]:
+    def strays(self, listed: Iterable[ListedFile]) -> list[Path]:
         """Files that an engine would open, or that run code when loaded, though they are no part of the
         model."""
-        names = {file.path for file in planned}
+        names = {file.path for file in listed}
         suffixes = WEIGHT_SUFFIXES + PICKLE_SUFFIXES
         return sorted(p for p in self.path.iterdir() if p.name.endswith(suffixes) and p.name not in names)
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..digests import StatMark
-from ..selection import Digest, Plan, PlannedFile, is_plain_name
+from ..file_list import Digest, FileList, ListedFile
+from ..selection import is_plain_name
 from ..settings import ModelFormat, Settings, SourceName
 from .layout import ModelFolder, sync_folder
 
@@ -29,9 +30,9 @@ class ManifestFile:
     sha256: str
     stat: StatMark
 
-    def planned(self) -> PlannedFile:
+    def listed(self) -> ListedFile:
         """The same as an expectation."""
-        return PlannedFile(self.path, self.size, Digest("sha256", self.sha256))
+        return ListedFile(self.path, self.size, Digest("sha256", self.sha256))
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ class Manifest:
     created_at: str
 
     @classmethod
-    def of(cls, settings: Settings, plan: Plan, files: tuple[ManifestFile, ...]) -> Manifest:
+    def of(cls, settings: Settings, file_list: FileList, files: tuple[ManifestFile, ...]) -> Manifest:
         """A new one for files that have just been proven."""
         return cls(
             model_id=settings.model_id,
-            revision=plan.revision,
-            source=plan.source,
-            model_format=plan.model_format,
+            revision=file_list.revision,
+            source=file_list.source,
+            model_format=file_list.model_format,
             requested=requested(settings),
             files=files,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -73,10 +74,10 @@ class Manifest:
             by_commit and self.requested.get("gguf_file") == wanted["gguf_file"]
         )
 
-    def plan(self) -> Plan:
-        """What the folder must hold, as a plan for checking and repair."""
-        return Plan(
-            self.source, self.model_format, self.revision, tuple(file.planned() for file in self.files)
+    def file_list(self) -> FileList:
+        """What the folder must hold, as a list for checking and repair."""
+        return FileList(
+            self.source, self.model_format, self.revision, tuple(file.listed() for file in self.files)
         )
 
     def with_files(self, files: tuple[ManifestFile, ...]) -> Manifest:

@@ -1,4 +1,4 @@
-"""What the volume already holds of a plan. Trusts unchanged files, reads others, moves damaged ones aside."""
+"""What the volume already holds of a list. Trusts unchanged files, reads others, moves damaged ones aside."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..digests import Found, StatMark, difference, hash_file, stat_mark
+from ..file_list import FileList, ListedFile
 from ..parallel import Check, for_each
 from ..report.reporter import Reporter
-from ..selection import Plan, PlannedFile
 from .layout import ModelFolder
 from .manifest import Manifest, ManifestFile
 
@@ -29,13 +29,13 @@ class Present:
 class _ToRead:
     """A file that only its bytes can prove, as it looked before reading."""
 
-    file: PlannedFile
+    file: ListedFile
     size: int
     mark: StatMark
 
 
 def check_present(
-    folder: ModelFolder, plan: Plan, known: Manifest | None, reporter: Reporter, level: Level
+    folder: ModelFolder, file_list: FileList, known: Manifest | None, reporter: Reporter, level: Level
 ) -> Present:
     """Tell proven files from the rest: by their marks where the manifest vouches, else by reading.
 
@@ -45,10 +45,10 @@ def check_present(
     """
     present = Present()
     vouched = {file.path: file for file in known.files} if known else {}
-    if level == "auto" and _anything_changed(folder, plan, vouched):
+    if level == "auto" and _anything_changed(folder, file_list, vouched):
         level = "full"
     to_read = []
-    for file in plan.files:
+    for file in file_list.files:
         mark, entry = stat_mark(folder.final(file)), vouched.get(file.path)
         if mark is None:
             _recall_damage(folder, file, entry, present)
@@ -56,7 +56,7 @@ def check_present(
             continue  # nothing says what it should be: it comes anew
         elif entry is None or mark != (entry.size, entry.stat):
             to_read.append(_ToRead(file, *mark))
-        elif file.digest == entry.planned().digest:
+        elif file.digest == entry.listed().digest:
             if level == "full":
                 to_read.append(_ToRead(file, *mark))
             else:
@@ -64,22 +64,22 @@ def check_present(
         elif file.digest.algorithm == "git-sha1" and file.size == entry.size:
             to_read.append(_ToRead(file, *mark))
     if to_read:
-        found = _read(folder, to_read, len(plan.files), present, reporter)
+        found = _read(folder, to_read, len(file_list.files), present, reporter)
         for one in to_read:
             _sort(folder, one, found[one.file.path], vouched.get(one.file.path), present, reporter)
     return present
 
 
-def _anything_changed(folder: ModelFolder, plan: Plan, vouched: dict[str, ManifestFile]) -> bool:
-    entries = [vouched[file.path] for file in plan.files if file.path in vouched]
+def _anything_changed(folder: ModelFolder, file_list: FileList, vouched: dict[str, ManifestFile]) -> bool:
+    entries = [vouched[file.path] for file in file_list.files if file.path in vouched]
     return any(stat_mark(folder.path / entry.path) != (entry.size, entry.stat) for entry in entries)
 
 
 def _recall_damage(
-    folder: ModelFolder, file: PlannedFile, entry: ManifestFile | None, present: Present
+    folder: ModelFolder, file: ListedFile, entry: ManifestFile | None, present: Present
 ) -> None:
     """A repair that was interrupted is still to be reported once it succeeds."""
-    if entry is None or file.digest != entry.planned().digest or not folder.retracted_manifest.exists():
+    if entry is None or file.digest != entry.listed().digest or not folder.retracted_manifest.exists():
         return
     found = folder.quarantined_digest(file.path)
     if found is not None:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import NoReturn
 
 from ..digests import stat_mark
-from ..selection import PlannedFile
+from ..file_list import ListedFile
 from .layout import ModelFolder, sync_folder
 from .manifest import Manifest, ManifestFile
 
 
 def publish_files(
     folder: ModelFolder,
-    planned: Iterable[PlannedFile],
-    fetched: Iterable[PlannedFile],
+    listed: Iterable[ListedFile],
+    fetched: Iterable[ListedFile],
     known: Manifest | None,
     proven: dict[str, ManifestFile],
 ) -> tuple[ManifestFile, ...]:
@@ -25,23 +25,23 @@ def publish_files(
     open.
 
     Args:
-        proven: digests of all planned files, wherever they lie; gets the marks of the renamed ones.
+        proven: digests of all listed files, wherever they lie; gets the marks of the renamed ones.
     """
-    planned = list(planned)
+    listed = list(listed)
     folder.retract_manifest()
     for file in fetched:
         folder.publish(file)
         _, mark = stat_mark(folder.final(file)) or vanished(file)
         # renaming changes ctime
         proven[file.path] = replace(proven[file.path], stat=mark)
-    names = {file.path for file in planned}
-    for old in known.plan().files if known else ():
+    names = {file.path for file in listed}
+    for old in known.file_list().files if known else ():
         if old.path not in names:
             folder.final(old).unlink(missing_ok=True)
     sync_folder(folder.path)
-    return tuple(proven[file.path] for file in planned)
+    return tuple(proven[file.path] for file in listed)
 
 
-def vanished(file: PlannedFile) -> NoReturn:
+def vanished(file: ListedFile) -> NoReturn:
     """A file that was there a moment ago is gone."""
     raise FileNotFoundError(f"{file.path} vanished from the models volume while model-init worked")

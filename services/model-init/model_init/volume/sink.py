@@ -15,7 +15,7 @@ from types import TracebackType
 
 from ..digests import READ_BYTES, Found, Hasher
 from ..errors import ModelInitError
-from ..selection import PlannedFile
+from ..file_list import ListedFile
 from .disk import no_disk_space
 
 _GIVE_BACK_BYTES = 64 * 1024
@@ -23,13 +23,13 @@ _WRITE_OUT_BYTES = 16 * 1024 * 1024
 
 
 class SourceSentTooMuch(Exception):
-    """The body goes on beyond the file's planned size: these are not the planned bytes."""
+    """The body goes on beyond the file's listed size: these are not the listed bytes."""
 
 
 class Sink:
     """A context manager around one `.partial` file; bytes are on disk when it closes."""
 
-    def __init__(self, path: Path, file: PlannedFile) -> None:
+    def __init__(self, path: Path, file: ListedFile) -> None:
         self._path = path
         self._file = file
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
@@ -86,7 +86,7 @@ class Sink:
         """Append.
 
         Raises:
-            SourceSentTooMuch: the file would become longer than planned; nothing is written.
+            SourceSentTooMuch: the file would become longer than listed; nothing is written.
             NoDiskSpace: the volume is full; what fits stays for the next start.
         """
         if self._size + len(chunk) > self._file.size:

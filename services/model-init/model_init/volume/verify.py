@@ -78,7 +78,7 @@ def _strays(published: list[tuple[str, ModelFolder, Manifest]]) -> list[BadFile]
     return [
         BadFile(model_id, stray.name, "expected no such file, found one that engines may open")
         for model_id, folder, manifest in published
-        for stray in folder.strays(manifest.plan().files)
+        for stray in folder.strays(manifest.file_list().files)
     ]
 
 
@@ -101,10 +101,10 @@ def _read_all(jobs: list[_Job], reporter: Reporter) -> list[BadFile]:
 
 
 def _wrong_with(job: _Job, progress: Any, check: Check) -> str | None:
-    path, planned = job.folder.path / job.file.path, job.file.planned()
+    path, listed = job.folder.path / job.file.path, job.file.listed()
     if stat_mark(path) is None:
         return "expected a regular file, found none"
     try:
-        return difference(planned, hash_file(path, planned, progress, check))
+        return difference(listed, hash_file(path, listed, progress, check))
     except OSError as error:
         return f"expected a readable file, found {error.strerror}"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from model_init.report import console
-from model_init.report.console import Console
+from model_init.report.console import Console, human_bytes, human_part, human_seconds
 
 
 class Terminal(io.StringIO):
@@ -59,3 +59,15 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten() -> None:
     assert err.getvalue() == (
         "Downloading\n\r\x1b[2K1.20/3.95 GB 85 MB/s ETA 0:32\r\x1b[2K2.40/3.95 GB\nfetched\n"
     )
+
+
+def test_numbers_as_people_read_them() -> None:
+    assert [human_bytes(n) for n in (0, 999, 1000, 1_234_567, 15_231_233_024)] == [
+        "0 B",
+        "999 B",
+        "1.00 kB",
+        "1.23 MB",
+        "15.2 GB",
+    ]
+    assert human_part(1_200_000_000, 3_945_000_000) == "1.20/3.94 GB"
+    assert [human_seconds(s) for s in (0.4, 32, 600, 3725)] == ["0:00", "0:32", "10:00", "1:02:05"]

@@ -11,7 +11,7 @@ import pytest
 from harness.hub import Fault, Hub, running_hub, sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tensors, tiny_model
 from model_init.settings import Settings
-from model_init.sources.pinned_models import pinned_plan
+from model_init.sources.pinned_models import pinned_list
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -196,22 +196,22 @@ def test_a_token_in_the_environment_is_not_used(hub: Hub, model_init: ModelInit)
 
 
 def test_the_default_model_has_a_shipped_list() -> None:
-    plan = pinned_plan(Settings.from_environ({}))
-    assert plan is not None
-    assert sum(file.size for file in plan.files if file.path.endswith(".safetensors")) == 15_231_271_888
-    assert plan.revision == "a09a35458c702b33eeacc393d103063234e8bc28"
-    assert pinned_plan(Settings.from_environ({"MODEL_REVISION": "main"})) is None
-    assert pinned_plan(Settings.from_environ({"MODEL_ID": "acme/other"})) is None
+    file_list = pinned_list(Settings.from_environ({}))
+    assert file_list is not None
+    assert sum(file.size for file in file_list.files if file.path.endswith(".safetensors")) == 15_231_271_888
+    assert file_list.revision == "a09a35458c702b33eeacc393d103063234e8bc28"
+    assert pinned_list(Settings.from_environ({"MODEL_REVISION": "main"})) is None
+    assert pinned_list(Settings.from_environ({"MODEL_ID": "acme/other"})) is None
 
 
 def test_with_a_shipped_list_no_hub_is_asked_what_is_right(scope: Hub, all_three: ModelInit) -> None:
     """The wheel-sized truth of the tests, put in the place of the shipped one."""
-    plan = {name: (len(tiny_model()[name]), sha256(tiny_model()[name])) for name in WANTED}
+    file_list = {name: (len(tiny_model()[name]), sha256(tiny_model()[name])) for name in WANTED}
     prelude = f"""
 import model_init.sources.pinned_models as pinned
-from model_init.selection import Digest, Plan, PlannedFile
-files = tuple(PlannedFile(n, s, Digest("sha256", d)) for n, (s, d) in {json.dumps(plan)}.items())
-pinned.pinned_plan = lambda settings: Plan("hub", "safetensors", "f00d", files)
+from model_init.file_list import Digest, FileList, ListedFile
+files = tuple(ListedFile(n, s, Digest("sha256", d)) for n, (s, d) in {json.dumps(file_list)}.items())
+pinned.pinned_list = lambda settings: FileList("hub", "safetensors", "f00d", files)
 """
     result = all_three.run(prelude=prelude, HF_ENDPOINT=NOBODY, HF_MIRROR_ENDPOINT=NOBODY)
 
