@@ -23,7 +23,7 @@ def test_an_empty_environment_means_the_default_model_from_the_hub() -> None:
         "hub",
     )
     assert settings.models_dir == Path("/models")
-    assert settings.revision is settings.gguf_file is settings.hf_endpoint is settings.hf_token is None
+    assert settings.revision is settings.gguf_file is settings.hf_token is None
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
@@ -102,8 +102,9 @@ def test_bandwidth_limits_as_people_write_them(text: str, bytes_per_s: float | N
 
 
 def test_the_order_of_sources_is_the_operators() -> None:
-    assert Settings.from_environ({}).carriers == ("hub", "hf-mirror", "modelscope")
-    assert Settings.from_environ({"MODEL_SOURCES": "modelscope, hub"}).carriers == ("modelscope", "hub")
+    assert [hub.name for hub in Settings.from_environ({}).hubs] == ["hub", "hf-mirror", "modelscope"]
+    set_otherwise = Settings.from_environ({"MODEL_SOURCES": "modelscope, hub"})
+    assert [hub.name for hub in set_otherwise.hubs] == ["modelscope", "hub"]
 
 
 def test_passwords_in_addresses_are_not_quoted_back() -> None:

@@ -1,30 +1,19 @@
-"""Does config.json agree with the tensors? Owns the shapes that Llama-like architectures imply. Pure."""
+"""Does config.json agree with the tensors? Owns the names and shapes that the known families imply. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from .safetensors import Tensor
+from model_files.config_json import FAMILIES, DecoderSizes, decoder_sizes
+from model_files.safetensors_header import Tensor
 
-LLAMA_LIKE = frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"})
 _LAYER = re.compile(r"model\.layers\.(\d+)\.")
 
 
 class ConfigError(Exception):
     """How configuration and tensors disagree, as `expected …, found …`."""
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    hidden: int
-    layers: int
-    vocabulary: int
-    q_rows: int
-    kv_rows: int
-    tied: bool
 
 
 def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
@@ -35,13 +24,14 @@ def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> li
 
     Raises:
         ConfigError: the first disagreement.
+        BadNumber: a size that config.json does not state.
     """
     architectures = config.get("architectures") or []
-    if not any(name in LLAMA_LIKE for name in architectures):
+    if not any(name in FAMILIES.values() for name in architectures):
         return [f"config.json names {architectures or 'no architecture'}: shapes are not compared with it"]
     if config.get("quantization_config"):
         return ["the weights are quantized already: shapes are not compared with config.json"]
-    sizes = _sizes(config)
+    sizes = decoder_sizes(config)
     _check_layers(sizes, tensors)
     expected = {
         "model.embed_tokens.weight": (sizes.vocabulary, sizes.hidden),
@@ -51,10 +41,10 @@ def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> li
         expected["lm_head.weight"] = (sizes.vocabulary, sizes.hidden)
     for layer in range(sizes.layers):
         attention = f"model.layers.{layer}.self_attn"
-        expected[f"{attention}.q_proj.weight"] = (sizes.q_rows, sizes.hidden)
-        expected[f"{attention}.k_proj.weight"] = (sizes.kv_rows, sizes.hidden)
-        expected[f"{attention}.v_proj.weight"] = (sizes.kv_rows, sizes.hidden)
-        expected[f"{attention}.o_proj.weight"] = (sizes.hidden, sizes.q_rows)
+        expected[f"{attention}.q_proj.weight"] = (sizes.query, sizes.hidden)
+        expected[f"{attention}.k_proj.weight"] = (sizes.key_value, sizes.hidden)
+        expected[f"{attention}.v_proj.weight"] = (sizes.key_value, sizes.hidden)
+        expected[f"{attention}.o_proj.weight"] = (sizes.hidden, sizes.query)
     for name, shape in expected.items():
         if name not in tensors:
             raise ConfigError(f"config.json expects the tensor {name}, found none")
@@ -65,33 +55,10 @@ def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> li
     return []
 
 
-def _check_layers(sizes: _Sizes, tensors: Mapping[str, Tensor]) -> None:
+def _check_layers(sizes: DecoderSizes, tensors: Mapping[str, Tensor]) -> None:
     found = {int(match[1]) for match in map(_LAYER.match, tensors) if match}
     if found != set(range(sizes.layers)):
         raise ConfigError(
             f"config.json expects {sizes.layers} layers from 0 on, found {len(found)}"
             + (f", the last one {max(found)}" if found else "")
         )
-
-
-def _sizes(config: Mapping[str, Any]) -> _Sizes:
-    hidden, heads = _count(config, "hidden_size"), _count(config, "num_attention_heads")
-    kv_heads = _count(config, "num_key_value_heads", heads)
-    head_dim = _count(config, "head_dim", hidden // heads)
-    return _Sizes(
-        hidden=hidden,
-        layers=_count(config, "num_hidden_layers"),
-        vocabulary=_count(config, "vocab_size"),
-        q_rows=heads * head_dim,
-        kv_rows=kv_heads * head_dim,
-        tied=bool(config.get("tie_word_embeddings")),
-    )
-
-
-def _count(config: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    value = config.get(name)
-    if value is None and default is not None:
-        return default
-    if type(value) is not int or value < 1:
-        raise ConfigError(f"expected {name} in config.json as a whole number, found {value!r}")
-    return value

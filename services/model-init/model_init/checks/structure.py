@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from model_files.safetensors_header import SafetensorsError, Tensor, check_file
+
 from ..errors import InvalidModel
 from ..selection import INDEX_NAME
 from . import gguf, safetensors
 from .chat_template import TemplateError, check_template, find_template
 from .config import ConfigError, check_config
-from .safetensors import SafetensorsError, Tensor
 
 _REASONS = (SafetensorsError, gguf.GgufError, ConfigError, TemplateError, ValueError)
 
@@ -32,7 +33,7 @@ def check_model(files: Mapping[str, Path]) -> list[str]:
     for name, path in files.items():
         try:
             if name.endswith(".safetensors"):
-                shards[name] = safetensors.check_file(path)
+                shards[name] = check_file(path)
             elif name.endswith(".gguf"):
                 _check_gguf(path)
             elif name.endswith(".json"):

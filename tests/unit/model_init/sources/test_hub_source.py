@@ -166,6 +166,14 @@ def test_a_hub_that_stays_broken_is_given_up(hub: Hub, model_init: ModelInit) ->
     assert "the answer 503" in result.status["error"]["message"]
 
 
+def test_an_address_where_no_hub_answers_says_so(hub: Hub, model_init: ModelInit) -> None:
+    hub.repos[MODEL_ID].info_fault = Fault(status=404)
+    result = model_init.run()
+
+    assert result.code == 11
+    assert f"expected /api/models/{MODEL_ID}/revision/main on {hub.endpoint}, found 404" in result.log
+
+
 @pytest.mark.parametrize("size", [0, 500_000])
 def test_a_file_that_stays_too_short_is_corrupt(hub: Hub, model_init: ModelInit, size: int) -> None:
     hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(truncate_to=size, always=True)]

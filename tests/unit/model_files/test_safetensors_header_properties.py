@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from model_init.checks.safetensors import DTYPE_BITS, SafetensorsError, check_file, check_header
+from model_files.safetensors_header import DTYPE_BITS, SafetensorsError, check_file, check_header
 
 DTYPES = (
     np.bool_,
