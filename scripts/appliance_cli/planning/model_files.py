@@ -7,13 +7,11 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from appliance_cli.errors import BadSetting
 from appliance_cli.planning.architecture import Architecture, from_config
 from appliance_cli.planning.weights import checkpoint_bytes
-
-_MAX_HEADER = 100_000_000  # bytes; the format's own limit
+from model_files.safetensors_header import SafetensorsError, Tensor, check_file
 
 
 @dataclass(frozen=True)
@@ -43,26 +41,18 @@ def read_folder(folder: Path) -> ModelFolder:
     ]
     if not tensors:
         return ModelFolder(architecture, None, None)
-    elements = sum(math.prod(tensor["shape"]) for tensor in tensors)
-    stored = sum(tensor["data_offsets"][1] - tensor["data_offsets"][0] for tensor in tensors)
+    elements = sum(math.prod(tensor.shape) for tensor in tensors)
+    stored = sum(tensor.end - tensor.start for tensor in tensors)
     _require_agreement(folder, architecture, elements, stored)
     return ModelFolder(architecture, elements, stored)
 
 
-def read_header(file: Path) -> dict[str, dict[str, Any]]:
-    """A safetensors file's tensors by name: dtype, shape, data_offsets. Reads 8 bytes and the header."""
+def read_header(file: Path) -> dict[str, Tensor]:
+    """A safetensors file's tensors by name."""
     try:
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if not 2 <= length <= _MAX_HEADER:
-                raise ValueError(f"a header of {length} bytes")
-            header = json.loads(stream.read(length))
-        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        for entry in tensors.values():
-            math.prod(entry["shape"]) + entry["data_offsets"][1] - entry["data_offsets"][0]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise _unusable(file, "a whole safetensors file", str(error) or type(error).__name__) from None
-    return tensors
+        return check_file(file)
+    except (OSError, SafetensorsError) as error:
+        raise _unusable(file, "a whole safetensors file", str(error)) from None
 
 
 def _require_agreement(folder: Path, model: Architecture, elements: int, stored: int) -> None:

@@ -31,6 +31,6 @@ def test_without_groups_every_head_has_its_own_keys(absent: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("value", [None, 0, -1, 2.0, "64", True])
 def test_what_is_no_positive_whole_number_is_named(value: object) -> None:
-    with pytest.raises(BadNumber, match="expected hidden_size in config.json as a whole number") as refusal:
+    with pytest.raises(BadNumber, match=r"expected hidden_size in config\.json as a whole number") as refusal:
         whole({"hidden_size": value}, "hidden_size")
     assert (refusal.value.key, refusal.value.value) == ("hidden_size", value)
