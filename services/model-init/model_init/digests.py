@@ -60,8 +60,10 @@ def hash_file(
     progress: Callable[[int], None],
     check: Callable[[], None] = lambda: None,
 ) -> Found:
-    """Read a whole file and give its digests; `progress` gets the bytes read so far, `check` may stop it by
-    raising."""
+    """Read a whole file and give its digests.
+
+    `progress` gets the bytes read so far, `check` may stop it by raising.
+    """
     hasher = Hasher(file)
     buffer = memoryview(bytearray(READ_BYTES))
     with path.open("rb", buffering=0) as stream:

@@ -75,7 +75,7 @@ def test_a_listing_that_is_no_model(names: list[str], reason: str) -> None:
 def test_one_hostile_name_spoils_the_listing(name: str) -> None:
     for kind in ("safetensors", "gguf"):
         with pytest.raises(InvalidModel, match="not to be trusted"):
-            select_files([*QWEN, "m.gguf", name], kind, None)  # type: ignore[arg-type]
+            select_files([*QWEN, "m.gguf", name], kind, None)
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,7 @@ def check_shards(shards: Mapping[str, Mapping[str, Tensor]]) -> None:
 
 
 def check_index(index: bytes, shards: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Index and shards must agree both ways: every tensor in the shard that the index names, and none
-    besides.
+    """Index and shards must agree both ways: each tensor in the shard that the index names, none besides.
 
     Args:
         index: the index file's bytes.

@@ -80,6 +80,10 @@ def make_source(settings: Settings, say: Say) -> Source:
         from .pypi import PypiSource
 
         return PypiSource(settings)
-    from .folder import FolderSource
+    from .folder import FolderSource, is_hub_cache
 
+    if is_hub_cache(settings.import_dir):
+        from .hub_cache import HubCacheSource
+
+        return HubCacheSource(settings)
     return FolderSource(settings)

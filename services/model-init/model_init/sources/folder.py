@@ -1,7 +1,8 @@
 """A local folder mounted at /import, for sites without internet. Reads it, never writes it.
 
 A manifest.json in it (as model-init writes them) makes its digests the expectation; without one, the files
-are taken as they are, their digests are recorded on reading, and only their structure is proven.
+are taken as they are, their digests are recorded on reading, and only their structure is proven. A cache that
+the Hub's own tools filled is read by `hub_cache`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ from ..volume.sink import Sink
 from . import OnePlace
 
 
+def is_hub_cache(folder: Path) -> bool:
+    """Whether it holds models as a cache does."""
+    return any(folder.glob("models--*/snapshots"))
+
+
 class FolderSource(OnePlace):
     """See `sources.Source`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._root = settings.import_dir
+        self._root = self._files_at = settings.import_dir
 
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`."""
@@ -74,7 +80,7 @@ class FolderSource(OnePlace):
 
     def _inside(self, name: str) -> Path:
         """The file, which may be a link only to something inside the folder."""
-        path = self._root / name
+        path = self._files_at / name
         if not path.resolve().is_relative_to(self._root.resolve()):
             raise InvalidModel(
                 f"expected {name} to lie inside {self._root}, found a link out of it; copy the file"

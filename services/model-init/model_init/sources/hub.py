@@ -1,10 +1,13 @@
-"""A model's file list from the Hugging Face Hub or a mirror of it, through huggingface_hub's
-`HfApi.model_info`.
+"""A model's file list from the Hub or a mirror of it, by huggingface_hub: its call, its errors, its parsing.
 
-The revision is resolved to a commit once and every file is asked for by that commit. Bytes come over
-`stream`, not through `hf_hub_download`: that one names its incomplete files itself, checks sizes but no
-digest, and shows progress only to a tqdm class, while we hash bytes as they arrive and resume by our own
-rules.
+`HfApi.model_info` with file metadata gives commit, names, sizes and digests in one answer, so that nothing
+can change between them (`list_repo_tree` would have to be told the commit first). Every file is then asked
+for by that commit.
+
+The bytes come over `stream` instead of `hf_hub_download`, which knows one hub at a time, names its incomplete
+files itself, checks sizes but no digest, and shows progress only to a tqdm class: ours are hashed as they
+arrive, go on at the byte where another hub broke off, and lie on the models volume under a name that no
+engine opens.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Several hubs in order, per file: the first that delivers wins; one that fails is left for the next,
-mid-file.
+"""Several hubs in order, for each file: one that fails is left for the next, in the middle of the file.
 
 Owns who is asked next, how long who is left alone, and when to give up. One file list is the truth for all:
 the shipped one, or that of the first believed hub that answers.

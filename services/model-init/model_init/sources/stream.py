@@ -1,5 +1,4 @@
-"""One file from one address into a sink: ranges, what the source says of the file, and what its failures
-mean.
+"""One file from one address into a sink: ranges, and what the source says of the file before its bytes.
 
 One try each: trying again, elsewhere or later, is the caller's.
 """

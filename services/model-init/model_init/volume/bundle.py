@@ -52,9 +52,8 @@ def export_model(models_dir: Path, model_id: str, out: BinaryIO, reporter: Repor
 
     Raises:
         ModelNotFound: it is not complete on the volume.
-        CorruptDownload: a file's bytes are not the manifest's; the stream then has no proper end and no
-        import
-            accepts it.
+        CorruptDownload: a file's bytes are not the manifest's; the stream then has no proper end, and no
+            import accepts it.
     """
     folder = ModelFolder(models_dir, model_id)
     manifest = manifests.read(folder.manifest)

@@ -86,8 +86,7 @@ class ModelFolder:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def strays(self, listed: Iterable[ListedFile]) -> list[Path]:
-        """Files that an engine would open, or that run code when loaded, though they are no part of the
-        model."""
+        """Files that are none of the model's, but that an engine would open or that run code when loaded."""
         names = {file.path for file in listed}
         suffixes = WEIGHT_SUFFIXES + PICKLE_SUFFIXES
         return sorted(p for p in self.path.iterdir() if p.name.endswith(suffixes) and p.name not in names)

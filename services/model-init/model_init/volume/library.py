@@ -111,8 +111,7 @@ def remove_model(models_dir: Path, model_id: str, used: str, *, force: bool) -> 
 
 
 def note_verified(models_dir: Path, model_ids: list[str]) -> None:
-    """Remember that these models' bytes were all right just now. A volume that can't be written forgets
-    it."""
+    """Remember that these models' bytes were all right just now; a read-only volume forgets it."""
     verified = _read_verified(models_dir) | dict.fromkeys(
         model_ids, datetime.now(UTC).isoformat(timespec="seconds")
     )

@@ -116,7 +116,7 @@ def test_what_is_unknown_is_noted_not_refused(tmp_path: Path, config: dict[str, 
 )
 def test_a_model_that_can_not_chat(tmp_path: Path, files: dict[str, bytes], reason: str) -> None:
     with pytest.raises(InvalidModel, match=reason):
-        check_model(model(tmp_path, **files))
+        check_model(model(tmp_path, None, None, **files))
 
 
 def test_a_template_in_a_list_and_in_a_file(tmp_path: Path) -> None:

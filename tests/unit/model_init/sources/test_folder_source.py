@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub import sha256
+from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
 
 

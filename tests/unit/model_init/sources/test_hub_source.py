@@ -10,7 +10,9 @@ import pytest
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import GatedRepoError
 
-from harness.hub import Fault, Hub, git_blob_id, sha256
+from harness.hub import Hub
+from harness.hub_faults import Fault
+from harness.hub_repo import git_blob_id, sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, gguf, tiny_model
 
 

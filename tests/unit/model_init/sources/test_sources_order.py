@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub import Fault, Hub, running_hub, sha256
+from harness.hub import Hub, running_hub
+from harness.hub_faults import Fault
+from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tensors, tiny_model
 from model_init.settings import Settings
 from model_init.sources.pinned_models import pinned_list

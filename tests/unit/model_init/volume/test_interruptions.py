@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from harness.hub import Fault, Hub
+from harness.hub import Hub
+from harness.hub_faults import Fault
 from harness.model_init_run import FILLING_DISK, MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
 from harness.waiting import wait_until
 

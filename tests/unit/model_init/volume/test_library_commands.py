@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub import Hub, sha256
+from harness.hub import Hub
+from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, Result, tiny_model
 
 SECOND = "acme/second"

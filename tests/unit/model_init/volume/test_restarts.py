@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub import Fault, Hub, sha256
+from harness.hub import Hub
+from harness.hub_faults import Fault
+from harness.hub_repo import sha256
 from harness.model_init_run import (
     FILLING_DISK,
     MODEL_ID,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub import Hub, sha256
+from harness.hub import Hub
+from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
 from harness.waiting import wait_until
 
@@ -114,7 +115,7 @@ def test_verify_finds_damage_on_a_live_system_and_changes_nothing(model_init: Mo
 
 def test_verify_works_beside_a_model_init_that_holds_the_volume(hub: Hub, model_init: ModelInit) -> None:
     model_init.run()
-    results = []
+    results: list[int] = []
 
     def look(name: str, position: int) -> None:
         if not results:
