@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from model_init.throttle import Throttle
+from model_init.sources.throttle import Throttle
 
 CHUNK_BYTES = 4 * 1024 * 1024
 COMMIT = "c0ffee" * 6 + "c0ff"

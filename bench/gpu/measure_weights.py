@@ -6,7 +6,7 @@ values), fused and quantised as text-generation-inference 3.3.7 does it:
 of its own. PyTorch's allocator is capped at 24 GiB, an RTX 4090's size. Needs torch, bitsandbytes and
 nvidia-ml-py; no network. About a minute on an H200.
 
-    PYTHONPATH=scripts python bench/gpu/measure_weights.py [--cap-gib 24] > weights.json
+    PYTHONPATH=scripts:services/model-init python bench/gpu/measure_weights.py [--cap-gib 24] > weights.json
 """
 
 from __future__ import annotations

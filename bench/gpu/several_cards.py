@@ -3,7 +3,7 @@
 Needs PyTorch (to occupy memory like another program), nvidia-ml-py, docker and requests; no Docker engine, no
 network. Two cards of any kind.
 
-    PYTHONPATH=scripts python bench/gpu/several_cards.py > several-cards.txt
+    PYTHONPATH=scripts:services/model-init python bench/gpu/several_cards.py > several-cards.txt
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.sent[name] += len(block)
         self.close_connection = self.close_connection or stop < len(data)
 
-    def _hold(self, trickle: bytes, first: bytes) -> None:
+    def _hold(self, trickle: bytes | bytearray, first: bytes | bytearray) -> None:
         """Send the first part, then nothing, or a byte now and then, until the hub closes or the client
         leaves."""
         self.close_connection = True

@@ -5,20 +5,17 @@ is decided by model-init when the model itself comes.
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import requests
 
 from appliance_cli.base.errors import BadSetting
+from model_files import hubs
 
-SOURCES = "hub,hf-mirror,modelscope"
 TIMEOUT_S = (3, 10)
 MOST_BYTES = 1_000_000
-_MODEL_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def fetch(model_id: str, values: Mapping[str, str]) -> dict[str, Any]:
@@ -27,35 +24,23 @@ def fetch(model_id: str, values: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         BadSetting: no place gave one, with what each of them said.
     """
-    if not _MODEL_ID.fullmatch(model_id):
+    if not hubs.is_model_id(model_id):
         raise _unknown(model_id, "an id is <organisation>/<name>")
     if values.get("OFFLINE") == "1":
         raise _unknown(model_id, "OFFLINE=1 forbids asking")
+    try:
+        asked = hubs.chosen(values)
+    except ValueError as error:
+        raise _unknown(model_id, f"MODEL_SOURCES: {error}") from None
     answers = []
-    for endpoint, url, headers in _places(model_id, values):
+    for hub in asked:
+        url = hub.file_url(model_id, "config.json", values.get("MODEL_REVISION") or None)
+        headers = _authorization(values) if hub.gets_token else {}
         try:
             return _get(url, headers, values)
         except (requests.RequestException, OSError, ValueError) as error:
-            answers.append(f"{endpoint}: {_reason(error)}")
+            answers.append(f"{hub.endpoint}: {_reason(error)}")
     raise _unknown(model_id, "; ".join(answers))
-
-
-def _places(model_id: str, values: Mapping[str, str]) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Each place's address, the file's there, and what to send along."""
-    revision = quote(values.get("MODEL_REVISION") or "main", safe="")
-    file = f"{model_id}/resolve/{revision}/config.json"
-    for name in (values.get("MODEL_SOURCES") or SOURCES).split(","):
-        match name.strip():
-            case "hub":
-                endpoint = values.get("HF_ENDPOINT") or "https://huggingface.co"
-                yield endpoint, f"{endpoint}/{file}", _authorization(values)
-            case "hf-mirror":
-                endpoint = values.get("HF_MIRROR_ENDPOINT") or "https://hf-mirror.com"
-                yield endpoint, f"{endpoint}/{file}", {}
-            case "modelscope":
-                endpoint = values.get("MODELSCOPE_ENDPOINT") or "https://modelscope.cn"
-                query = "Revision=master&FilePath=config.json"
-                yield endpoint, f"{endpoint}/api/v1/models/{model_id}/repo?{query}", {}
 
 
 def _authorization(values: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from appliance_cli.gpu import hub_config
 from appliance_cli.gpu.planning import known_models
 from appliance_cli.gpu.planning.architecture import Architecture, from_config
 from appliance_cli.gpu.planning.cards import Card
-from appliance_cli.gpu.planning.model_files import read_folder
+from appliance_cli.gpu.planning.model_folder import read_folder
 from appliance_cli.gpu.planning.plan import Request
 from appliance_cli.gpu.settings import GpuSettings
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from types import FrameType
 
 from .commands import add_commands, quiet_reporter
-from .console import Console, human_bytes
 from .errors import Interrupted, ModelInitError
-from .layout import only_writer, prepare_volume, start_mark
-from .manifest import Manifest
 from .prepare import prepare
-from .reporter import Reporter
+from .report.console import Console, human_bytes
+from .report.reporter import Reporter
+from .report.status import Status
 from .settings import Settings
 from .sources import make_source
-from .status import Status
+from .volume.layout import only_writer, prepare_volume, start_mark
+from .volume.manifest import Manifest
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

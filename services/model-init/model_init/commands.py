@@ -11,15 +11,15 @@ import json
 import sys
 from collections.abc import Callable
 
-from .bundle import export_model, import_model
-from .check import check_published
-from .console import Console, human_bytes
 from .errors import CorruptDownload, SettingsError
-from .layout import only_writer, prepare_volume
-from .library import list_models, remove_model
-from .reporter import Reporter
+from .report.console import Console, human_bytes
+from .report.reporter import Reporter
+from .report.status import Status
 from .settings import Settings, parse_model_id
-from .status import Status
+from .volume.bundle import export_model, import_model
+from .volume.layout import only_writer, prepare_volume
+from .volume.library import list_models, remove_model
+from .volume.verify import check_published
 
 Command = Callable[[Settings, argparse.Namespace, Reporter], None]
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 
-from .console import human_bytes
+from .digests import Found, difference
 from .errors import CorruptDownload
-from .layout import ModelFolder
+from .file_list import ListedFile
 from .parallel import Check
-from .plan import Plan, PlannedFile
-from .reporter import FileProgress, Reporter
-from .sink import Sink, SourceSentTooMuch
+from .report.console import human_bytes
+from .report.reporter import FileProgress, Reporter
 from .sources import Source
-from .verify import Found, difference
+from .volume.layout import ModelFolder
+from .volume.sink import Sink, SourceSentTooMuch
 
 TRIES = 3
 
 
 def fetch_proven(
-    source: Source, plan: Plan, file: PlannedFile, folder: ModelFolder, reporter: Reporter, check: Check
+    source: Source,
+    revision: str | None,
+    file: ListedFile,
+    folder: ModelFolder,
+    reporter: Reporter,
+    check: Check,
 ) -> Found:
-    """Fetch one file until its bytes are the planned ones.
+    """Fetch one file until its bytes are the listed ones.
 
     Args:
         check: called for every chunk; what it raises ends the work, and what came stays for the next start.
@@ -35,7 +40,7 @@ def fetch_proven(
     tries = TRIES + source.spare_tries
     bad: list[Found] = []
     while True:
-        progress, found, wrong = _fetch_once(source, plan, file, folder, reporter, check)
+        progress, found, wrong = _fetch_once(source, revision, file, folder, reporter, check)
         if wrong is None:
             for damaged in bad:
                 reporter.repaired(file.path, found.sha256, damaged.sha256)
@@ -61,9 +66,14 @@ def fetch_proven(
 
 
 def _fetch_once(
-    source: Source, plan: Plan, file: PlannedFile, folder: ModelFolder, reporter: Reporter, check: Check
+    source: Source,
+    revision: str | None,
+    file: ListedFile,
+    folder: ModelFolder,
+    reporter: Reporter,
+    check: Check,
 ) -> tuple[FileProgress, Found, str | None]:
-    """One fetch, resuming what is there; gives what came and how it differs from the plan, if it does."""
+    """One fetch, resuming what is there; gives what came and how it differs from the list, if it does."""
     with Sink(folder.partial(file), file) as sink:
         shown = reporter.file(file.path, file.size, already=sink.size)
         too_much = None
@@ -73,7 +83,7 @@ def _fetch_once(
             shown.progress(done)
 
         try:
-            source.fetch(plan, file, sink, progress)
+            source.fetch(revision, file, sink, progress)
         except SourceSentTooMuch as error:
             too_much = f"expected {file.size} bytes, found {str(error).removeprefix(file.path + ': ')}"
         found = sink.found()

@@ -101,7 +101,7 @@ class ShortBody(TransientError):
 
 
 class OtherFile(TransientError):
-    """Size or digest that the source states before the body are not the planned file's."""
+    """Size or digest that the source states before the body are not the listed file's."""
 
 
 class Unreachable(TransientError):

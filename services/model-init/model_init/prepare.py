@@ -1,6 +1,6 @@
-"""The whole job, top-down: plan → check what is there → download → verify → publish.
+"""The whole job, top-down: list → check what is there → download → verify → publish.
 
-Nothing gets a name that an engine opens before every file of the plan is proven, so an interruption at any
+Nothing gets a name that an engine opens before every file of the list is proven, so an interruption at any
 point leaves either the complete old model or the complete new one, or a folder without manifest.json and
 `.partial` files.
 """
@@ -11,23 +11,24 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from . import expected
-from . import manifest as manifests
-from .console import human_bytes
-from .disk import require_free_space
+from .checks.structure import check_model
+from .digests import stat_mark
 from .download import fetch_proven
 from .errors import CorruptDownload, InvalidModel, ModelNotFound
-from .layout import ModelFolder
-from .manifest import Manifest, ManifestFile
+from .file_list import FileList, ListedFile
 from .parallel import Check, for_each
-from .plan import PICKLE_SUFFIXES, Plan, PlannedFile
-from .present import Present, check_present
-from .publish import publish_files, vanished
-from .reporter import Reporter
+from .report.console import human_bytes
+from .report.reporter import Reporter
+from .selection import PICKLE_SUFFIXES
 from .settings import Settings
 from .sources import Source
-from .structure import check_model
-from .verify import stat_mark
+from .volume import expected
+from .volume import manifest as manifests
+from .volume.disk import require_free_space
+from .volume.layout import ModelFolder
+from .volume.manifest import Manifest, ManifestFile
+from .volume.present import Present, check_present
+from .volume.publish import publish_files, vanished
 
 
 def prepare(
@@ -47,35 +48,37 @@ def prepare(
     known = manifests.load(folder)
     wanted = known if known is not None and known.answers(settings) else None
     source = functools.cache(make_source)
-    plan = wanted.plan() if wanted else expected.load(folder, settings) or source().plan()
-    reporter.status.revision = plan.revision
-    _remove_strays(folder, plan, known, reporter)
+    file_list = wanted.file_list() if wanted else expected.load(folder, settings) or source().file_list()
+    reporter.status.revision = file_list.revision
+    _remove_strays(folder, file_list, known, reporter)
 
     level = "full" if ended_badly and settings.verify == "auto" else settings.verify
-    present = check_present(folder, plan, known, reporter, level)
-    missing = [file for file in plan.files if file.path not in present.proven]
+    present = check_present(folder, file_list, known, reporter, level)
+    missing = [file for file in file_list.files if file.path not in present.proven]
     if wanted and not missing:
         return _refresh(folder, wanted, present)
     if not wanted:
-        expected.keep(folder, settings, plan)
+        expected.keep(folder, settings, file_list)
     try:
         if missing:
-            _download(source(), plan, missing, folder, present, reporter, settings.parallel_files)
-        _verify_structure(folder, plan, missing, reporter)
+            _download(source(), file_list, missing, folder, present, reporter, settings.parallel_files)
+        _verify_structure(folder, file_list, missing, reporter)
     except (InvalidModel, ModelNotFound):
         expected.forget(folder)
         raise
-    files = publish_files(folder, plan.files, missing, known, present.proven)
-    manifest = wanted.with_files(files) if wanted else Manifest.of(settings, plan, files)
+    files = publish_files(folder, file_list.files, missing, known, present.proven)
+    manifest = wanted.with_files(files) if wanted else Manifest.of(settings, file_list, files)
     manifest.write(folder)
     _report_repairs(present, manifest, reporter)
     return manifest
 
 
-def _remove_strays(folder: ModelFolder, plan: Plan, known: Manifest | None, reporter: Reporter) -> None:
+def _remove_strays(
+    folder: ModelFolder, file_list: FileList, known: Manifest | None, reporter: Reporter
+) -> None:
     """Files that an engine would open by their suffix, but that nobody has proven, go to quarantine."""
-    provable = [file for file in plan.files if file.digest is not None]
-    allowed = [*provable, *(known.plan().files if known else ())]
+    provable = [file for file in file_list.files if file.digest is not None]
+    allowed = [*provable, *(known.file_list().files if known else ())]
     for stray in folder.strays(allowed):
         kept = folder.quarantine(stray, stray.name, "stray")
         reporter.say(
@@ -92,8 +95,8 @@ def _danger(stray: Path) -> str:
 
 def _download(
     source: Source,
-    plan: Plan,
-    missing: list[PlannedFile],
+    file_list: FileList,
+    missing: list[ListedFile],
     folder: ModelFolder,
     present: Present,
     reporter: Reporter,
@@ -103,15 +106,20 @@ def _download(
     folder.remove_leftovers(keep=missing)
     partials = [stat_mark(folder.partial(file)) for file in missing]
     to_write = sum(file.size for file in missing) - sum(mark[0] for mark in partials if mark)
-    require_free_space(folder.path, to_write + plan.scratch_bytes)
+    require_free_space(folder.path, to_write + file_list.scratch_bytes)
 
-    total, done = sum(file.size for file in plan.files), sum(file.size for file in present.proven.values())
+    total, done = (
+        sum(file.size for file in file_list.files),
+        sum(file.size for file in present.proven.values()),
+    )
     count = "1 file" if len(missing) == 1 else f"{len(missing)} files"
-    reporter.stage("downloading", f"Downloading {count}, {human_bytes(total - done)}, from {plan.source}")
-    reporter.begin(done=done, total=total, files_done=len(present.proven), files_total=len(plan.files))
+    reporter.stage(
+        "downloading", f"Downloading {count}, {human_bytes(total - done)}, from {file_list.source}"
+    )
+    reporter.begin(done=done, total=total, files_done=len(present.proven), files_total=len(file_list.files))
 
-    def fetch(file: PlannedFile, check: Check) -> None:
-        found = fetch_proven(source, plan, file, folder, reporter, check)
+    def fetch(file: ListedFile, check: Check) -> None:
+        found = fetch_proven(source, file_list.revision, file, folder, reporter, check)
         _, mark = stat_mark(folder.partial(file)) or vanished(file)
         present.proven[file.path] = ManifestFile(file.path, found.size, found.sha256, mark)
 
@@ -119,11 +127,11 @@ def _download(
 
 
 def _verify_structure(
-    folder: ModelFolder, plan: Plan, fetched: list[PlannedFile], reporter: Reporter
+    folder: ModelFolder, file_list: FileList, fetched: list[ListedFile], reporter: Reporter
 ) -> None:
     reporter.stage("verifying", "Digests are right; checking the structure of the files")
     paths = {
-        file.path: folder.partial(file) if file in fetched else folder.final(file) for file in plan.files
+        file.path: folder.partial(file) if file in fetched else folder.final(file) for file in file_list.files
     }
     for note in check_model(paths):
         reporter.say(f"note: {note}")

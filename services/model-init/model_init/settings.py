@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from .builtin_models import WHEEL_MODELS
+from model_files import hubs
+from model_files.hubs import Hub
+
 from .errors import SettingsError
+from .wheel_models import WHEEL_MODELS
 
 ModelFormat = Literal["safetensors", "gguf"]
 SourceName = Literal["hub", "pypi", "folder"]
-CarrierName = Literal["hub", "hf-mirror", "modelscope"]
 VerifyLevel = Literal["auto", "quick", "full"]
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
-_MODEL_ID = re.compile(rf"{_NAME}/{_NAME}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)B?(?:/s)?")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
@@ -32,9 +32,9 @@ class Settings:
     """What to bring, from where, and where to.
 
     `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress;
-    `retry_wait_s` is the first pause between two of them, which then doubles. `carriers` are the hubs that
-    `hub` stands for, in the order in which each file asks them. A source that sends nothing for `stall_s`
-    seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a limit.
+    `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those that the
+    source `hub` stands for, in the order in which each file asks them. A source that sends nothing for
+    `stall_s` seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a limit.
     """
 
     model_id: str
@@ -42,10 +42,7 @@ class Settings:
     source: SourceName
     revision: str | None
     gguf_file: str | None
-    carriers: tuple[CarrierName, ...]
-    hf_endpoint: str | None
-    hf_mirror_endpoint: str
-    modelscope_endpoint: str
+    hubs: tuple[Hub, ...]
     hf_token: str | None = field(repr=False)
     pip_index_url: str | None = field(repr=False)
     ca_bundle: Path | None
@@ -76,10 +73,7 @@ class Settings:
             source=_source(environ, model_format, model_id),
             revision=_revision(environ),
             gguf_file=environ.get("MODEL_GGUF_FILE") or None,
-            carriers=_carriers(environ),
-            hf_endpoint=_url(environ, "HF_ENDPOINT"),
-            hf_mirror_endpoint=_url(environ, "HF_MIRROR_ENDPOINT") or "https://hf-mirror.com",
-            modelscope_endpoint=_url(environ, "MODELSCOPE_ENDPOINT") or "https://modelscope.cn",
+            hubs=_hubs(environ),
             hf_token=_token(environ),
             pip_index_url=_url(environ, "PIP_INDEX_URL"),
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
@@ -122,15 +116,13 @@ def _text(environ: Mapping[str, str], name: str, default: str) -> str:
     return environ.get(name) or default
 
 
-def _carriers(environ: Mapping[str, str]) -> tuple[CarrierName, ...]:
-    known = get_args(CarrierName)
-    names = [name.strip() for name in _text(environ, "MODEL_SOURCES", ",".join(known)).split(",")]
-    if not all(name in known for name in names) or len(set(names)) != len(names):
-        raise SettingsError(
-            f"MODEL_SOURCES: expected some of {', '.join(known)}, each once, separated by commas, found "
-            f"{','.join(names)!r}; correct it"
-        )
-    return cast(tuple[CarrierName, ...], tuple(names))
+def _hubs(environ: Mapping[str, str]) -> tuple[Hub, ...]:
+    for known in hubs.KNOWN.values():
+        _url(environ, known.variable)
+    try:
+        return hubs.chosen(environ)
+    except ValueError as error:
+        raise SettingsError(f"MODEL_SOURCES: {error}; correct it") from error
 
 
 def _rate(environ: Mapping[str, str], name: str) -> float | None:
@@ -159,7 +151,7 @@ def parse_model_id(value: str) -> str:
     Raises:
         SettingsError: it is not.
     """
-    if not _MODEL_ID.fullmatch(value) or ".." in value or value.startswith("out/"):
+    if not hubs.is_model_id(value) or value.startswith("out/"):
         raise SettingsError(
             "MODEL_ID: expected <organisation>/<name> such as Qwen/Qwen2.5-7B-Instruct, found "
             f"{value!r}; correct it"

@@ -60,7 +60,11 @@ def cli(tmp_path: Path) -> Cli:
     """The real command line on an appliance of its own, without a terminal and without a Docker engine."""
     env_file = tmp_path / "appliance.env"
     env_file.write_text(f"ACCESS_DIR={tmp_path / 'access'}\nHTTP_PORT=18080\n")
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPTS), "HOME": "/nonexistent"}
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "HOME": "/nonexistent",
+    }
     env |= {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}
 
     def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

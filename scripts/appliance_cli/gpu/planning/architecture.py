@@ -10,8 +10,8 @@ from typing import Any
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.gpu.planning.checkpoint_quantization import CheckpointQuantization, parse_quantization
+from model_files.config_json import FAMILIES, BadNumber, decoder_sizes, whole
 
-MODEL_TYPES = ("qwen2", "qwen3", "llama", "mistral")
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
@@ -104,33 +104,28 @@ def from_config(config: Mapping[str, Any], source: str) -> Architecture:
     model_type = str(config.get("model_type", ""))
     _refuse_unknown(config, model_type, source)
 
-    def number(key: str) -> int:
-        value = config.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
+    try:
+        sizes = decoder_sizes(config)
+        inner, positions = whole(config, "intermediate_size"), whole(config, "max_position_embeddings")
+    except BadNumber as error:
         raise BadSetting(
             f"{source} cannot be planned with",
-            expected=f"{key} as a positive whole number",
-            found=repr(value),
+            expected=f"{error.key} as a positive whole number",
+            found=repr(error.value),
             remedy="see that the file is the model's own config.json",
-        )
-
-    heads = number("num_attention_heads")
-    head_dim = number("head_dim") if config.get("head_dim") is not None else number("hidden_size") // heads
+        ) from None
     attention_bias = bool(config.get("attention_bias", model_type == "qwen2"))
     return Architecture(
         model_type=model_type,
-        hidden_size=number("hidden_size"),
-        intermediate_size=number("intermediate_size"),
-        num_hidden_layers=number("num_hidden_layers"),
-        num_attention_heads=heads,
-        num_key_value_heads=number("num_key_value_heads")
-        if config.get("num_key_value_heads") is not None
-        else heads,
-        head_dim=head_dim,
-        vocab_size=number("vocab_size"),
-        max_position_embeddings=number("max_position_embeddings"),
-        tie_word_embeddings=bool(config.get("tie_word_embeddings", False)),
+        hidden_size=sizes.hidden,
+        intermediate_size=inner,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.kv_heads,
+        head_dim=sizes.head_dim,
+        vocab_size=sizes.vocabulary,
+        max_position_embeddings=positions,
+        tie_word_embeddings=sizes.tied,
         qkv_bias=attention_bias,
         output_bias=attention_bias and model_type != "qwen2",
         mlp_bias=bool(config.get("mlp_bias", False)),
@@ -148,10 +143,10 @@ def _refuse_unknown(config: Mapping[str, Any], model_type: str, source: str) -> 
             found=f"a mixture of experts ({model_type}{f', {experts}={config[experts]}' if experts else ''})",
             remedy="choose a dense model; TGI 3.3.7 does not quantise experts to nf4 when it loads them",
         )
-    if model_type not in MODEL_TYPES:
+    if model_type not in FAMILIES:
         raise BadSetting(
             f"{source} cannot be planned with",
-            expected=f"a model_type of {', '.join(MODEL_TYPES)}",
+            expected=f"a model_type of {', '.join(FAMILIES)}",
             found=model_type or "no model_type",
             remedy="choose one of those families (the default is Qwen/Qwen2.5-7B-Instruct)",
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..plan import Plan, PlannedFile
+from ..file_list import FileList, ListedFile
 from ..settings import Settings
-from ..sink import Sink
+from ..volume.sink import Sink
 
 Say = Callable[[str], None]
 
@@ -21,7 +21,7 @@ class Source(Protocol):
 
     spare_tries: int
 
-    def plan(self) -> Plan:
+    def file_list(self) -> FileList:
         """Say which files make up the model, with sizes and, where the place states them, digests.
 
         Raises:
@@ -29,7 +29,9 @@ class Source(Protocol):
         """
         ...
 
-    def fetch(self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None]) -> None:
+    def fetch(
+        self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> None:
         """Deliver one file into the sink, resuming what it already holds where the place can.
 
         Delivers what it gets: whether those are the right bytes is the caller's to check. `progress` is
@@ -40,12 +42,12 @@ class Source(Protocol):
         """
         ...
 
-    def rejected(self, file: PlannedFile) -> str:
+    def rejected(self, file: ListedFile) -> str:
         """The bytes that `fetch` gave were wrong. Returns who gave them, for people ("" when there is one
         place)."""
         ...
 
-    def givers(self, file: PlannedFile) -> str:
+    def givers(self, file: ListedFile) -> str:
         """Who gave the bytes at hand, for people ("" when there is one place)."""
         ...
 
@@ -55,11 +57,11 @@ class OnePlace:
 
     spare_tries = 0
 
-    def rejected(self, file: PlannedFile) -> str:
+    def rejected(self, file: ListedFile) -> str:
         """See `Source.rejected`."""
         return ""
 
-    def givers(self, file: PlannedFile) -> str:
+    def givers(self, file: ListedFile) -> str:
         """See `Source.givers`."""
         return ""
 
@@ -78,6 +80,10 @@ def make_source(settings: Settings, say: Say) -> Source:
         from .pypi import PypiSource
 
         return PypiSource(settings)
-    from .folder import FolderSource
+    from .folder import FolderSource, is_hub_cache
 
+    if is_hub_cache(settings.import_dir):
+        from .hub_cache import HubCacheSource
+
+        return HubCacheSource(settings)
     return FolderSource(settings)

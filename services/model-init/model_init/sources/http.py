@@ -1,8 +1,9 @@
 """One GET over http.client: redirects, proxies, certificates, timeouts. Knows no hub and no file.
 
-Why not the hub client's own session: bytes go from the socket into one reused buffer here, which costs half
-of what a chunk-yielding client does, and every redirect's headers are seen (the Hub states a file's digest
-on the redirect). Credentials go to the first host only. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured,
+Why not huggingface_hub's client, which asks for the list (see `hub`): bytes go from the socket into one
+reused buffer here, which costs half of what a chunk-yielding client does; what came before a connection broke
+is kept to the last byte; and every redirect's headers are seen (the Hub states a file's digest on the
+redirect). Credentials go to the first host only. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured,
 SSL_CERT_FILE is the CA.
 """
 
@@ -26,7 +27,10 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass
 class Answer:
-    """The last answer of a chain: its status, its headers over those of the redirects before it, its body."""
+    """The last answer of a chain: its status, headers and body.
+
+    `linked` are the X-Linked-… headers of the redirects before it. Names of headers are in lower case.
+    """
 
     status: int
     redirected: bool

@@ -1,10 +1,13 @@
-"""A model's file list from the Hugging Face Hub or a mirror of it, through huggingface_hub's
-`HfApi.model_info`.
+"""A model's file list from the Hub or a mirror of it, by huggingface_hub: its call, its errors, its parsing.
 
-The revision is resolved to a commit once and every file is asked for by that commit. Bytes come over
-`stream`, not through `hf_hub_download`: that one names its incomplete files itself, checks sizes but no
-digest, and shows progress only to a tqdm class, while we hash bytes as they arrive and resume by our own
-rules.
+`HfApi.model_info` with file metadata gives commit, names, sizes and digests in one answer, so that nothing
+can change between them (`list_repo_tree` would have to be told the commit first). Every file is then asked
+for by that commit.
+
+The bytes come over `stream` instead of `hf_hub_download`, which knows one hub at a time, names its incomplete
+files itself, checks sizes but no digest, and shows progress only to a tqdm class: ours are hashed as they
+arrive, go on at the byte where another hub broke off, and lie on the models volume under a name that no
+engine opens.
 """
 
 from __future__ import annotations
@@ -20,53 +23,47 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoSibling
 
-from ..errors import GatedModel, InvalidModel, ModelInitError, ModelNotFound, TransientError
-from ..plan import Digest, Plan, PlannedFile, select_files
+from ..errors import InvalidModel, ModelInitError, ModelNotFound, TransientError
+from ..file_list import Digest, FileList, ListedFile
+from ..selection import select_files
 from ..settings import Settings
-from .stream import no_network, one_line
+from .place import Place
+from .refusals import by_status, gated, one_line, untrusted
 
 LISTING_TIMEOUT_S = 15
-_TRANSIENT_CODES = (408, 425, 429, 500, 502, 503, 504)
 
 
-def list_model(settings: Settings, endpoint: str, token: str | None) -> Plan:
+def list_model(settings: Settings, place: Place) -> FileList:
     """Ask one hub, once, which files make up the model.
 
     Raises:
         TransientError: another try, or another hub, may help.
         ModelInitError: of the kind that fits.
     """
-    api = HfApi(endpoint=endpoint, token=token or False, library_name="qwen-appliance")
+    api = HfApi(endpoint=place.endpoint, token=place.token or False, library_name="qwen-appliance")
+    revision = settings.revision or "main"
     try:
         info = api.model_info(
-            settings.model_id,
-            revision=settings.revision or "main",
-            files_metadata=True,
-            timeout=LISTING_TIMEOUT_S,
+            place.model_id, revision=revision, files_metadata=True, timeout=LISTING_TIMEOUT_S
         )
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise _translate(error, settings, endpoint, token) from error
+        raise _translate(error, place, revision) from error
     if not info.sha or not info.siblings:
         raise InvalidModel(
-            f"expected a commit and a list of files from {endpoint}, found none; use another HF_ENDPOINT"
+            f"expected a commit and a list of files from {place.endpoint}, found none; use another "
+            "HF_ENDPOINT"
         )
     listed = {sibling.rfilename: sibling for sibling in info.siblings}
     names = select_files(list(listed), settings.model_format, settings.gguf_file)
-    files = tuple(_planned(listed[name]) for name in names)
-    return Plan("hub", settings.model_format, info.sha, files)
+    files = tuple(_listed_file(listed[name]) for name in names)
+    return FileList("hub", settings.model_format, info.sha, files)
 
 
-def _translate(
-    error: Exception, settings: Settings, where: str, token: str | None
-) -> ModelInitError | TransientError:
+def _translate(error: Exception, place: Place, revision: str) -> ModelInitError | TransientError:
     """What a failure of the client means for us."""
-    model, revision = settings.model_id, settings.revision or "main"
+    model, where = place.model_id, place.endpoint
     if isinstance(error, GatedRepoError):
-        found = "the token's account has no access" if token else "no token"
-        return GatedModel(
-            f"gated model: expected access to {model}, found {found}; accept the licence at "
-            f"{where}/{model} and give a read token of that account (HF_TOKEN_FILE)"
-        )
+        return gated(place)
     if isinstance(error, RevisionNotFoundError):
         return ModelNotFound(
             f"no such revision: expected {revision!r} of {model} on {where}, found none; correct "
@@ -78,40 +75,23 @@ def _translate(
             "MODEL_ID, or give a token that may read it (HF_TOKEN_FILE)"
         )
     if isinstance(error, HfHubHTTPError):
-        return _translate_status(error, where)
+        code, path = error.response.status_code, error.response.url.path
+        missing = f"no such model: expected {path} on {where}, found {code}; correct MODEL_ID"
+        return by_status(place, code, error.response.headers, missing)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return no_network(
-            where, f"an untrusted certificate ({error}); if a proxy inspects TLS, set CA_BUNDLE"
-        )
+        return untrusted(where, error)
     return TransientError(f"no answer ({type(error).__name__}: {one_line(error)})")
 
 
-def _translate_status(error: HfHubHTTPError, where: str) -> ModelInitError | TransientError:
-    code = error.response.status_code
-    if code in _TRANSIENT_CODES:
-        after = error.response.headers.get("Retry-After", "")
-        return TransientError(f"the answer {code}", float(after) if after.isdigit() else None)
-    if code in (401, 403):
-        return GatedModel(
-            f"not authorised: expected {where} to accept our request, found {code}; check that the token "
-            "(HF_TOKEN_FILE) is valid and may read this model"
-        )
-    if code in (404, 410):
-        return ModelNotFound(
-            f"no such model: expected {error.request.url.path} on {where}, found {code}; correct MODEL_ID"
-        )
-    return no_network(where, f"the answer {code}")
-
-
-def _planned(sibling: RepoSibling) -> PlannedFile:
+def _listed_file(sibling: RepoSibling) -> ListedFile:
     if sibling.size is None:
         raise InvalidModel(
             f"expected the size of {sibling.rfilename} from the hub, found none; use another HF_ENDPOINT"
         )
     if sibling.lfs is not None:
-        return PlannedFile(sibling.rfilename, sibling.size, Digest("sha256", sibling.lfs.sha256))
+        return ListedFile(sibling.rfilename, sibling.size, Digest("sha256", sibling.lfs.sha256))
     if sibling.blob_id is None:
         raise InvalidModel(
             f"expected the digest of {sibling.rfilename} from the hub, found none; use another HF_ENDPOINT"
         )
-    return PlannedFile(sibling.rfilename, sibling.size, Digest("git-sha1", sibling.blob_id))
+    return ListedFile(sibling.rfilename, sibling.size, Digest("git-sha1", sibling.blob_id))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ..errors import NoNetwork
-from ..pinned_models import pinned_plan
-from ..plan import Plan, PlannedFile
+from ..file_list import FileList, ListedFile
 from ..settings import Settings
-from ..sink import Sink
+from ..volume.sink import Sink
 from . import OnePlace
+from .pinned_models import pinned_list
 
 
 class OfflineSource(OnePlace):
@@ -19,11 +19,13 @@ class OfflineSource(OnePlace):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def plan(self) -> Plan:
-        """See `sources.Source.plan`."""
-        return pinned_plan(self._settings) or self._refuse("its file list")
+    def file_list(self) -> FileList:
+        """See `sources.Source.file_list`."""
+        return pinned_list(self._settings) or self._refuse("its file list")
 
-    def fetch(self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None]) -> None:
+    def fetch(
+        self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> None:
         """See `sources.Source.fetch`."""
         self._refuse(file.path)
 

@@ -1,8 +1,7 @@
-"""Several hubs in order, per file: the first that delivers wins; one that fails is left for the next,
-mid-file.
+"""Several hubs in order, for each file: one that fails is left for the next, in the middle of the file.
 
 Owns who is asked next, how long who is left alone, and when to give up. One file list is the truth for all:
-the shipped one, or that of the first Hub-like source that answers.
+the shipped one, or that of the first believed hub that answers.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ from ..errors import (
     TransientError,
     Unreachable,
 )
-from ..pinned_models import pinned_plan
-from ..plan import Plan, PlannedFile
+from ..file_list import FileList, ListedFile
 from ..settings import Settings
-from ..sink import Sink
-from ..throttle import Throttle
-from .carriers import Carrier, hub_endpoints, make_carriers
+from ..volume.sink import Sink
+from .carriers import Carrier, make_carriers
+from .pinned_models import pinned_list
+from .place import Place
+from .refusals import no_network
 from .retry import keep_trying, pause_s
-from .stream import no_network
+from .throttle import Throttle
 
 REST_S = 60.0
 
@@ -43,6 +43,11 @@ class _Turn:
     failures: int = 0
     furthest: int = 0
     out: ModelInitError | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self.carrier.place
 
 
 @dataclass
@@ -60,40 +65,38 @@ class OrderedHubs:
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
         self._carriers = make_carriers(settings)
+        self._believed = [Place.of(hub, settings) for hub in settings.hubs if hub.is_believed]
         self._throttle = Throttle(settings.bandwidth_limit)
         self._lock = threading.Lock()
         self._resting: dict[str, float] = {}
         self._courses: dict[str, _Course] = {}
         self.spare_tries = len(self._carriers) - 1
 
-    def plan(self) -> Plan:
-        """See `sources.Source.plan`."""
-        pinned = pinned_plan(self._settings)
+    def file_list(self) -> FileList:
+        """See `sources.Source.file_list`."""
+        pinned = pinned_list(self._settings)
         if pinned:
             return pinned
-        places = hub_endpoints(self._settings)
-        if not places:
+        if not self._believed:
+            names = ", ".join(hub.name for hub in self._settings.hubs)
             raise NoNetwork(
-                "no file list: expected hub or hf-mirror among MODEL_SOURCES for "
-                f"{self._settings.model_id}, found {', '.join(self._settings.carriers)}; add one: "
-                "ModelScope only carries files of a known list"
+                f"no file list: expected hub or hf-mirror among MODEL_SOURCES for {self._settings.model_id}, "
+                f"found {names}; add one: ModelScope only carries files of a known list"
             )
-        where = ", ".join(endpoint for _, endpoint in places)
+        where = ", ".join(place.endpoint for place in self._believed)
         try:
             return keep_trying(self._list_once, self._settings, lambda text: self._say(f"{where}: {text}"))
         except TransientError as error:
             raise no_network(where, str(error)) from error
 
-    def _list_once(self) -> Plan:
-        """Ask each Hub-like source once; the first answer counts, also that there is no such model."""
+    def _list_once(self) -> FileList:
+        """Ask each believed hub once; the first answer counts, also that there is no such model."""
         from .hub import list_model
 
         failures: list[TransientError | NoNetwork] = []
-        for name, endpoint in hub_endpoints(self._settings):
+        for place in self._believed:
             try:
-                return list_model(
-                    self._settings, endpoint, self._settings.hf_token if name == "hub" else None
-                )
+                return list_model(self._settings, place)
             except (TransientError, NoNetwork) as error:
                 failures.append(error)
         transient = [error for error in failures if isinstance(error, TransientError)]
@@ -101,7 +104,9 @@ class OrderedHubs:
             raise failures[0]
         raise TransientError("; ".join(map(str, failures)), transient[0].retry_after_s)
 
-    def fetch(self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None]) -> None:
+    def fetch(
+        self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> None:
         """See `sources.Source.fetch`."""
         course = self._courses.setdefault(file.path, _Course([_Turn(carrier) for carrier in self._carriers]))
         if sink.size:
@@ -109,30 +114,30 @@ class OrderedHubs:
         while not file.size or sink.size < file.size:
             turn = self._next(course)
             time.sleep(max(0.0, self._due(turn) - time.monotonic()))
-            if course.one_only and course.givers - {turn.carrier.name}:
+            if course.one_only and course.givers - {turn.place.name}:
                 sink.restart()
             if not sink.size:
                 course.givers.clear()
             before = sink.size
             try:
-                turn.carrier.deliver(plan, file, sink, progress, self._throttle)
+                turn.carrier.deliver(revision, file, sink, progress, self._throttle)
                 return
             except (TransientError, GatedModel, ModelNotFound, NoNetwork) as error:
                 self._failed(course, turn, error, file, sink)
             finally:
                 if sink.size != before or not file.size:
-                    course.givers.add(turn.carrier.name)
+                    course.givers.add(turn.place.name)
 
-    def rejected(self, file: PlannedFile) -> str:
+    def rejected(self, file: ListedFile) -> str:
         """See `sources.Source.rejected`: who gave wrong bytes is asked last, and no bytes are mixed again."""
         course = self._courses[file.path]
-        course.turns.sort(key=lambda turn: turn.carrier.name in course.givers and len(course.givers) == 1)
+        course.turns.sort(key=lambda turn: turn.place.name in course.givers and len(course.givers) == 1)
         givers = ", ".join(sorted(course.givers))
         course.one_only = True
         course.givers.clear()
         return givers
 
-    def givers(self, file: PlannedFile) -> str:
+    def givers(self, file: ListedFile) -> str:
         """See `sources.Source.givers`."""
         return ", ".join(sorted(self._courses[file.path].givers))
 
@@ -148,14 +153,14 @@ class OrderedHubs:
 
     def _due(self, turn: _Turn) -> float:
         with self._lock:
-            return max(turn.not_before, self._resting.get(turn.carrier.name, 0.0))
+            return max(turn.not_before, self._resting.get(turn.place.name, 0.0))
 
     def _failed(
         self,
         course: _Course,
         turn: _Turn,
         error: TransientError | GatedModel | ModelNotFound | NoNetwork,
-        file: PlannedFile,
+        file: ListedFile,
         sink: Sink,
     ) -> None:
         """Note one failure: the source goes to the end of this file's line, rests, or is out."""
@@ -164,7 +169,7 @@ class OrderedHubs:
         if sink.size > turn.furthest:
             turn.failures, turn.furthest = 0, sink.size
         turn.failures += 1
-        where = turn.carrier.endpoint
+        where = turn.place.endpoint
         if not isinstance(error, TransientError):
             turn.out = error
             self._say(f"{where}: {error}")
@@ -178,25 +183,23 @@ class OrderedHubs:
         others = not course.one_only and any(t.out is None and t is not turn for t in course.turns)
         if others and (isinstance(error, Unreachable) or error.retry_after_s):
             with self._lock:
-                self._resting[turn.carrier.name] = time.monotonic() + min(
-                    error.retry_after_s or REST_S, REST_S
-                )
+                self._resting[turn.place.name] = time.monotonic() + min(error.retry_after_s or REST_S, REST_S)
         then = (
-            f"going on with {self._next(course).carrier.endpoint}"
+            f"going on with {self._next(course).place.endpoint}"
             if others
             else f"trying again in {wait:.0f} s"
         )
         self._say(f"{where}: {file.path}: {error}; {then} ({turn.failures} of {self._settings.retries})")
 
 
-def _given_up(turn: _Turn, error: TransientError, file: PlannedFile) -> ModelInitError:
+def _given_up(turn: _Turn, error: TransientError, file: ListedFile) -> ModelInitError:
     if isinstance(error, OtherFile):
         return CorruptDownload(
             f"corrupt download: {file.path}: {error}, {turn.failures} times, from "
-            f"{turn.carrier.endpoint}. Start again later, or use another source (MODEL_SOURCES, "
+            f"{turn.place.endpoint}. Start again later, or use another source (MODEL_SOURCES, "
             "HF_ENDPOINT)"
         )
-    return no_network(turn.carrier.endpoint, str(error))
+    return no_network(turn.place.endpoint, str(error))
 
 
 def _worst(errors: list[ModelInitError]) -> ModelInitError:

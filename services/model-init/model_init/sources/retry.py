@@ -46,6 +46,5 @@ def keep_trying(
 
 
 def pause_s(error: TransientError, failures: int, first_s: float) -> float:
-    """Seconds to wait after so many failures in a row: as the source asked, else doubling, a minute at
-    most."""
+    """Seconds to wait after so many failures in a row: as asked, else doubling, at most a minute."""
     return min(MAX_WAIT_S, max(error.retry_after_s or 0, first_s * 2.0 ** (failures - 1)))

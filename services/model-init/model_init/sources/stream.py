@@ -1,5 +1,4 @@
-"""One file from one address into a sink: ranges, what the source says of the file, and what its failures
-mean.
+"""One file from one address into a sink: ranges, and what the source says of the file before its bytes.
 
 One try each: trying again, elsewhere or later, is the caller's.
 """
@@ -13,43 +12,23 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-from ..errors import (
-    GatedModel,
-    ModelInitError,
-    ModelNotFound,
-    NoNetwork,
-    OtherFile,
-    ShortBody,
-    TransientError,
-    Unreachable,
-)
-from ..plan import PlannedFile
-from ..sink import Sink
-from ..throttle import Throttle
+from ..errors import ModelInitError, OtherFile, ShortBody, TransientError, Unreachable
+from ..file_list import ListedFile
+from ..volume.sink import Sink
 from .http import Answer, get
+from .place import Place
+from .refusals import by_status, gated, one_line, untrusted
+from .throttle import Throttle
 
 BUFFER_BYTES = 1024 * 1024
 TRICKLE_BYTES_PER_S = 256
-_TRANSIENT_CODES = (408, 416, 425, 429, 500, 502, 503, 504)
-
-
-@dataclass
-class Place:
-    """A hub as files are asked for from it: how to say its name, its credentials, the tags of files seen."""
-
-    name: str
-    endpoint: str
-    model_id: str
-    token: str | None = None
-    etags: dict[str, str] = field(default_factory=dict)
 
 
 def deliver(
     place: Place,
     url: str,
-    file: PlannedFile,
+    file: ListedFile,
     sink: Sink,
     progress: Callable[[int], None],
     *,
@@ -83,8 +62,7 @@ def translated(endpoint: str, stall_s: float) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        hint = "if a proxy inspects TLS, set CA_BUNDLE"
-        raise no_network(endpoint, f"an untrusted certificate ({one_line(error)}); {hint}") from error
+        raise untrusted(endpoint, error) from error
     except TimeoutError as error:
         raise Unreachable(f"nothing, or next to nothing, came for {stall_s:g} s") from error
     except (ConnectionRefusedError, socket.gaierror) as error:
@@ -110,7 +88,7 @@ def _take(
             since, before = now, sink.size
 
 
-def _refuse(place: Place, file: PlannedFile, answer: Answer, sink: Sink) -> None:
+def _refuse(place: Place, file: ListedFile, answer: Answer, sink: Sink) -> None:
     """Look at the answer before its body: raise what it means, or make the sink ready for it."""
     if answer.status == 416:
         sink.restart()
@@ -138,8 +116,8 @@ def _total_and_start(answer: Answer) -> tuple[int | None, int]:
     return answer.response.length, 0
 
 
-def _refuse_other_digest(file: PlannedFile, answer: Answer) -> None:
-    """Tags that are digests of the planned kind tell another file before its gigabytes are fetched."""
+def _refuse_other_digest(file: ListedFile, answer: Answer) -> None:
+    """Tags that are digests of the listed kind tell another file before its gigabytes are fetched."""
     if file.digest is None:
         return
     form = r"[0-9a-f]{64}" if file.digest.algorithm == "sha256" else r"[0-9a-f]{40}"
@@ -151,41 +129,14 @@ def _refuse_other_digest(file: PlannedFile, answer: Answer) -> None:
         )
 
 
-def _meaning(place: Place, file: PlannedFile, answer: Answer) -> ModelInitError | TransientError:
-    code, where = answer.status, place.endpoint
-    if code in _TRANSIENT_CODES:
-        after = answer.headers.get("retry-after", "")
-        return TransientError(f"the answer {code}", float(after) if after.isdigit() else None)
+def _meaning(place: Place, file: ListedFile, answer: Answer) -> ModelInitError | TransientError:
+    code = answer.status
     if answer.redirected and code in (400, 401, 403, 404, 410):
         return TransientError(f"the answer {code} after a redirect, which may have expired")
     if answer.headers.get("x-error-code") == "GatedRepo":
-        found = "the token's account has no access" if place.token else "no token"
-        return GatedModel(
-            f"gated model: expected access to {place.model_id}, found {found}; accept the licence at "
-            f"{where}/{place.model_id} and give a read token of that account (HF_TOKEN_FILE)"
-        )
-    if code in (401, 403):
-        return GatedModel(
-            f"not authorised: expected {where} to accept our request, found {code}; check that the token "
-            "(HF_TOKEN_FILE) is valid and may read this model"
-        )
-    if code in (404, 410):
-        return ModelNotFound(
-            f"no such file: expected {file.path} of {place.model_id} on {where}, found {code}; use "
-            "another MODEL_REVISION"
-        )
-    return no_network(where, f"the answer {code}")
-
-
-def no_network(where: str, found: str) -> NoNetwork:
-    """The one message for a hub that can't be used."""
-    return NoNetwork(
-        f"no network: expected an answer from {where}, found: {found}. Check the connection and "
-        "HTTPS_PROXY, set HF_ENDPOINT to a mirror, or bring the files by hand (MODEL_SOURCE=folder, or "
-        "`import` of an export)"
+        return gated(place)
+    missing = (
+        f"no such file: expected {file.path} of {place.model_id} on {place.endpoint}, found {code}; use "
+        "another MODEL_REVISION"
     )
-
-
-def one_line(error: Exception) -> str:
-    """An exception's text on one line."""
-    return " ".join(str(error).split()) or "no reason given"
+    return by_status(place, code, answer.headers, missing)

@@ -101,7 +101,11 @@ def test_ctrl_c_ends_a_stop_that_drains_with_a_word_and_130(docker: Docker, tmp_
         stdin=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        env={"HOME": "/nonexistent", "PYTHONPATH": str(SCRIPTS), **environment},
+        env={
+            "HOME": "/nonexistent",
+            "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+            **environment,
+        },
     )
     assert child.stderr is not None
     assert any("draining" in line for line in child.stderr)

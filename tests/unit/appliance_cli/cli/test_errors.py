@@ -19,7 +19,12 @@ SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 
 
 def run(*arguments: str, env_file: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPTS), "HOME": "/nonexistent", **environment}
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "HOME": "/nonexistent",
+        **environment,
+    }
     command = [sys.executable, "-P", "-m", "appliance_cli", "--env-file", str(env_file), *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False
@@ -78,7 +83,11 @@ def test_the_settings_file_may_be_named_after_the_command_too(bad_env: Path, tmp
 
 
 def test_the_settings_file_may_come_from_the_environment(bad_env: Path) -> None:
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPTS), "APPLIANCE_ENV_FILE": str(bad_env)}
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "APPLIANCE_ENV_FILE": str(bad_env),
+    }
     command = [sys.executable, "-m", "appliance_cli", "status"]
     assert subprocess.run(command, capture_output=True, env=env, check=False).returncode == 2
 

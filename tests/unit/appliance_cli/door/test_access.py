@@ -82,7 +82,10 @@ def test_another_command_waits_until_this_one_has_finished(folder: AccessDir) ->
         command = [sys.executable, "-c", script, str(folder.path)]
         scripts = str(Path(__file__).resolve().parents[4] / "scripts")
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": scripts}
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{scripts}:{scripts}/../services/model-init"},
         )
         assert child.stdout is not None
         assert child.stdout.readline() == "tries\n"

@@ -164,7 +164,7 @@ def on_terminal(tmp_path: Path, *answers: str) -> tuple[int, str]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": scripts, "TERM": "dumb"},
+        env={**os.environ, "PYTHONPATH": f"{scripts}:{scripts}/../services/model-init", "TERM": "dumb"},
         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # the session's terminal
     )
     os.close(theirs)

@@ -82,6 +82,7 @@ def test_without_one_everything_that_was_answered_is_told(hub: Hub) -> None:
         ("../../etc/passwd", {}, "<organisation>/<name>"),
         ("someone/x?y", {}, "<organisation>/<name>"),
         (ID, {"OFFLINE": "1"}, "OFFLINE=1"),
+        (ID, {"MODEL_SOURCES": "hub,ftp"}, "MODEL_SOURCES: expected some of hub, hf-mirror, modelscope"),
     ],
 )
 def test_nobody_is_asked_without_need(model_id: str, values: dict[str, str], told: str, hub: Hub) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.gpu.planning import GIB, cards
-from appliance_cli.gpu.planning.model_files import read_folder, read_header
+from appliance_cli.gpu.planning.model_folder import read_folder, read_header
 from harness.planned_models import TINY_CONFIG
 
 

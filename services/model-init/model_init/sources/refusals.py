@@ -1,0 +1,59 @@
+"""What a hub's refusal means for us, whether it is of a list or of a file. Owns the words for it.
+
+The list's refusals come as huggingface_hub's errors, the files' as bare answers (see `stream`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, TransientError
+from .place import Place
+
+_TRANSIENT_CODES = (408, 416, 425, 429, 500, 502, 503, 504)
+
+
+def by_status(
+    place: Place, code: int, headers: Mapping[str, str], missing: str
+) -> ModelInitError | TransientError:
+    """The meaning of an answer's status; `missing` says what 404 and 410 mean, for people."""
+    if code in _TRANSIENT_CODES:
+        after = headers.get("retry-after", "")
+        return TransientError(f"the answer {code}", float(after) if after.isdigit() else None)
+    if code in (401, 403):
+        return GatedModel(
+            f"not authorised: expected {place.endpoint} to accept our request, found {code}; check that the "
+            "token (HF_TOKEN_FILE) is valid and may read this model"
+        )
+    if code in (404, 410):
+        return ModelNotFound(missing)
+    return no_network(place.endpoint, f"the answer {code}")
+
+
+def gated(place: Place) -> GatedModel:
+    """The Hub knows the model, and who asks may not have it."""
+    found = "the token's account has no access" if place.token else "no token"
+    return GatedModel(
+        f"gated model: expected access to {place.model_id}, found {found}; accept the licence at "
+        f"{place.endpoint}/{place.model_id} and give a read token of that account (HF_TOKEN_FILE)"
+    )
+
+
+def untrusted(where: str, error: Exception) -> NoNetwork:
+    """The certificate is none that we trust."""
+    hint = "if a proxy inspects TLS, set CA_BUNDLE"
+    return no_network(where, f"an untrusted certificate ({one_line(error)}); {hint}")
+
+
+def no_network(where: str, found: str) -> NoNetwork:
+    """The one message for a hub that can't be used."""
+    return NoNetwork(
+        f"no network: expected an answer from {where}, found: {found}. Check the connection and "
+        "HTTPS_PROXY, set HF_ENDPOINT to a mirror, or bring the files by hand (MODEL_SOURCE=folder, or "
+        "`import` of an export)"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """An exception's text on one line."""
+    return " ".join(str(error).split()) or "no reason given"

@@ -1,0 +1,1 @@
+"""The models volume: where files lie, what is published, what is proven, export and import."""
