@@ -237,7 +237,7 @@ def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch
     done = run(monkeypatch, nvml, "plan", "--target-vram", "16", "--env-file", str(env_file))
     assert done.exit_code == 0
     assert "planning for an RTX 4090" in done.stderr
-    assert "CUDA_MEMORY_FRACTION=0.7" in done.stdout
+    assert "CUDA_MEMORY_FRACTION=0.6" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch
         (("--model", "nobody/nothing"), 2, "cannot be planned before its download"),
         (("--gpu", "RTX 4090", "--vram", "24"), 2, "Two cards were named"),
         (("--mode", "int3"), 2, "MODE cannot be used"),
-        (("--model", "Qwen/Qwen2.5-72B-Instruct", "--gpu", "4090"), 3, "MODEL_ID=Qwen/Qwen2.5-32B-Instruct"),
+        (("--model", "Qwen/Qwen2.5-72B-Instruct", "--gpu", "4090"), 3, "MODEL_ID=Qwen/Qwen2.5-14B-Instruct"),
         (("--users", "900", "--vram", "24"), 3, "serve 3"),
     ],
 )
