@@ -109,9 +109,7 @@ def choices(plan: Plan) -> tuple[Choice, ...]:
         rounded = "keys and values in 8 bits, no slower as measured"
         found.append(("KV_CACHE_DTYPE=fp8_e4m3fn", replace(request, kv_element_bytes=1), rounded))
     if request.format_ == "nf4":
-        faster = (
-            f"for a crowd the faster mode, {BF16_TO_NF4:.2f} × as measured on an H200; not for one person"
-        )
+        faster = f"faster for a crowd ({BF16_TO_NF4:.2f} × as measured on an H200), slower for one"
         found.append(("MODE=bf16", replace(whole, mode="bf16", format_="bf16"), faster))
     plans = [Choice(setting, make(changed), remark) for setting, changed, remark in found]
     return tuple(choice for choice in plans if not choice.plan.problems)
