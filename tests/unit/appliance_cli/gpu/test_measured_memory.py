@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from appliance_cli.gpu.planning.cards import Card
 from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
 from appliance_cli.gpu.planning.plan import Plan, Request, make
 from harness.planned_models import ID_7B, known
+from harness.stack import REPO
 
 ROWS = json.loads(Path(__file__).with_name("measured_memory.json").read_text(encoding="utf-8"))["rows"]
 SERVED = [row for row in ROWS if row["most"] is not None]
@@ -105,3 +107,47 @@ def test_bf16_on_a_24_gb_card_keeps_the_measured_settings() -> None:
     assert (plan.max_batch_prefill_tokens, max(plan.cuda_graphs)) == (4096, 128)
     reserved = replace(plan.request, card=replace(card(24564), reserved=346 * MIB))
     assert (make(reserved).max_batch_prefill_tokens, max(make(reserved).cuda_graphs)) == (4096, 128)
+
+
+def test_the_hard_ceiling_is_where_an_oversized_prefill_stopped() -> None:
+    """18,351 MiB were seen at 0.72, with two prompts of 8,192 tokens in one batch."""
+    ceiling = make(Request(ID_7B, known(), "nf4", "nf4", card(24564), fraction=0.72)).ceiling / MIB
+    assert 18_351 <= ceiling <= 1.01 * 18_351
+
+
+README_ROW = re.compile(
+    r"^\| (\d+) GB \| `(\w+)`[^|]*\| ([^|]*) \| ([\d,]+)[：:] ?(\d+) × 8,192 \| ([\d,]+) MiB \|", re.M
+)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_tables_are_measured_rows(readme: str) -> None:
+    told = README_ROW.findall((REPO / readme).read_text(encoding="utf-8"))
+    assert len(told) == 6
+    for gigabytes, mode, settings, tokens, people, most in told:
+        (row,) = [
+            row for row in SERVED if (row["mode"], row["kv_tokens"]) == (mode, int(tokens.replace(",", "")))
+        ]
+        assert round(row["card_mib"] / 1024) == int(gigabytes)
+        assert row["most"] == int(most.replace(",", ""))
+        assert row["kv_tokens"] // 8192 == int(people)
+        assert ("fp8" in settings) == (row["kv_cache"] == "fp8")
+        assert ("0.70" in settings) == (row["fraction"] == 0.7)
+
+
+@pytest.mark.parametrize("page", ["docs/performance.md", "services/tgi/README.md"])
+def test_the_pages_hold_every_measured_row(page: str) -> None:
+    text = (REPO / page).read_text(encoding="utf-8")
+    rows = ROWS if page.startswith("docs") else [row for row in ROWS if row["gpu"] == "H200"]
+    for row in rows:
+        assert f"{row['kv_tokens']:,}" in text
+        assert row["most"] is None or f"{row['most']:,}" in text
+
+
+def test_the_planned_figures_of_the_page_are_the_planners() -> None:
+    text = (REPO / "docs/performance.md").read_text(encoding="utf-8")
+    for row in ROWS:
+        if row["run"] == "server" or row["gpu"] == "H200":
+            plan = planned(row)
+            assert f"{row['kv_tokens']:,} ({plan.kv_tokens:,})" in text
+            assert row["most"] is None or f"{row['most']:,} ({plan.used / MIB:,.0f})" in text

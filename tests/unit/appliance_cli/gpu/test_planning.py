@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from appliance_cli.base.errors import HostNotReady
-from appliance_cli.gpu.modes import MODES
 from appliance_cli.gpu.planning import GIB, MIB, cards, fitting, known_models, memory
 from appliance_cli.gpu.planning.plan import Plan, Request, make
 from harness.planned_models import ID_7B, known
-from harness.stack import REPO
 
 
 def request(model_id: str = ID_7B, **changes: Any) -> Request:
@@ -25,27 +22,6 @@ def fixed(weights: int) -> memory.Fixed:
     return memory.Fixed(
         context=GIB, workspace=0, weights=weights, activations=GIB, loading=0, graphs=0, serving=0
     )
-
-
-README_ROW = re.compile(
-    r"^\| (`[^|]*) \| ([\d.]+) GiB \| ([\d,]+)[：:] ?(\d+) \S+ × 8,192 \| (\d+) tokens?/s \|", re.MULTILINE
-)
-RTX_4090_BANDWIDTH = 1008e9  # bytes a second: NVIDIA's data sheet
-
-
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_readmes_say_what_the_planner_says(name: str) -> None:
-    rows = README_ROW.findall((REPO / name).read_text())
-    told = {mode: row[1:] for row in rows for mode in re.findall("`(\\w+)`", row[0])}
-    assert set(told) == set(MODES)
-    for mode in MODES.values():
-        plan = make(request(mode.model_id, mode=mode.name, format_=mode.format_))
-        fastest = RTX_4090_BANDWIDTH / (plan.weights.total - plan.weights.embedding)
-        weights_gib, tokens, users, speed = told[mode.name]
-        assert weights_gib == f"{plan.weights.total / GIB:.1f}"
-        assert tokens == f"{plan.kv_tokens // 1000},000"
-        assert int(users) == plan.kv_tokens // 8192
-        assert int(speed) == pytest.approx(fastest, abs=1.5), "awq and gptq share a row, as do fp8 and eetq"
 
 
 # --- TGI's formula
