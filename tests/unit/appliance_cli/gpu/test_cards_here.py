@@ -230,6 +230,22 @@ def test_the_plan_is_for_this_hosts_card(monkeypatch: pytest.MonkeyPatch, env_fi
     plan = json.loads(done.stdout)
     assert plan["card"]["used_by_others"] == 1000 * MIB
     assert plan["card"]["usable"] == (24564 - 400) * MIB
+    assert [crowd["people"] for crowd in plan["people"]["crowds"]] == [1, 4, 16, 64, 128]
+    done = run(
+        monkeypatch,
+        nvml,
+        *("plan", "--json", "--prompt", "6000", "--answer", "1000"),
+        "--env-file",
+        str(env_file),
+    )
+    assert json.loads(done.stdout)["people"]["crowds"][-1]["people"] < 40
+
+
+def test_the_target_may_be_the_whole_card(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
+    env_file.write_text("TARGET_VRAM=16\n")
+    arguments = ("plan", "--gpu", "RTX 4090", "--target-vram", "all", "--env-file", str(env_file))
+    done = run(monkeypatch, FakeNvml(driver=False), *arguments)
+    assert "CUDA_MEMORY_FRACTION=0.97" in done.stdout
 
 
 def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:

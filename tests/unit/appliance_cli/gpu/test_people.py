@@ -126,7 +126,9 @@ def test_choices_name_what_gives_more() -> None:
     assert "1.14 ×" in told["MODE=bf16"].remark
     settings = [choice.setting for choice in people.choices(make(request(kv_element_bytes=1)))]
     assert settings == ["MODE=bf16"]
-    small = replace(cards.by_name("RTX 4070"), capability=(8, 9))
+    older = [choice.setting for choice in people.choices(make(request(fast_nf4=False)))]
+    assert older == ["KV_CACHE_DTYPE=fp8_e4m3fn", "FAST_NF4=1", "MODE=bf16"]
+    small = cards.by_name("RTX 4070")
     settings = [choice.setting for choice in people.choices(make(request(card=small)))]
     assert settings == ["KV_CACHE_DTYPE=fp8_e4m3fn"]  # bf16 does not fit
 
