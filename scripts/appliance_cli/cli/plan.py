@@ -12,7 +12,7 @@ from appliance_cli.config import dotenv_file
 from appliance_cli.gpu import cards_here, report
 from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.modes import MODES
-from appliance_cli.gpu.planning import cards, fitting
+from appliance_cli.gpu.planning import cards, fitting, people
 from appliance_cli.gpu.planning.cards import Card
 from appliance_cli.gpu.question import model_of, request
 from appliance_cli.gpu.settings import GpuSettings
@@ -23,11 +23,15 @@ ModeOption = Annotated[
 ]
 GpuOption = Annotated[str | None, typer.Option(metavar="NAME", help='A card by name, such as "RTX 4090".')]
 VramOption = Annotated[float | None, typer.Option(metavar="GIB", help="A card by its memory.")]
-TargetOption = Annotated[float | None, typer.Option(metavar="GIB", help="Keep the engine below this.")]
+TargetOption = Annotated[
+    str | None, typer.Option(metavar="GIB|all", help="Keep the engine below this; all: the whole card.")
+]
 UsersOption = Annotated[int, typer.Option(min=1, help="Conversations of full length at the same time.")]
 TokensOption = Annotated[
     int | None, typer.Option(min=256, help="Prompt and answer of one conversation.", show_default="8192")
 ]
+PromptOption = Annotated[int, typer.Option(min=1, help="New tokens of a usual question, for the speeds.")]
+AnswerOption = Annotated[int, typer.Option(min=1, help="Tokens of a usual answer, for the speeds.")]
 
 
 def plan(
@@ -39,9 +43,11 @@ def plan(
     target_vram: TargetOption = None,
     users: UsersOption = 1,
     tokens: TokensOption = None,
+    prompt: PromptOption = people.DEFAULT_PROMPT,
+    answer: AnswerOption = people.DEFAULT_ANSWER,
     as_json: Json = False,
 ) -> None:
-    """Work out whether a model fits a card (else exit 3), how many it serves, and the settings for it.
+    """Work out whether a model fits a card (else exit 3), whom it serves how fast, and the settings for it.
 
     Without --gpu and --vram: this host's card, else the RTX 4090.
     """
@@ -57,8 +63,10 @@ def plan(
     warnings = gpu_settings.validate(settings, found, [card] * settings.cards_needed)
     wanted = request(settings, found, card, users=users, files_bytes=files)
     result = fitting.fits(wanted)
-    output.data(json.dumps(report.content(result), indent=2) if as_json else report.table(result))
-    for warning in warnings:
+    crowd = people.of(result, prompt, answer)
+    told = json.dumps(report.content(result, crowd), indent=2) if as_json else report.table(result, crowd)
+    output.data(told)
+    for warning in (*warnings, *people.doubts(result)):
         output.item("warn", warning)
 
 

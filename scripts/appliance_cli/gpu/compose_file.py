@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from appliance_cli.config.appliance import TGI_IMAGE
+from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
 from appliance_cli.gpu.settings import GpuSettings
 
 ENGINE_PORT = 3000
@@ -18,20 +19,26 @@ _HEADING = """\
 """
 
 
-def override(settings: GpuSettings, defaults: Mapping[str, str], devices: Sequence[str]) -> str:
+def override(
+    settings: GpuSettings,
+    defaults: Mapping[str, str],
+    devices: Sequence[str],
+    graphs: Sequence[int] = CUDA_GRAPHS,
+) -> str:
     """The file's text.
 
     Args:
         settings: the mode and what goes with it.
         defaults: the planner's numbers by .env key (`Plan.settings`).
         devices: a UUID or index for each card, ``settings.cards_needed`` of them, in the engines' order.
+        graphs: batch sizes that get a CUDA graph (`Plan.cuda_graphs`).
     """
     model = f"${{MODEL_ID:-{settings.mode.model_id}}}"
     lines = ["services:", "  model-init:", "    environment:", f"      MODEL_ID: {_scalar(model)}"]
     width = settings.tensor_parallel
     for number in range(settings.replicas):
         cards = devices[number * width : (number + 1) * width]
-        lines += ["", *_engine(number, settings, defaults, cards)]
+        lines += ["", *_engine(number, settings, command(settings, defaults, graphs), defaults, cards)]
     lines += ["", "  gpu-metrics:", *_pinned_to(devices)]
     return _HEADING + "\n".join(lines) + "\n"
 
@@ -46,13 +53,14 @@ def engine_names(replicas: int) -> tuple[str, ...]:
     return ("tgi", *(f"tgi-{number}" for number in range(2, replicas + 1)))
 
 
-def command(settings: GpuSettings, defaults: Mapping[str, str]) -> list[str]:
+def command(settings: GpuSettings, defaults: Mapping[str, str], graphs: Sequence[int]) -> list[str]:
     """The launcher's arguments, in docker-compose.yml's order."""
 
     def variable(key: str, fallback: str) -> str:
         return f"${{{key}:-{defaults.get(key, fallback)}}}"
 
-    graphs = () if settings.cuda_graphs else ("--cuda-graphs=0",)
+    # why: an adapter would be missing in a replayed graph, so with LoRA there are none
+    captured = graphs if settings.cuda_graphs else (0,)
     adapters = (f"--lora-adapters={','.join(settings.lora_adapters)}",) if settings.lora_adapters else ()
     speculate = (f"--speculate={settings.speculate}",) if settings.speculate else ()
     cache = (f"--kv-cache-dtype={settings.kv_cache_dtype}",) if settings.kv_cache_dtype else ()
@@ -64,20 +72,24 @@ def command(settings: GpuSettings, defaults: Mapping[str, str]) -> list[str]:
         f"--num-shard={settings.tensor_parallel}",
         f"--max-input-tokens={variable('MAX_INPUT_TOKENS', '7168')}",
         f"--max-total-tokens={variable('MAX_TOTAL_TOKENS', '8192')}",
-        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS', '8192')}",
-        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION', '0.72')}",
+        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS', '4096')}",
+        f"--cuda-graphs={','.join(map(str, captured))}",
+        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION', '0.70')}",
         f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS', '128')}",
         *cache,
         *speculate,
         *adapters,
-        *graphs,
         "--usage-stats=off",
         "--json-output",
     ]
 
 
 def _engine(
-    number: int, settings: GpuSettings, defaults: Mapping[str, str], cards: Sequence[str]
+    number: int,
+    settings: GpuSettings,
+    arguments: Sequence[str],
+    defaults: Mapping[str, str],
+    cards: Sequence[str],
 ) -> list[str]:
     first = number == 0
     lines = [f"  {engine_names(number + 1)[-1]}:"]
@@ -90,7 +102,7 @@ def _engine(
     memory = defaults.get("ENGINE_MEMORY", "24g")
     lines += [
         "    command: !override",
-        *(f"      - {_scalar(argument)}" for argument in command(settings, defaults)),
+        *(f"      - {_scalar(argument)}" for argument in arguments),
         f"    mem_limit: {_scalar(f'${{ENGINE_MEMORY:-{memory}}}')}",
         *_pinned_to(cards),
     ]

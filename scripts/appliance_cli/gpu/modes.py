@@ -57,7 +57,7 @@ _ALL = (
     ),
     Mode(
         name="bf16",
-        summary="the checkpoint as it is: full quality, three times the memory",
+        summary="the checkpoint as it is: full quality, three times the memory, the fastest for a crowd",
         format_="bf16",
         quantize=None,
         dtype="bfloat16",

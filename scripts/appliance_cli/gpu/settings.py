@@ -18,6 +18,8 @@ from appliance_cli.gpu.planning.cards import Card
 from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
 
 MOST_SPECULATED = 10
+WHOLE_CARD = "all"
+"""TARGET_VRAM's word for the whole card, which is also what it means to leave it out."""
 _ADAPTER = re.compile(r"[A-Za-z0-9][\w.-]*=[\w./-]+")
 
 
@@ -42,6 +44,7 @@ class GpuSettings:
     max_total_tokens: int | None = None
     max_input_tokens: int | None = None
     max_batch_prefill_tokens: int | None = None
+    max_concurrent_requests: int | None = None
 
     @property
     def cards_needed(self) -> int:
@@ -63,7 +66,8 @@ def parse(values: Mapping[str, str]) -> GpuSettings:
     """Settings from .env's keys (and the shell's, which the caller puts over them). Raises BadSetting."""
     mode = mode_named(text(values, "MODE") or DEFAULT_MODE)
     devices = text(values, "GPU_DEVICES") or text(values, "GPU_DEVICE")
-    target = number(values, "TARGET_VRAM", 1, 1024)
+    whole_card = text(values, "TARGET_VRAM").lower() == WHOLE_CARD
+    target = None if whole_card else number(values, "TARGET_VRAM", 1, 1024)
     settings = GpuSettings(
         mode=mode,
         model_id=text(values, "MODEL_ID") or mode.model_id,
@@ -79,6 +83,7 @@ def parse(values: Mapping[str, str]) -> GpuSettings:
         max_total_tokens=whole(values, "MAX_TOTAL_TOKENS", 2, 1_000_000),
         max_input_tokens=whole(values, "MAX_INPUT_TOKENS", 1, 1_000_000),
         max_batch_prefill_tokens=whole(values, "MAX_BATCH_PREFILL_TOKENS", 1, 1_000_000),
+        max_concurrent_requests=whole(values, "MAX_CONCURRENT_REQUESTS", 1, 1_000_000),
     )
     _require_consistent(settings)
     return settings

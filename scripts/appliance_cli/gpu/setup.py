@@ -22,7 +22,7 @@ from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import compose_file as gpu_file
 from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.cards_here import Gpu
-from appliance_cli.gpu.planning import fitting
+from appliance_cli.gpu.planning import fitting, people
 from appliance_cli.gpu.planning.plan import Plan
 from appliance_cli.gpu.question import model_of, request
 from appliance_cli.gpu.report import summary
@@ -96,7 +96,8 @@ def decide(
     tightest = min(cards, key=lambda card: card.usable - card.used)
     plan = fitting.fits(request(settings, model, tightest, files_bytes=files))
     devices = tuple(gpu.uuid for gpu in chosen)
-    return Setup(settings, devices, plan, warnings, gpu_file.override(settings, plan.settings, devices))
+    text = gpu_file.override(settings, plan.settings, devices, plan.cuda_graphs)
+    return Setup(settings, devices, plan, (*warnings, *people.doubts(plan)), text)
 
 
 def write(setup: Setup, root: Path, project: str, compose_file: str) -> str:

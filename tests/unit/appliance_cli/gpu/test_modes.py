@@ -171,6 +171,28 @@ def test_each_modes_flags_and_model(mode: modes.Mode, tmp_path: Path) -> None:
     assert "--cuda-memory-fraction=0.97" in command
 
 
+def test_graphs_are_always_written_as_far_as_planned(tmp_path: Path) -> None:
+    settings = parse({})
+    command = compose_file.command(settings, {}, (1, 2, 4, 8))
+    assert "--cuda-graphs=1,2,4,8" in command
+    assert "--cuda-graphs=1,2,4,8,16,32,48,64,96,128" in rendered(tmp_path)["tgi"]["command"]
+
+
+def test_no_answer_runs_without_a_graph_by_default(tmp_path: Path) -> None:
+    """TGI 3.3.7 bounds a batch by --max-concurrent-requests alone while it joins batches in chunks."""
+    for values in ({}, {"MODE": "bf16"}):
+        flags = dict(
+            flag.split("=", 1) for flag in rendered(tmp_path, **values)["tgi"]["command"] if "=" in flag
+        )
+        assert int(flags["--max-concurrent-requests"]) <= int(flags["--cuda-graphs"].split(",")[-1])
+
+
+def test_target_vram_takes_a_word_for_the_whole_card() -> None:
+    assert parse({"TARGET_VRAM": "all"}) == parse({})
+    with pytest.raises(BadSetting, match="TARGET_VRAM cannot be used"):
+        parse({"TARGET_VRAM": "everything"})
+
+
 def test_the_extras_flags(tmp_path: Path) -> None:
     values = {"LORA_ADAPTERS": "a=x/a,b=x/b", "SPECULATE": "3", "KV_CACHE_DTYPE": "fp8_e5m2"}
     command = rendered(tmp_path, **values)["tgi"]["command"]

@@ -35,6 +35,19 @@ def test_the_operators_numbers_are_planned_with_and_stay() -> None:
     assert (setup.plan.fraction, setup.plan.max_total_tokens) == (0.72, 4096)
 
 
+def test_a_12_gb_card_gets_graphs_and_a_budget_of_its_size() -> None:
+    text = gpu_setup.decide({}, (card(mib=12282),)).text
+    assert '--cuda-graphs=1,2,4,8,16,32,48,64"' in text
+    assert "${MAX_CONCURRENT_REQUESTS:-64}" in text
+    assert "${MAX_BATCH_PREFILL_TOKENS:-2048}" in text
+
+
+def test_more_requests_than_the_largest_graph_are_told_of() -> None:
+    warnings = gpu_setup.decide({"MAX_CONCURRENT_REQUESTS": "240"}, (card(),)).warnings
+    assert any("MAX_CONCURRENT_REQUESTS=240: above 128 answers" in warning for warning in warnings)
+    assert not gpu_setup.decide({"MAX_CONCURRENT_REQUESTS": "128"}, (card(),)).warnings
+
+
 def test_what_does_not_fit_stops_it() -> None:
     with pytest.raises(HostNotReady, match="does not fit"):
         gpu_setup.decide({"MODEL_ID": "Qwen/Qwen2.5-72B-Instruct"}, (card(),))
@@ -65,7 +78,7 @@ def test_an_unknown_model_is_started_unplanned_and_that_is_said() -> None:
     setup = gpu_setup.decide({"MODEL_ID": "someone/else", "OFFLINE": "1"}, (card(),))
     assert setup.plan is None
     assert "Whether it fits is not checked" in setup.warnings[0]
-    assert "${CUDA_MEMORY_FRACTION:-0.72}" in setup.text
+    assert "${CUDA_MEMORY_FRACTION:-0.70}" in setup.text
 
 
 def test_writing_keeps_the_operators_own_compose_files(tmp_path: Path) -> None:
