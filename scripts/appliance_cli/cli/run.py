@@ -109,7 +109,7 @@ def _explained(error: Exception) -> ApplianceError:
         found = f"{error.filename}: {error.strerror}"
         return StepFailed("A file cannot be used", expected="access to it", found=found, remedy=remedy)
     remedy = "run it again with --verbose and report what it shows"
-    return ApplianceError("Something unforeseen happened", found=repr(error), remedy=remedy)
+    return ApplianceError("Something unforeseen happened", expected="", found=repr(error), remedy=remedy)
 
 
 def env_path(given: Path | None) -> Path:

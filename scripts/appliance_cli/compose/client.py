@@ -39,15 +39,15 @@ def _reason(error: Exception) -> str:
     return text.splitlines()[0][:200]
 
 
-def docker_client() -> DockerClient:
-    """A client of the Docker engine; StepFailed when it does not answer."""
-    client, error = connect(timeout=60)
+def docker_client(timeout: int = 60) -> DockerClient:
+    """A client of the Docker engine, as `connect` makes it; StepFailed when it does not answer."""
+    client, error = connect(timeout)
     if client is None:
         raise StepFailed(
             "The Docker engine does not answer",
             expected="an answer",
             found=str(error),
-            remedy="start it: ./scripts/appliance up",
+            remedy="see what it says (docker info); ./scripts/appliance up starts it where it is stopped",
         )
     return client
 

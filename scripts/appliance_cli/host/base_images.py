@@ -1,7 +1,7 @@
 """The two images that the appliance's own images are built on: pulled, or made from Debian packages.
 
 Where no container registry answers, debootstrap makes equivalents from the Debian mirror that this host uses.
-Which of the two is due is decided in prepare.py.
+Which of the two is due is decided in stack/prepare.py.
 """
 
 import os

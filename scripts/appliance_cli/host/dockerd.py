@@ -13,6 +13,7 @@ from appliance_cli.base.output import Output
 from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect
 from appliance_cli.host import facts
+from appliance_cli.host.checks import DOCKER_GUIDE
 
 LOG = Path("/var/log/dockerd.log")
 PID_FILES = {
@@ -68,7 +69,10 @@ def _start_by_hand(output: Output) -> None:
     daemon = facts.find_daemon()
     if daemon is None:
         raise StepFailed(
-            "The Docker engine cannot be started", expected="dockerd", found="it is not installed"
+            "The Docker engine cannot be started",
+            expected="dockerd",
+            found="it is not installed",
+            remedy=f"install it: {DOCKER_GUIDE}",
         )
     with LOG.open("ab") as log:
         begins = log.tell()

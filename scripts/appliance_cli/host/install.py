@@ -1,6 +1,6 @@
 """Supplies what the host lacks: Debian packages and the Compose plugin.
 
-Acts; what is needed is decided in prepare.py.
+Acts; what is needed is decided in checks.py.
 """
 
 import hashlib

@@ -146,7 +146,12 @@ def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail
     answer = ask([*compose.services(appliance)], timeout=30)
     known = sorted(answer.out.split())
     if answer.code == 0 and service and service not in known:
-        raise StepFailed("No such service", expected=f"one of {', '.join(known)}", found=service)
+        raise StepFailed(
+            "No such service",
+            expected=f"one of {', '.join(known)}",
+            found=service,
+            remedy="name one of them, or none to see the logs of all",
+        )
     return subprocess.call(
         compose.logs(appliance, service=service, follow=follow, tail=tail), cwd=appliance.root
     )

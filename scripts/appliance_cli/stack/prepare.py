@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from appliance_cli.base.errors import HostNotReady, StepFailed
 from appliance_cli.base.output import Output
-from appliance_cli.compose.client import connect, has_image
+from appliance_cli.compose.client import docker_client, has_image
 from appliance_cli.config import first_env
 from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, Engine, load
 from appliance_cli.door import guard
@@ -111,9 +111,7 @@ def _supply(found: facts.Host, wanted: Appliance, output: Output) -> None:
 
 def _base_images(wanted: Appliance, may_install: bool, output: Output) -> dict[str, str]:
     """Have both base images in Docker. Returns those .env keys whose default could not be had."""
-    client, error = connect(timeout=45)  # also how long a registry may stay silent
-    if client is None:
-        raise StepFailed("The Docker engine does not answer", expected="an answer", found=str(error))
+    client = docker_client(timeout=45)  # also how long a registry may stay silent
     bases: dict[str, str] = {}
     refusal: str | None = None
     for recipe, image in zip(base_images.RECIPES, (wanted.python_base, wanted.nginx_base), strict=True):

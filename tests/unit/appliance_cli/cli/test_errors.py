@@ -41,7 +41,15 @@ def test_an_error_shows_evidence_expected_found_and_what_to_do() -> None:
 
 
 def test_parts_that_are_not_known_are_left_out() -> None:
-    assert render(ApplianceError("Just this")) == ["✗ Just this"]
+    assert render(ApplianceError("Just this", expected="", found="", remedy="")) == ["✗ Just this"]
+
+
+def test_a_failure_cannot_be_told_without_what_was_expected_what_was_found_and_what_to_do() -> None:
+    for missing in ("expected", "found", "remedy"):
+        told = {"expected": "this", "found": "that", "remedy": "do one"}
+        del told[missing]
+        with pytest.raises(TypeError, match=missing):
+            StepFailed("It failed", **told)  # type: ignore[arg-type]
 
 
 def test_every_kind_of_failure_has_its_own_exit_code() -> None:
