@@ -13,9 +13,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from appliance_cli.base.errors import StepFailed
-from appliance_cli.base.process import Answer, ask
+from appliance_cli.base.process import Answer
 from appliance_cli.base.tables import table
 from appliance_cli.compose import commands as compose
+from appliance_cli.compose import runner
 from appliance_cli.compose.client import docker_client
 from appliance_cli.config.appliance import Appliance
 
@@ -56,11 +57,11 @@ def fetch(appliance: Appliance) -> str:
 
     Raises StepFailed when they cannot be read.
     """
-    answer = ask(compose.in_nginx(appliance, "cat", FILE), timeout=60, cwd=appliance.root)
+    answer = runner.ask(appliance, compose.in_nginx(appliance, "cat", FILE), timeout=60)
     if _NOT_RUNNING.search(answer.err):
         if not docker_client().volumes.list(filters={"name": f"{appliance.project}_{VOLUME}"}):
             return "{}"
-        answer = ask(compose.once_in_nginx(appliance, "cat", FILE), timeout=120, cwd=appliance.root)
+        answer = runner.ask(appliance, compose.once_in_nginx(appliance, "cat", FILE), timeout=120)
     if answer.code == 0:
         return answer.out
     if _ABSENT.search(answer.err):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import time
 from typing import Any
 
@@ -11,9 +10,8 @@ from docker.errors import DockerException
 
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output, Ticker, duration
-from appliance_cli.base.process import act, ask, launch
 from appliance_cli.compose import commands as compose
-from appliance_cli.compose import containers
+from appliance_cli.compose import containers, runner
 from appliance_cli.compose.client import docker_client
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
@@ -41,12 +39,11 @@ def build(appliance: Appliance, output: Output) -> None:
 def _compose(appliance: Appliance, output: Output, title: str, argv: list[str]) -> None:
     log = appliance.logs / "build.log"
     with output.step(title) as step:
-        act(
+        runner.act(
+            appliance,
             argv,
             title,
             log=log,
-            cwd=appliance.root,
-            env=compose.BUILD_ENVIRONMENT,
             on_line=lambda line: step.update(line if output.verbose else build_step(line)),
             remedy="see that containers reach the package index (PIP_INDEX_URL and CA_BUNDLE in .env)",
         )
@@ -70,7 +67,7 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     client = docker_client()
     log = appliance.logs / f"{appliance.project}.up.log"
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
-    child = launch(compose.up(appliance), log=log, cwd=appliance.root, env=compose.BUILD_ENVIRONMENT)
+    child = runner.launch(appliance, compose.up(appliance), log=log)
 
     def look() -> watch.Snapshot:
         compose_exit = (
@@ -126,11 +123,11 @@ def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
     with output.step(
         "Removing containers and networks" + (" and the downloaded model" if volumes else "")
     ) as step:
-        act(
+        runner.act(
+            appliance,
             compose.down(appliance, volumes=volumes),
             "Stopping",
             log=appliance.logs / "down.log",
-            cwd=appliance.root,
             on_line=step.update,
             remedy="run it again; docker ps shows what is left",
         )
@@ -143,7 +140,7 @@ def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail
 
     Raises StepFailed for a service that does not exist.
     """
-    answer = ask([*compose.services(appliance)], timeout=30)
+    answer = runner.ask(appliance, compose.services(appliance), timeout=30)
     known = sorted(answer.out.split())
     if answer.code == 0 and service and service not in known:
         raise StepFailed(
@@ -152,6 +149,5 @@ def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail
             found=service,
             remedy="name one of them, or none to see the logs of all",
         )
-    return subprocess.call(
-        compose.logs(appliance, service=service, follow=follow, tail=tail), cwd=appliance.root
-    )
+    argv = compose.logs(appliance, service=service, follow=follow, tail=tail)
+    return runner.hand_over(appliance, argv)

@@ -8,9 +8,8 @@ from docker.errors import DockerException
 
 from appliance_cli.base.errors import ApplianceFailed, BadSetting, StepFailed
 from appliance_cli.base.output import Output, Ticker
-from appliance_cli.base.process import launch
 from appliance_cli.compose import commands as compose
-from appliance_cli.compose import containers
+from appliance_cli.compose import containers, runner
 from appliance_cli.compose.client import docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
@@ -57,9 +56,7 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
     if fewer:
         output.say("  Running answers finish first, up to 10 minutes. Ctrl-C leaves it to go on by itself.")
     log = appliance.logs / f"{appliance.project}.scale.log"
-    child = launch(
-        compose.scale(appliance, wanted), log=log, cwd=appliance.root, env=compose.BUILD_ENVIRONMENT
-    )
+    child = runner.launch(appliance, compose.scale(appliance, wanted), log=log)
     with Ticker(output) as ticker:
 
         def done() -> bool:

@@ -18,11 +18,13 @@ from appliance_cli.stack import status
 SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 
 
-def run(*arguments: str, env_file: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, env_file: Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPTS), "HOME": "/nonexistent", **environment}
     command = [sys.executable, "-P", "-m", "appliance_cli", "--env-file", str(env_file), *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False
+        command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False, cwd=cwd
     )
 
 
@@ -96,6 +98,16 @@ def test_an_engine_that_does_not_answer_is_a_message(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "✗ The Docker engine does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_misspelled_service_is_named_from_any_folder(tmp_path: Path) -> None:
+    env_file = tmp_path / "appliance.env"
+    env_file.write_text("COMPOSE_FILE=docker-compose.yml:compose.cpu.yml\n")
+    done = run("logs", "ngins", env_file=env_file, cwd=tmp_path)
+    assert "✗ No such service" in done.stderr
+    assert "expected  one of model-init, nginx, tgi, ui" in done.stderr
+    assert "do        name one of them" in done.stderr
+    assert done.returncode == 4
 
 
 def test_deleting_the_model_needs_consent(tmp_path: Path) -> None:
