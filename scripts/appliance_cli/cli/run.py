@@ -17,6 +17,7 @@ import typer
 
 from appliance_cli.base.errors import ApplianceError, StepFailed, render
 from appliance_cli.base.output import Output
+from appliance_cli.compose import client
 from appliance_cli.config.appliance import Appliance, load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -104,6 +105,8 @@ def _explained(error: Exception) -> ApplianceError:
     """The failure in the operator's terms."""
     if isinstance(error, ApplianceError):
         return error
+    if isinstance(error, client.FAILURES):
+        return client.refused(error)
     if isinstance(error, OSError) and error.filename:
         remedy = "see that it is what it should be, and run this as its owner or with sudo"
         found = f"{error.filename}: {error.strerror}"

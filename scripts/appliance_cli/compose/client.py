@@ -1,4 +1,7 @@
-"""The client of the Docker engine (docker-py), for whoever asks what runs or which images there are."""
+"""The client of the Docker engine (docker-py), for whoever asks what runs or which images there are.
+
+What it raises is caught where the work goes on without an answer; else cli/run.py has it told by `refused`.
+"""
 
 import os
 
@@ -6,9 +9,13 @@ import docker
 import requests
 from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
+from urllib3.exceptions import HTTPError
 
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.process import ask
+
+FAILURES = (DockerException, requests.RequestException, HTTPError)
+"""Whatever a call of the client may raise: Docker's refusals, and the connection's failures."""
 
 
 def connect(timeout: int = 20) -> tuple[DockerClient | None, str | None]:
@@ -19,7 +26,7 @@ def connect(timeout: int = 20) -> tuple[DockerClient | None, str | None]:
     try:
         client = docker.from_env(timeout=timeout, environment={**os.environ, "DOCKER_HOST": _endpoint()})
         client.ping()
-    except (DockerException, requests.RequestException) as error:
+    except FAILURES as error:
         return None, _reason(error)
     return client, None
 
@@ -31,12 +38,28 @@ def _endpoint() -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
+    text = words(error)
     if "Permission denied" in text:
         return "permission denied on the engine's socket"
     if "No such file" in text or "Connection refused" in text:
         return "nothing listens on the engine's socket"
-    return text.splitlines()[0][:200]
+    return text[:200]
+
+
+def words(error: Exception) -> str:
+    """The first line of what Docker says is wrong, without the address that was asked."""
+    text = str(getattr(error, "explanation", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def refused(error: Exception) -> StepFailed:
+    """One of FAILURES in the operator's terms."""
+    return StepFailed(
+        "Docker did not do what it was asked",
+        expected="the Docker engine to answer",
+        found=words(error),
+        remedy="put right what it says (a name in .env, its disk, its service), then run this again",
+    )
 
 
 def docker_client(timeout: int = 60) -> DockerClient:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import docker
 
+from appliance_cli.compose.client import FAILURES
+
 ENGINE_SERVICE = "tgi"
 ONE_SHOT = "model-init"
 # In data-flow order, as in docker-compose.yml; of several engines the first stands for all.
@@ -57,8 +59,11 @@ def is_engine(service: str) -> bool:
 
 
 def log_tail(client: docker.DockerClient, container_id: str, lines: int = 10) -> tuple[str, ...]:
-    """The last lines that a container wrote."""
-    text = client.containers.get(container_id).logs(tail=lines).decode(errors="replace")
+    """The last lines that a container wrote; none when it is gone."""
+    try:
+        text = client.containers.get(container_id).logs(tail=lines).decode(errors="replace")
+    except FAILURES:
+        return ()
     return tuple(text.strip().splitlines())
 
 

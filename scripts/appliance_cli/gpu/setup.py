@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import requests
-from docker.errors import DockerException
-
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.base.output import Output
 from appliance_cli.compose import containers
-from appliance_cli.compose.client import connect
+from appliance_cli.compose.client import FAILURES, connect
 from appliance_cli.config import dotenv_file
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.gpu import cards_here
@@ -118,7 +115,7 @@ def engine_pids(client: Any, project: str) -> frozenset[int]:
             top = container.top()
             column = top["Titles"].index("PID")
             found |= {int(row[column]) for row in top["Processes"]}
-    except (DockerException, requests.RequestException, KeyError, ValueError):
+    except (*FAILURES, KeyError, ValueError):
         return frozenset()  # it stopped meanwhile, or there is nothing to ask
     return frozenset(found)
 

@@ -5,14 +5,11 @@ import re
 import time
 from typing import Any
 
-import requests
-from docker.errors import DockerException
-
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output, Ticker, duration
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import containers, runner
-from appliance_cli.compose.client import docker_client
+from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
 from appliance_cli.stack import watch
@@ -75,7 +72,7 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
         )  # why: first, so that the containers are seen as they were at its end or later
         try:
             found = containers.of_project(client, appliance.project)
-        except (DockerException, requests.RequestException):
+        except FAILURES:
             found = ()  # why: one call that fails in a download of hours must not end the watch
         return watch.Snapshot(watch.fetch_status(appliance.url), found, compose_exit)
 

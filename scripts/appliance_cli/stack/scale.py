@@ -3,14 +3,11 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import requests
-from docker.errors import DockerException
-
 from appliance_cli.base.errors import ApplianceFailed, BadSetting, StepFailed
 from appliance_cli.base.output import Output, Ticker
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import containers, runner
-from appliance_cli.compose.client import docker_client
+from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
 from appliance_cli.config.appliance import MOST_REPLICAS, Appliance
@@ -65,7 +62,7 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
                 raise _compose_failed(code, log.read_text(errors="replace"), str(log))
             try:
                 found = containers.of_project(client, appliance.project)
-            except (DockerException, requests.RequestException):
+            except FAILURES:
                 return False  # why: one call that fails must not end a drain of minutes
             title, detail = progress(found, wanted, finished=code == 0)
             ticker.show(title, detail)
