@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from appliance_cli.base.output import Output
 from appliance_cli.cli import door, gpu, keys, models, plan, users
-from appliance_cli.cli.run import Json, Run, command
+from appliance_cli.cli.run import ROOT, Json, Run, command, edge
+from appliance_cli.config import version
 from appliance_cli.stack import lifecycle as running
 from appliance_cli.stack import prepare as preparing
 from appliance_cli.stack.status import report, table
@@ -32,9 +34,22 @@ EngineOption = Annotated[
 ]
 
 
+def show_version(wanted: bool) -> None:
+    """Print which version this is, and end."""
+    if wanted:
+        output = Output()
+        with edge(output):
+            output.data(f"appliance {version.of(ROOT)}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version, and exit."),
+    ] = False,
     env_file: Annotated[
         Path | None, typer.Option("--env-file", envvar="APPLIANCE_ENV_FILE", hidden=True)
     ] = None,
