@@ -10,6 +10,7 @@ import typer
 from appliance_cli.base.output import Output
 from appliance_cli.cli import door, gpu, keys, models, plan, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
+from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
 from appliance_cli.stack import lifecycle as running
 from appliance_cli.stack import prepare as preparing
@@ -95,14 +96,12 @@ def prepare(
 @command(app, asks=True)
 def down(
     run: Run,
-    volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also delete the downloaded model and the usage counted.")
-    ] = False,
+    volumes: Annotated[bool, typer.Option("--volumes", help=f"Also delete {everything()}.")] = False,
 ) -> None:
-    """Stop the appliance and remove its containers. Keeps the downloaded model unless --volumes is given."""
+    """Stop the appliance and remove its containers. Keeps what they stored unless --volumes is given."""
     output = run.output
     appliance = run.appliance
-    question = f"Delete the downloaded model and the counted usage of {appliance.project}?"
+    question = f"Delete {everything()} of {appliance.project}?"
     if volumes and not output.confirm_loss(question):
         output.say("Nothing was changed.")
         return

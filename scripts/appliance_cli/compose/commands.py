@@ -39,9 +39,14 @@ def up(appliance: Appliance) -> list[str]:
 
 
 def down(appliance: Appliance, *, volumes: bool) -> list[str]:
-    """Stop and remove the containers and networks; with ``volumes`` the model and the usage too."""
+    """Stop and remove the containers and networks; with ``volumes`` the volumes too.
+
+    Of every profile: Compose would leave what belongs to one that is off by now.
+    """
     return [
         *base(appliance),
+        "--profile",
+        "*",
         "--progress",
         "plain",
         "down",

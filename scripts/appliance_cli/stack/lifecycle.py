@@ -10,6 +10,7 @@ from appliance_cli.base.output import Output, Ticker, duration
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import containers, runner
 from appliance_cli.compose.client import FAILURES, docker_client
+from appliance_cli.compose.volumes import everything
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
 from appliance_cli.stack import watch
@@ -115,11 +116,10 @@ def curl_line(url: str, model: str, *, key: bool = False, insecure: bool = False
 
 
 def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
-    """Stop and remove the containers, and the model's volume only when asked to."""
+    """Stop and remove the containers, and the volumes with what they hold only when asked to."""
     output.phase("Stopping")
-    with output.step(
-        "Removing containers and networks" + (" and the downloaded model" if volumes else "")
-    ) as step:
+    also = f", {everything()}" if volumes else ""
+    with output.step(f"Removing containers and networks{also}") as step:
         runner.act(
             appliance,
             compose.down(appliance, volumes=volumes),
@@ -129,7 +129,7 @@ def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
             remedy="run it again; docker ps shows what is left",
         )
     if not volumes:
-        output.say("  The downloaded model is kept. Delete it too: ./scripts/appliance down --volumes")
+        output.say(f"  Kept: {everything()}. Delete them too: {appliance.command('down --volumes')}")
 
 
 def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail: str) -> int:

@@ -61,7 +61,7 @@ def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Appli
         "--ignore-buildable",
         "tgi",
     ]
-    down = [*plain, "down", "--remove-orphans", "--timeout", "45"]
+    down = [*prefix, "--profile", "*", "--progress", "plain", "down", "--remove-orphans", "--timeout", "45"]
     assert compose.down(appliance, volumes=False) == down
     assert compose.down(appliance, volumes=True) == [*down, "--volumes"]
     assert compose.services(appliance) == [*prefix, "config", "--services"]
