@@ -7,7 +7,8 @@ from rich.table import Table
 
 from appliance_cli.base.output import size
 from appliance_cli.gpu.planning import GIB, MIB
-from appliance_cli.gpu.planning.plan import IMAGE_BYTES, Plan
+from appliance_cli.gpu.planning.plan import Plan
+from appliance_cli.host.checks import IMAGES_DISK
 
 
 def content(plan: Plan) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def content(plan: Plan) -> dict[str, Any]:
         "users_at_full_length": plan.full_users,
         "tokens_per_user": plan.max_total_tokens,
         "disk_model": plan.disk_model,
-        "disk_total": plan.disk_model + IMAGE_BYTES,
+        "disk_total": _disk_total(plan),
         "host_memory": plan.host_memory,
         "settings": plan.settings,
     }
@@ -81,11 +82,15 @@ def _title(plan: Plan) -> str:
     return f"{request.model_id} ({size_b}) in {request.mode} on {where}{each}"
 
 
+def _disk_total(plan: Plan) -> int:
+    return plan.disk_model + IMAGES_DISK["gpu"]
+
+
 def _use(plan: Plan) -> list[str]:
     users = f"{plan.full_users} user{'s' if plan.full_users > 1 else ''} × {plan.max_total_tokens} tokens"
     return [
         f"Serves       {users} at the same time, more when they are shorter",
-        f"Disk         {size(plan.disk_model)}, with all images {size(plan.disk_model + IMAGE_BYTES)}",
+        f"Disk         {size(plan.disk_model)}, with all images {size(_disk_total(plan))}",
         f"Host memory  {size(plan.host_memory)} while loading (the weights' file cache counted)",
         "",
         *(f"{key}={value}" for key, value in plan.settings.items()),

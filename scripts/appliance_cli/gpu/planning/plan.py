@@ -11,8 +11,6 @@ from appliance_cli.gpu.planning.weights import Format, Weights, checkpoint_bytes
 DEFAULT_TOKENS = 8192
 DEFAULT_PREFILL = 8192
 LEAST_PREFILL = 512
-IMAGE_BYTES = 14_700_000_000
-"""Disk for the appliance's images, TGI's 12 GB download among them."""
 
 
 @dataclass(frozen=True)
