@@ -21,7 +21,7 @@ FAILURES = (DockerException, requests.RequestException, HTTPError)
 def connect(timeout: int = 20) -> tuple[DockerClient | None, str | None]:
     """A client of the Docker engine that the docker command talks to, or why there is none.
 
-    ``timeout``: seconds that the engine may be silent, now and in later calls of the client.
+    ``timeout``: seconds that it may be silent, now and in later calls of the client.
     """
     try:
         client = docker.from_env(timeout=timeout, environment={**os.environ, "DOCKER_HOST": _endpoint()})
@@ -32,7 +32,7 @@ def connect(timeout: int = 20) -> tuple[DockerClient | None, str | None]:
 
 
 def _endpoint() -> str:
-    """The engine's address: DOCKER_HOST, else the docker command's context, which docker-py does not read."""
+    """Its address: DOCKER_HOST, else the docker command's context, which docker-py does not read."""
     context = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     return os.environ.get("DOCKER_HOST") or ask(context).out.strip()
 
@@ -40,9 +40,9 @@ def _endpoint() -> str:
 def _reason(error: Exception) -> str:
     text = words(error)
     if "Permission denied" in text:
-        return "permission denied on the engine's socket"
+        return "permission denied on Docker's socket"
     if "No such file" in text or "Connection refused" in text:
-        return "nothing listens on the engine's socket"
+        return "nothing listens on Docker's socket"
     return text[:200]
 
 

@@ -12,7 +12,7 @@ from appliance_cli.base import process
 from appliance_cli.base.process import Answer
 from appliance_cli.config.appliance import Appliance
 
-# why: these make Compose build with the engine's own BuildKit where no buildx is installed, as on Debian 12
+# why: these make Compose build with Docker's own BuildKit where no buildx is installed, as on Debian 12
 ENVIRONMENT = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
 
 

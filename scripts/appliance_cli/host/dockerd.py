@@ -24,7 +24,7 @@ START_LIMIT_S = 90
 
 
 def ensure_running(output: Output) -> None:
-    """Return once the engine answers, starting it when it does not.
+    """Return once Docker answers, starting it when it does not.
 
     Raises StepFailed with the end of its log.
     """
@@ -87,7 +87,7 @@ def _start_by_hand(output: Output) -> None:
 
 
 def _answers(alive: Callable[[], bool]) -> bool:
-    """Whether the engine answers before the limit, and before it dies."""
+    """Whether Docker answers before the limit, and before it dies."""
     ends = time.monotonic() + START_LIMIT_S
     while time.monotonic() < ends:
         if connect(timeout=5)[0] is not None:

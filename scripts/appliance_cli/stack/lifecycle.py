@@ -68,9 +68,8 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     child = runner.launch(appliance, compose.up(appliance), log=log)
 
     def look() -> watch.Snapshot:
-        compose_exit = (
-            child.poll()
-        )  # why: first, so that the containers are seen as they were at its end or later
+        # why: first, so that the containers are seen as they were at its end or later
+        compose_exit = child.poll()
         try:
             found = containers.of_project(client, appliance.project)
         except FAILURES:

@@ -26,7 +26,7 @@ CPU_MODEL_BYTES = 98_362_432
 
 @dataclass(frozen=True)
 class Request:
-    """What the operator asked for. ``engine`` is auto, gpu or cpu; None leaves what .env says.
+    """What the operator asked for. ``engine`` is auto, gpu or cpu; a None leaves what .env says.
 
     ``starting``: the containers will be started next, so their port must be free.
     """

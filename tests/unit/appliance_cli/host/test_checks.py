@@ -83,7 +83,7 @@ PROBLEMS = [
     ("docker", {"client": False}, "no docker command", "install the docker command"),
     (
         "docker",
-        {"error": "permission denied on the engine's socket"},
+        {"error": "permission denied on Docker's socket"},
         "permission denied",
         "docker group|usermod",
     ),
@@ -229,7 +229,7 @@ def test_where_nothing_may_be_installed_the_remedy_says_how(
 
 
 def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, appliance: Appliance) -> None:
-    stopped = spoil(cpu_host, "docker", error="nothing listens on the engine's socket")
+    stopped = spoil(cpu_host, "docker", error="nothing listens on Docker's socket")
     assert checks.steps(stopped) == ["start-docker"]
     assert findings(stopped, "cpu", appliance)[1].level == "todo"
     with pytest.raises(HostNotReady) as failure:
