@@ -25,5 +25,5 @@ def test_the_appliance_comes_up_although_dockers_client_has_proxies(
         assert {f"HTTP_PROXY={DEAD}", f"http_proxy={DEAD}"} <= set(given)
         for service in ("tgi", "ui", "nginx"):
             assert {"HTTP_PROXY=", "http_proxy="} <= set(running.container(service).attrs["Config"]["Env"])
-        one_token = {"inputs": "x", "parameters": {"max_new_tokens": 1}}
-        assert requests.post(f"{running.url}/generate", json=one_token, timeout=60).ok
+        answer = requests.post(f"{running.url}/generate", json={"inputs": "x"}, timeout=120)
+        assert answer.ok, answer.text

@@ -34,7 +34,12 @@ def test_the_help_names_everything() -> None:
 
 def test_the_question_names_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(Output, "confirm_loss", lambda _, question: bool(asked.append(question)))
+
+    def refuse(_: Output, question: str) -> bool:
+        asked.append(question)
+        return False
+
+    monkeypatch.setattr(Output, "confirm_loss", refuse)
     (tmp_path / "x.env").write_text("COMPOSE_PROJECT_NAME=mine\n")
     result = CliRunner().invoke(app, ["--env-file", str(tmp_path / "x.env"), "down", "--volumes"])
     assert result.exit_code == 0, result.output
