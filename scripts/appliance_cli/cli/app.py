@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from appliance_cli.base.output import Output
 from appliance_cli.cli import door, gpu, keys, models, plan, users
-from appliance_cli.cli.run import Json, Run, command
+from appliance_cli.cli.run import ROOT, Json, Run, command, edge
+from appliance_cli.compose.volumes import everything
+from appliance_cli.config import version
 from appliance_cli.stack import lifecycle as running
 from appliance_cli.stack import prepare as preparing
 from appliance_cli.stack.status import report, table
@@ -32,9 +35,22 @@ EngineOption = Annotated[
 ]
 
 
+def show_version(wanted: bool) -> None:
+    """Print which version this is, and end."""
+    if wanted:
+        output = Output()
+        with edge(output):
+            output.data(f"appliance {version.of(ROOT)}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version, and exit."),
+    ] = False,
     env_file: Annotated[
         Path | None, typer.Option("--env-file", envvar="APPLIANCE_ENV_FILE", hidden=True)
     ] = None,
@@ -80,14 +96,12 @@ def prepare(
 @command(app, asks=True)
 def down(
     run: Run,
-    volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also delete the downloaded model and the usage counted.")
-    ] = False,
+    volumes: Annotated[bool, typer.Option("--volumes", help=f"Also delete {everything()}.")] = False,
 ) -> None:
-    """Stop the appliance and remove its containers. Keeps the downloaded model unless --volumes is given."""
+    """Stop the appliance and remove its containers. Keeps what they stored unless --volumes is given."""
     output = run.output
     appliance = run.appliance
-    question = f"Delete the downloaded model and the counted usage of {appliance.project}?"
+    question = f"Delete {everything()} of {appliance.project}?"
     if volumes and not output.confirm_loss(question):
         output.say("Nothing was changed.")
         return

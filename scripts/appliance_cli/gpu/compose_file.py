@@ -8,7 +8,6 @@ already has (`${MAX_TOTAL_TOKENS:-…}`). Without this file docker-compose.yml s
 import json
 from collections.abc import Mapping, Sequence
 
-from appliance_cli.config.appliance import TGI_IMAGE
 from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
 from appliance_cli.gpu.settings import GpuSettings
 
@@ -96,7 +95,7 @@ def _engine(
     if not first:
         lines.append("    extends: { file: docker-compose.yml, service: tgi }")
     if settings.fast_nf4:
-        lines += [f"    image: {settings.image}", *(_build() if first else [])]
+        lines += _built_image() if first else [f"    image: {settings.image}"]
         # why: docker-compose.yml names the CUDA library for the older bitsandbytes; this one finds its own
         lines.append("    environment: { BNB_CUDA_VERSION: !reset null }")
     memory = defaults.get("ENGINE_MEMORY", "24g")
@@ -121,17 +120,9 @@ def _pinned_to(cards: Sequence[str]) -> list[str]:
     ]
 
 
-def _build() -> list[str]:
-    """Where the derived image comes from; the first engine builds it for all."""
-    base = f"${{TGI_IMAGE:-{TGI_IMAGE}}}"
-    return [
-        "    build:",
-        "      context: services/tgi",
-        "      args:",
-        f"        TGI_IMAGE: {_scalar(base)}",
-        f"        PIP_INDEX_URL: {_scalar('${PIP_INDEX_URL:-}')}",
-        "      secrets: [ca_bundle]",
-    ]
+def _built_image() -> list[str]:
+    """The derived image and its build, from docker-compose.yml; the first engine builds it for all."""
+    return ["    extends: { file: docker-compose.yml, service: tgi-fast-nf4 }", "    profiles: !reset []"]
 
 
 def _scalar(text: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from appliance_cli.base.output import size
 from appliance_cli.gpu.planning import GIB, MIB, people, speed
 from appliance_cli.gpu.planning.people import People
-from appliance_cli.gpu.planning.plan import IMAGE_BYTES, Plan
+from appliance_cli.gpu.planning.plan import Plan
+from appliance_cli.host.checks import IMAGES_DISK
 
 
 def content(plan: Plan, crowd: People) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def content(plan: Plan, crowd: People) -> dict[str, Any]:
             for choice in people.choices(plan)
         ],
         "disk_model": plan.disk_model,
-        "disk_total": plan.disk_model + IMAGE_BYTES,
+        "disk_total": _disk_total(plan),
         "host_memory": plan.host_memory,
         "settings": plan.settings,
     }
@@ -84,6 +85,10 @@ def _title(plan: Plan) -> str:
     each = ", each card" if request.shards > 1 else ""
     size_b = f"{request.model.parameters / 1e9:.2f} B parameters"
     return f"{request.model_id} ({size_b}) in {request.mode} on {where}{each}"
+
+
+def _disk_total(plan: Plan) -> int:
+    return plan.disk_model + IMAGES_DISK["gpu"]
 
 
 def _memory(plan: Plan) -> list[str]:
@@ -170,7 +175,7 @@ def _choices(plan: Plan) -> list[str]:
 
 
 def _use(plan: Plan) -> list[str]:
-    disk = f"{size(plan.disk_model)}, with all images {size(plan.disk_model + IMAGE_BYTES)}"
+    disk = f"{size(plan.disk_model)}, with all images {size(_disk_total(plan))}"
     return [
         f"Disk {disk}; host memory {size(plan.host_memory)} while loading",
         *(f"{key}={value}" for key, value in plan.settings.items()),

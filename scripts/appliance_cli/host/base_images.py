@@ -1,7 +1,7 @@
 """The two images that the appliance's own images are built on: pulled, or made from Debian packages.
 
 Where no container registry answers, debootstrap makes equivalents from the Debian mirror that this host uses.
-Which of the two is due is decided in prepare.py.
+Which of the two is due is decided in stack/prepare.py.
 """
 
 import os
@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
-import requests
-from docker.errors import DockerException
-from urllib3.exceptions import HTTPError
 
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.base.process import act, ask
+from appliance_cli.compose.client import FAILURES, words
 from appliance_cli.host.checks import version_tuple
 
 MIN_NGINX = (1, 29, 6)
@@ -74,8 +72,8 @@ def pull(client: docker.DockerClient, image: str, output: Output) -> str | None:
                 if "error" in event:
                     raise _Refused(event["error"])
                 step.update(f"{event.get('id', '')} {event.get('status', '')}")
-    except (_Refused, DockerException, requests.RequestException, HTTPError) as error:
-        return str(getattr(error, "explanation", None) or error).splitlines()[0]
+    except (_Refused, *FAILURES) as error:
+        return words(error)
     return None
 
 

@@ -14,10 +14,10 @@ from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import access
 from appliance_cli.door.access import AccessDir
 from appliance_cli.host.facts import Docker, Gpu, Host, Nvidia, Project, System
+from harness.cli_path import PYTHONPATH
 
 KNOWN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "BIND_ADDRESS", "HTTP_PORT", "UI_REPLICAS", "GPU_DEVICE")
 DOOR = ("ACCESS_DIR", "APPLIANCE_USER", "TLS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES", "SSO_URL")
-SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -62,7 +62,7 @@ def cli(tmp_path: Path) -> Cli:
     env_file.write_text(f"ACCESS_DIR={tmp_path / 'access'}\nHTTP_PORT=18080\n")
     env = {
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "PYTHONPATH": PYTHONPATH,
         "HOME": "/nonexistent",
     }
     env |= {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}

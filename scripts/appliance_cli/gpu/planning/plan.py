@@ -14,8 +14,6 @@ LEAST_PREFILL = 512
 LEAST_GRAPHS = 32
 SHORT_TOKENS = 640
 """A short conversation: a question of 512 tokens and an answer of 128, as the measured crowds had them."""
-IMAGE_BYTES = 14_700_000_000
-"""Disk for the appliance's images, TGI's 12 GB download among them."""
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,7 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     assert all("--num-shard=2" in engine["command"] for engine in engines)
     assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
     assert ["build" in engine for engine in engines] == [True, False]
+    assert engines[0]["build"]["args"]["TGI_IMAGE"] == modes.TGI_IMAGE
     assert [engine["networks"] for engine in engines] == [
         {"backend": None},  # its service's name is tgi
         {"backend": {"aliases": ["tgi"]}},

@@ -127,7 +127,7 @@ def test_a_failing_child_tells_its_last_words_and_where_the_rest_is(tmp_path: Pa
 
 def test_a_program_that_is_not_there_is_a_failed_step(tmp_path: Path) -> None:
     with pytest.raises(StepFailed) as failure:
-        act(["/nonexistent/program"], "Installing", log=tmp_path / "log")
+        act(["/nonexistent/program"], "Installing", log=tmp_path / "log", remedy="look")
     assert "No such file" in failure.value.found
 
 
