@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any
 
 from chat_ui.caller import Caller
+from chat_ui.chat_settings import Sampling
 from chat_ui.conversation import Message, for_model
 from chat_ui.engine import Ending, EngineClient
 from chat_ui.errors import EngineError, EngineUnavailable, MessageTooLong
 from chat_ui.messages import Language, again, text
 from chat_ui.pump import coalesce
-from chat_ui.sampling import Sampling
 from chat_ui.trimming import Fitted, fit
 
 log = logging.getLogger(__name__)

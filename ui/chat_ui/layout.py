@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from chat_ui import messages
-from chat_ui.sampling import (
+from chat_ui.chat_settings import (
     MAX_NEW_TOKENS,
     REPETITION_PENALTY,
     SYSTEM_PROMPT,

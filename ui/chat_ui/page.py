@@ -20,8 +20,8 @@ import gradio as gr
 from chat_ui import conversation, messages
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat, Question, View
+from chat_ui.chat_settings import Sampling
 from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
-from chat_ui.sampling import Sampling
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
 MAX_STREAMS = 300

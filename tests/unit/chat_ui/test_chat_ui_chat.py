@@ -11,10 +11,10 @@ from chat_ui_fake_engine import FakeEngine, Json
 
 from chat_ui.caller import NOBODY, Caller
 from chat_ui.chat import Chat, Question, View
+from chat_ui.chat_settings import Sampling
 from chat_ui.conversation import Message
 from chat_ui.engine import EngineClient
 from chat_ui.messages import Language, text
-from chat_ui.sampling import Sampling
 
 HELLO = Message("user", "hello there")
 ASKED = Question([HELLO], [], "hello there", typed=True)

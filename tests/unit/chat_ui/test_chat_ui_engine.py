@@ -8,6 +8,7 @@ import pytest
 from chat_ui_fake_engine import FakeEngine, Json
 
 from chat_ui.caller import Caller
+from chat_ui.chat_settings import Sampling
 from chat_ui.engine import Ending, EngineClient, EngineInfo
 from chat_ui.errors import (
     BudgetSpent,
@@ -20,7 +21,6 @@ from chat_ui.errors import (
     StreamCut,
     TooManyRunning,
 )
-from chat_ui.sampling import Sampling
 
 PARAMETERS = Sampling().parameters(10)
 

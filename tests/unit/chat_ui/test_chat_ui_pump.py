@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from chat_ui_fake_engine import FakeEngine
 
+from chat_ui.chat_settings import Sampling
 from chat_ui.engine import Ending, EngineClient
 from chat_ui.pump import coalesce
-from chat_ui.sampling import Sampling
 
 FOREVER = 3600.0
 

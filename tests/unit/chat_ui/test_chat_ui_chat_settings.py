@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat_ui.sampling import MAX_NEW_TOKENS, REPETITION_PENALTY, TEMPERATURE, TOP_P, Sampling
+from chat_ui.chat_settings import MAX_NEW_TOKENS, REPETITION_PENALTY, TEMPERATURE, TOP_P, Sampling
 
 
 def test_the_defaults_are_the_articles() -> None:
