@@ -218,6 +218,39 @@ async def test_without_a_known_name_there_is_this_replica(service: StatusService
     assert (await service.current())["ui"] == {"replicas": 1, "healthy": 1}
 
 
+async def surprise(*_: object) -> None:
+    raise RuntimeError("nobody foresaw this")
+
+
+@pytest.mark.parametrize("asked", ["check_health", "info"])
+async def test_a_probe_that_fails_unforeseen_is_told_and_made_again(
+    service: StatusService, client: EngineClient, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    publish(service, stage="ready")
+    with monkeypatch.context() as broken:
+        broken.setattr(client, asked, surprise)
+        document = await service.current()
+        assert document["state"] == "loading"
+        assert document["engine"]["detail"] == "RuntimeError: nobody foresaw this"
+    later(service, 1.1)
+    assert (await service.current())["state"] == "ready"
+
+
+async def test_replicas_that_can_not_be_asked_do_not_count_as_healthy(
+    service: StatusService, client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprise_at_once(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    await service.current()
+    later(service, 1.1)
+    with monkeypatch.context() as broken:
+        broken.setattr(client.session, "get", surprise_at_once)
+        assert (await service.current())["ui"] == {"replicas": 1, "healthy": 0}
+    later(service, 1.1)
+    assert (await service.current())["ui"] == {"replicas": 1, "healthy": 1}
+
+
 def document(state: str, phase: str = "loading", **model: Any) -> dict[str, Any]:
     return {"state": state, "message": "so it is", "model": model or None, "engine": {"phase": phase}}
 
