@@ -44,11 +44,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def service(engine_url: str, models_dir: Path) -> AsyncIterator[Service]:
-    """Start a replica and wait until it serves; killed at the end if it still runs."""
+async def service(engine_url: str, models_dir: Path, **more: str) -> AsyncIterator[Service]:
+    """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables."""
     port = free_port()
     settings = environment(
-        ENGINE_URL=engine_url, MODELS_DIR=str(models_dir), UI_PORT=str(port), UI_HOST_NAME="localhost"
+        ENGINE_URL=engine_url, MODELS_DIR=str(models_dir), UI_PORT=str(port), UI_HOST_NAME="localhost", **more
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "chat_ui", env=settings)
     try:
