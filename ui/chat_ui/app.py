@@ -32,7 +32,12 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = EngineClient(settings.engine_url)
     status = StatusService(
-        engine, settings.models_dir, settings.host_name, settings.port, settings.engine_host_name
+        engine,
+        settings.models_dir,
+        settings.host_name,
+        settings.port,
+        settings.engine_host_name,
+        settings.version,
     )
 
     @asynccontextmanager

@@ -117,6 +117,7 @@ class StatusService:
     Attributes:
         host_name, port: where the page's replicas are found.
         engine_host_name: has an address as long as an engine's container runs.
+        version: the appliance's, told to whoever asks.
     """
 
     engine: EngineClient
@@ -124,6 +125,7 @@ class StatusService:
     host_name: str
     port: int
     engine_host_name: str
+    version: str
     clock: Callable[[], float] = time.monotonic
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _cached: dict[str, Any] | None = field(default=None, init=False)
@@ -152,6 +154,7 @@ class StatusService:
         model = read_model_status(self.models_dir)
         state = overall_state(model, engine)
         return {
+            "version": self.version,
             "state": state,
             "message": summary(state, model, engine),
             "model": model,

@@ -30,7 +30,7 @@ def port() -> int:
 @pytest.fixture
 async def app(engine: FakeEngine, tmp_path: Path, port: int) -> FastAPI:
     # async: without a running event loop Gradio makes loops of its own and leaves them open
-    return create_app(Settings(engine.url, tmp_path, "shared", port, "localhost"))
+    return create_app(Settings(engine.url, tmp_path, "shared", port, "localhost", version="1.2.3"))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_health_and_status(http: aiohttp.ClientSession, url: str, tmp_path
     async with http.get(f"{url}/status") as response:
         assert response.headers["Cache-Control"] == "no-store"
         document = await response.json()
-    assert document["state"] == "ready"
+    assert (document["version"], document["state"]) == ("1.2.3", "ready")
     assert document["ui"] == {"replicas": 1, "healthy": 1}
 
 

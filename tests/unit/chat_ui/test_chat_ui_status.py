@@ -49,7 +49,7 @@ async def replica() -> AsyncIterator[int]:
 async def service(
     engine: FakeEngine, client: EngineClient, tmp_path: Path, replica: int
 ) -> AsyncIterator[StatusService]:
-    made = StatusService(client, tmp_path, "localhost", replica, "localhost", Clock())
+    made = StatusService(client, tmp_path, "localhost", replica, "localhost", "1.2.3", Clock())
     yield made
     await made.close()
 
@@ -96,6 +96,7 @@ def test_the_message_is_model_inits_own_where_it_has_one() -> None:
 async def test_the_document_has_the_contracts_shape(service: StatusService) -> None:
     publish(service, stage="ready", message="ok")
     assert await service.current() == {
+        "version": "1.2.3",
         "state": "ready",
         "message": "Ready",
         "model": {"stage": "ready", "message": "ok"},
@@ -196,7 +197,7 @@ async def test_an_engine_that_was_never_there(tmp_path: Path, replica: int) -> N
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     async with EngineClient(f"http://127.0.0.1:{port}") as client:
-        service = StatusService(client, tmp_path, "localhost", replica, "localhost")
+        service = StatusService(client, tmp_path, "localhost", replica, "localhost", "1.2.3")
         publish(service, stage="ready")
         document = await service.current()
     assert (document["state"], document["engine"]["healthy"]) == ("loading", False)
