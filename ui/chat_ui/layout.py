@@ -27,8 +27,12 @@ CONVERSATION = "conversation"
 RETRY = "retry"
 
 TEXTS = messages.page_texts()
-# Gradio knows the two Chinese locales zh-CN and zh-TW; labels are English for any other tag
-I18N = gr.I18n(**{"en": TEXTS["en"], "zh-CN": TEXTS["zh-CN"], "zh-TW": TEXTS["zh-CN"]})
+# Gradio takes the texts of the browser's tag, then those of its beginning, then the English ones; labels are
+# English for a tag that Gradio does not know
+I18N = gr.I18n(
+    **{tag.partition("-")[0]: texts for tag, texts in TEXTS.items()},
+    **{tag: texts for tag, texts in TEXTS.items() if "-" in tag},
+)
 
 
 @dataclass(frozen=True)
