@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import fields
 from html import escape
 from typing import Any
 
@@ -20,13 +19,20 @@ import gradio as gr
 from chat_ui import conversation, messages
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat, Question, View
-from chat_ui.chat_settings import Sampling
+from chat_ui.chat_settings import DEFAULTS, ChatSettings
 from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
 MAX_STREAMS = 300
 # in the order in which they build on each other
-_SCRIPTS = ("account.js", "conversation.js", "banner.js")
+_SCRIPTS = (
+    "gradio_internals.js",
+    "texts.js",
+    "browser_storage.js",
+    "account.js",
+    "conversation.js",
+    "banner.js",
+)
 
 
 def build(chat: Chat, secret: str) -> gr.Blocks:
@@ -47,7 +53,7 @@ def build(chat: Chat, secret: str) -> gr.Blocks:
 
 def mount_options() -> dict[str, Any]:
     """The arguments of `gr.mount_gradio_app` that belong to the page."""
-    known = {"texts": TEXTS, "settings": [getattr(Sampling(), field.name) for field in fields(Sampling)]}
+    known = {"texts": TEXTS, "settings": DEFAULTS}
     scripts = [
         f"window.CHAT = {json.dumps(known, ensure_ascii=False)};".replace("<", "\\u003c"),
         *((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
@@ -85,7 +91,7 @@ def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
     answering = gr.on(
         [c.message.submit, c.send.click, c.retry.click, c.chatbot.edit, c.chatbot.example_select],
         handlers.respond,
-        [c.chatbot, c.message, *c.sampling],
+        [c.chatbot, c.message, *c.settings],
         outputs,
         concurrency_limit=None,
         trigger_mode="once",
@@ -105,9 +111,9 @@ def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
     answering.failure(None, **after)
     c.stop.click(None, js="() => chatPage.stop()", cancels=[answering], **local)
     c.new_chat.click(None, None, outputs, js="() => chatPage.newChat()", cancels=[answering], **local)
-    c.reset.click(None, None, c.sampling, js="() => chatPage.defaultSettings()", **local)
+    c.reset.click(None, None, c.settings, js="() => chatPage.defaultSettings()", **local)
     c.chatbot.change(None, [c.chatbot], None, js="(value) => chatPage.keepConversation(value)", **local)
-    kept = [c.message, *c.sampling]
+    kept = [c.message, *c.settings]
     gr.on(
         [component.change for component in kept],
         None,
@@ -127,29 +133,18 @@ class _Handlers:
         self._chat = chat
 
     async def respond(
-        self,
-        shown: Any,
-        draft: Any,
-        system_prompt: Any,
-        temperature: Any,
-        top_p: Any,
-        max_new_tokens: Any,
-        repetition_penalty: Any,
-        request: gr.Request,
-        event: gr.EventData,
+        self, request: gr.Request, event: gr.EventData, shown: Any, draft: Any, *settings: Any
     ) -> AsyncGenerator[list[Any], None]:
         """Ask, retry or edit, whichever control it was; yields one value for each of the outputs."""
         question = _question(conversation.parse(shown), draft, event)
         if question is None:
             yield [gr.skip()] * 6
             return
-        sampling = Sampling.from_browser(
-            system_prompt, temperature, top_p, max_new_tokens, repetition_penalty
-        )
+        chosen = ChatSettings.from_browser(*settings)
         language = messages.language_of(request.headers.get("accept-language"))
         caller = Caller.from_headers(request.headers)
         try:
-            async with aclosing(self._chat.answer(question, sampling, language, caller)) as views:
+            async with aclosing(self._chat.answer(question, chosen, language, caller)) as views:
                 first = True
                 async for view in views:
                     yield _updates(view, first)

@@ -7,38 +7,63 @@ from typing import Any
 
 import pytest
 
-from chat_ui.chat_settings import MAX_NEW_TOKENS, REPETITION_PENALTY, TEMPERATURE, TOP_P, Sampling
+from chat_ui import messages
+from chat_ui.chat_settings import CONTROLS, ChatSettings, Number
 
 
 def test_the_defaults_are_the_articles() -> None:
-    assert Sampling() == Sampling("You are a helpful assistant.", 0.7, 0.9, 512, 1.15)
+    assert ChatSettings() == ChatSettings("You are a helpful assistant.", 0.7, 0.9, 512, 1.15)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("language", messages.TEXTS)
+def test_every_setting_has_its_texts_in_every_language(name: str, language: str) -> None:
+    assert {f"page_{name}", f"page_{name}_info"} <= messages.TEXTS[language].keys()
+
+
+@pytest.mark.parametrize("name", [name for name, control in CONTROLS.items() if isinstance(control, Number)])
+def test_a_sliders_default_is_one_of_its_steps(name: str) -> None:
+    number = CONTROLS[name]
+    assert isinstance(number, Number)
+    assert number.low <= number.default <= number.high
+    steps = (number.default - number.low) / number.step
+    assert steps == pytest.approx(round(steps))
 
 
 def test_the_sliders_exclude_what_tgi_rejects() -> None:
-    assert TEMPERATURE.low > 0
-    assert 0 < TOP_P.low < TOP_P.high < 1
-    assert REPETITION_PENALTY.low > 0
-    assert MAX_NEW_TOKENS.low >= 1
+    least, most = (
+        {name: getattr(control, end) for name, control in CONTROLS.items() if isinstance(control, Number)}
+        for end in ("low", "high")
+    )
+    assert least["temperature"] > 0
+    assert 0 < least["top_p"] < most["top_p"] < 1
+    assert least["repetition_penalty"] > 0
+    assert least["max_new_tokens"] >= 1
 
 
 @pytest.mark.parametrize(
     "sent", [0, -1, 1e9, -1e9, math.nan, math.inf, -math.inf, None, "0.5", [], {}, True, False]
 )
 def test_any_value_is_brought_into_what_tgi_accepts(sent: Any) -> None:
-    made = Sampling.from_browser(sent, sent, sent, sent, sent)
+    made = ChatSettings.from_browser(sent, sent, sent, sent, sent)
     assert made.temperature > 0
     assert 0 < made.top_p < 1
     assert made.repetition_penalty > 0
     assert isinstance(made.max_new_tokens, int)
-    assert 1 <= made.max_new_tokens <= MAX_NEW_TOKENS.high
+    assert 1 <= made.max_new_tokens <= 4096
 
 
 def test_valid_values_are_left_alone() -> None:
-    assert Sampling.from_browser(" Be brief. ", 1.2, 0.5, 64, 1.3) == Sampling("Be brief.", 1.2, 0.5, 64, 1.3)
+    sent = ChatSettings.from_browser(" Be brief. ", 1.2, 0.5, 64, 1.3)
+    assert sent == ChatSettings("Be brief.", 1.2, 0.5, 64, 1.3)
 
 
-def test_sampling_is_asked_for_in_tgis_words() -> None:
-    assert Sampling().parameters(100) == {
+def test_what_a_client_leaves_out_has_its_default() -> None:
+    assert ChatSettings.from_browser("Be brief.") == ChatSettings("Be brief.")
+
+
+def test_settings_are_asked_for_in_tgis_words() -> None:
+    assert ChatSettings().parameters(100) == {
         "temperature": 0.7,
         "top_p": 0.9,
         "repetition_penalty": 1.15,
