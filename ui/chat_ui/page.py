@@ -16,7 +16,7 @@ from typing import Any
 
 import gradio as gr
 
-from chat_ui import conversation, messages
+from chat_ui import conversation, gradio_internals, messages
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat, Question, View
 from chat_ui.chat_settings import DEFAULTS, ChatSettings
@@ -24,6 +24,7 @@ from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, l
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
 MAX_STREAMS = 300
+_STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
 _SCRIPTS = (
     "gradio_internals.js",
@@ -41,13 +42,8 @@ def build(chat: Chat, secret: str) -> gr.Blocks:
     with demo:
         controls = layout()
         _wire(demo, controls, chat)
-    demo.app_id = app_id(secret)
-    demo.max_threads = MAX_STREAMS
-    # queue() reads max_threads, so it comes after; api_open=False: nothing skips the queue
-    demo.queue(api_open=False, default_concurrency_limit=None)
-    # why: the queue looks for work every millisecond by default, 5% of a core for an idle replica
-    demo._queue.sleep_when_free = 0.01
-    demo._queue.progress_update_sleep_when_free = 1.0
+    gradio_internals.identify(demo, app_id(secret))
+    gradio_internals.start_queue(demo, MAX_STREAMS)
     return demo
 
 
@@ -69,7 +65,7 @@ def mount_options() -> dict[str, Any]:
         "max_file_size": 1,
         "i18n": I18N,
         "theme": theme(),
-        "css_paths": STATIC / "style.css",
+        "css_paths": [STATIC / name for name in _STYLES],
         "favicon_path": str(STATIC / "icon.svg"),
         "head": "".join(f"<script>{script}</script>" for script in scripts),
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
@@ -150,17 +146,12 @@ class _Handlers:
                     yield _updates(view, first)
                     first = False
         finally:
-            self._forget(request)
-
-    def _forget(self, request: gr.Request) -> None:
-        """Drop what Gradio remembers of this session: each component's last value, so the conversation."""
-        self._demo.state_holder.session_data.pop(request.session_hash or "", None)
+            gradio_internals.forget_session(self._demo, request.session_hash)
 
 
 def _question(shown: list[conversation.Message], draft: Any, event: gr.EventData) -> Question | None:
-    """What the event asks: by its element's id, since Gradio gives each session components of its own."""
-    data: Any = event._data or {}
-    source = event.target.elem_id if event.target else None
+    """What the event asks; None when it is nothing."""
+    source, data = gradio_internals.source_of(event)
     if source == RETRY:
         asked = conversation.retry(shown)
         return Question(asked, shown) if asked else None

@@ -16,6 +16,8 @@ from typing import Any
 
 import aiohttp
 
+from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
+
 START_SECONDS = 60.0
 PACKAGE_ROOT = Path(__file__).parents[3] / "ui"
 
@@ -100,9 +102,9 @@ async def ask(
         "trigger_id": component,
         "session_hash": session_hash,
     }
-    async with session.post(f"{url}/gradio_api/queue/join", json=body, headers=headers) as response:
+    async with session.post(url + QUESTION_ROUTE, json=body, headers=headers) as response:
         assert response.status == 200, await response.text()
-    async with session.get(f"{url}/gradio_api/queue/data", params={"session_hash": session_hash}) as stream:
+    async with session.get(url + STREAM_ROUTE, params={"session_hash": session_hash}) as stream:
         async for line in stream.content:
             if line.startswith(b"data:"):
                 message = json.loads(line[5:])

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from chat_ui.app import create_app
+from chat_ui.gradio_internals import sessions_being_answered
 from chat_ui.page import app_id
 from chat_ui.settings import Settings
 
@@ -49,6 +50,11 @@ async def url(app: FastAPI, port: int) -> AsyncIterator[str]:
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+def gradio_app_of(app: FastAPI) -> Any:
+    (gradio_app,) = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
+    return gradio_app
 
 
 async def config(http: aiohttp.ClientSession, url: str) -> dict[str, object]:
@@ -193,12 +199,30 @@ async def test_replicas_with_one_secret_are_one_app(http: aiohttp.ClientSession,
     assert found < 2**53
 
 
+async def test_a_replica_knows_whose_answers_it_is_writing(
+    http: aiohttp.ClientSession, app: FastAPI, url: str, engine: FakeEngine
+) -> None:
+    engine.hold = asyncio.Semaphore(1)
+    blocks = gradio_app_of(app).get_blocks()
+    written: set[str] = set()
+    async for message in ask(http, url, "hello"):
+        if message["msg"] == "process_generating" and not written:
+            written = sessions_being_answered(blocks)
+            assert len(written) == 1
+            for _ in range(10):
+                engine.hold.release()
+    assert written
+    async with asyncio.timeout(10):
+        while sessions_being_answered(blocks):  # emptied just after the last message was sent
+            await asyncio.sleep(0.01)
+
+
 async def test_nothing_of_a_conversation_stays_on_the_server(
     http: aiohttp.ClientSession, app: FastAPI, url: str
 ) -> None:
     async for _ in ask(http, url, "unforgettable"):
         pass
-    [gradio_app] = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
+    gradio_app = gradio_app_of(app)
     sessions = gradio_app.state_holder.session_data.values()
     assert "unforgettable" not in json.dumps([session.config_values for session in sessions], default=str)
     blocks = gradio_app.get_blocks()
