@@ -20,10 +20,7 @@ RETRY = "retry"
 TEXTS = messages.page_texts()
 # Gradio takes the texts of the browser's tag, then those of its beginning, then the English ones; labels are
 # English for a tag that Gradio does not know
-I18N = gr.I18n(
-    **{tag.partition("-")[0]: texts for tag, texts in TEXTS.items()},
-    **{tag: texts for tag, texts in TEXTS.items() if "-" in tag},
-)
+I18N = gr.I18n(**{tag.partition("-")[0]: texts for tag, texts in reversed(TEXTS.items())} | TEXTS)
 
 
 @dataclass(frozen=True)

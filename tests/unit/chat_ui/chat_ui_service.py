@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from chat_ui.chat_settings import DEFAULTS
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
 
 START_SECONDS = 60.0
@@ -97,7 +98,7 @@ async def ask(
         function, component = event_of(await response.json(), "submit")
     session_hash = secrets.token_hex(6)
     body = {
-        "data": [history or [], question, "", 0.7, 0.9, 40, 1.15],
+        "data": [history or [], question, *{**DEFAULTS, "system_prompt": "", "max_new_tokens": 40}.values()],
         "fn_index": function,
         "trigger_id": component,
         "session_hash": session_hash,

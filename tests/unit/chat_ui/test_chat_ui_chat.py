@@ -53,7 +53,10 @@ async def test_the_question_is_shown_at_once_and_the_answer_grows(client: Engine
 async def test_the_engine_gets_the_settings_and_the_system_prompt(
     engine: FakeEngine, client: EngineClient
 ) -> None:
-    await views(chat(client), settings=ChatSettings("Be brief.", 0.5, 0.8, 30, 1.2))
+    settings = ChatSettings(
+        "Be brief.", temperature=0.5, top_p=0.8, max_new_tokens=30, repetition_penalty=1.2
+    )
+    await views(chat(client), settings=settings)
     [request] = engine.generations
     assert request["inputs"] == "system: Be brief.\nuser: hello there"
     sent = request["parameters"]

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from chat_ui import messages
-from chat_ui.chat_settings import CONTROLS, ChatSettings, Number
+from chat_ui.chat_settings import CONTROLS, DEFAULTS, ChatSettings, Number
 
 
 def test_the_defaults_are_the_articles() -> None:
-    assert ChatSettings() == ChatSettings("You are a helpful assistant.", 0.7, 0.9, 512, 1.15)
+    wanted = {
+        "system_prompt": "You are a helpful assistant.",
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_new_tokens": 512,
+        "repetition_penalty": 1.15,
+    }
+    assert wanted.items() <= DEFAULTS.items()
+    assert asdict(ChatSettings()) == DEFAULTS
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -45,7 +54,7 @@ def test_the_sliders_exclude_what_tgi_rejects() -> None:
     "sent", [0, -1, 1e9, -1e9, math.nan, math.inf, -math.inf, None, "0.5", [], {}, True, False]
 )
 def test_any_value_is_brought_into_what_tgi_accepts(sent: Any) -> None:
-    made = ChatSettings.from_browser(sent, sent, sent, sent, sent)
+    made = ChatSettings.from_browser(*[sent] * len(CONTROLS))
     assert made.temperature > 0
     assert 0 < made.top_p < 1
     assert made.repetition_penalty > 0
@@ -54,8 +63,9 @@ def test_any_value_is_brought_into_what_tgi_accepts(sent: Any) -> None:
 
 
 def test_valid_values_are_left_alone() -> None:
-    sent = ChatSettings.from_browser(" Be brief. ", 1.2, 0.5, 64, 1.3)
-    assert sent == ChatSettings("Be brief.", 1.2, 0.5, 64, 1.3)
+    chosen = {"temperature": 1.2, "top_p": 0.5, "max_new_tokens": 64, "repetition_penalty": 1.3}
+    sent = {**DEFAULTS, "system_prompt": " Be brief. ", **chosen}
+    assert asdict(ChatSettings.from_browser(*sent.values())) == {**sent, "system_prompt": "Be brief."}
 
 
 def test_what_a_client_leaves_out_has_its_default() -> None:
@@ -63,7 +73,8 @@ def test_what_a_client_leaves_out_has_its_default() -> None:
 
 
 def test_settings_are_asked_for_in_tgis_words() -> None:
-    assert ChatSettings().parameters(100) == {
+    asked = ChatSettings().parameters(100)
+    wanted = {
         "temperature": 0.7,
         "top_p": 0.9,
         "repetition_penalty": 1.15,
@@ -72,3 +83,5 @@ def test_settings_are_asked_for_in_tgis_words() -> None:
         "details": True,
         "return_full_text": False,
     }
+    assert wanted.items() <= asked.items()
+    assert "system_prompt" not in asked

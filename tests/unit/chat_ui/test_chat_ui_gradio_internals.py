@@ -72,6 +72,12 @@ def test_an_update_is_told_by_gradios_mark() -> None:
     assert '__type__: "update"' in GRADIO_SCRIPT.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("language", layout.TEXTS)
+def test_gradio_has_a_locale_for_each_language(language: str) -> None:
+    """In any other, the texts on Gradio's own controls stay English."""
+    assert f"./lang/{language}.json" in assets("js")
+
+
 def test_the_theme_has_every_variable_that_is_used() -> None:
     used = set(re.findall(r"var\((--[\w-]+)\)", "".join(s.read_text() for s in (OWN_STYLES, GRADIO_STYLES))))
     given = set(re.findall(r"(--[\w-]+):", cast(Any, layout.theme())._get_theme_css()))
