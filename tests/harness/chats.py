@@ -110,10 +110,8 @@ class Chatter:
         async with self.http.get(self.url, headers={"Accept": "text/html"}) as response:
             response.raise_for_status()
             html = await response.text()
-        config, known = (
-            json.JSONDecoder().raw_decode(html, html.index(name) + len(name))[0] for name in (_CONFIG, _CHAT)
-        )
-        self._settings = known["settings"]
+        config = _object_after(_CONFIG, html)
+        self._settings = _object_after(_CHAT, config["head"])["settings"]
         (chat,) = (d for d in config["dependencies"] if d["queue"] and d["types"]["generator"])
         self._event = chat["id"], next(target for target, kind in chat["targets"] if kind == "submit")
         self._page = secrets.token_hex(6)
@@ -151,6 +149,11 @@ class Chatter:
             answer.lost = str(error) or repr(error)
         finally:
             answer.over = True
+
+
+def _object_after(mark: str, text: str) -> dict[str, Any]:
+    value, _ = json.JSONDecoder().raw_decode(text, text.index(mark) + len(mark))
+    return dict(value)
 
 
 async def _read(response: aiohttp.ClientResponse, answer: Answer) -> str:
