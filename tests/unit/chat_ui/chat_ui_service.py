@@ -16,6 +16,9 @@ from typing import Any
 
 import aiohttp
 
+from chat_ui.chat_settings import DEFAULTS
+from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
+
 START_SECONDS = 60.0
 PACKAGE_ROOT = Path(__file__).parents[3] / "ui"
 
@@ -44,11 +47,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def service(engine_url: str, models_dir: Path) -> AsyncIterator[Service]:
-    """Start a replica and wait until it serves; killed at the end if it still runs."""
+async def service(engine_url: str, models_dir: Path, **more: str) -> AsyncIterator[Service]:
+    """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables."""
     port = free_port()
     settings = environment(
-        ENGINE_URL=engine_url, MODELS_DIR=str(models_dir), UI_PORT=str(port), UI_HOST_NAME="localhost"
+        ENGINE_URL=engine_url, MODELS_DIR=str(models_dir), UI_PORT=str(port), UI_HOST_NAME="localhost", **more
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "chat_ui", env=settings)
     try:
@@ -95,14 +98,14 @@ async def ask(
         function, component = event_of(await response.json(), "submit")
     session_hash = secrets.token_hex(6)
     body = {
-        "data": [history or [], question, "", 0.7, 0.9, 40, 1.15],
+        "data": [history or [], question, *{**DEFAULTS, "system_prompt": "", "max_new_tokens": 40}.values()],
         "fn_index": function,
         "trigger_id": component,
         "session_hash": session_hash,
     }
-    async with session.post(f"{url}/gradio_api/queue/join", json=body, headers=headers) as response:
+    async with session.post(url + QUESTION_ROUTE, json=body, headers=headers) as response:
         assert response.status == 200, await response.text()
-    async with session.get(f"{url}/gradio_api/queue/data", params={"session_hash": session_hash}) as stream:
+    async with session.get(url + STREAM_ROUTE, params={"session_hash": session_hash}) as stream:
         async for line in stream.content:
             if line.startswith(b"data:"):
                 message = json.loads(line[5:])

@@ -8,6 +8,7 @@ import pytest
 from chat_ui_fake_engine import FakeEngine, Json
 
 from chat_ui.caller import Caller
+from chat_ui.chat_settings import ChatSettings
 from chat_ui.engine import Ending, EngineClient, EngineInfo
 from chat_ui.errors import (
     BudgetSpent,
@@ -20,9 +21,8 @@ from chat_ui.errors import (
     StreamCut,
     TooManyRunning,
 )
-from chat_ui.sampling import Sampling
 
-PARAMETERS = Sampling().parameters(10)
+PARAMETERS = ChatSettings().parameters(10)
 
 
 async def collect(client: EngineClient, ending: Ending | None = None) -> str:
