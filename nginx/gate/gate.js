@@ -99,7 +99,7 @@ async function page(r) {
 }
 
 function signedIn(r) {
-    const person = accounts.sessionSecret() && sessions.account(r.variables.cookie_session);
+    const person = accounts.sessionSecret() && sessions.account(r.variables[`cookie_${sessions.cookieName()}`]);
     return person ? person.id : undefined;
 }
 

@@ -49,9 +49,9 @@ class LoneDoor:
 
     @classmethod
     def beside(cls, stack: Stack, settings: dict[str, str] | None = None) -> LoneDoor:
-        """A door that knows the keys and people of a running appliance."""
+        """A door that knows the keys and people of a running appliance, and takes its cookies."""
         user = stack.container("nginx").attrs["Config"]["User"]
-        return cls(stack.access, user, settings)
+        return cls(stack.access, user, {"APPLIANCE_NAME": stack.project, **(settings or {})})
 
     def __enter__(self) -> LoneDoor:
         try:

@@ -30,11 +30,15 @@ class Stack:
     Attributes:
         url: the address that nginx publishes, e.g. ``http://127.0.0.1:40001``.
         access: the folder with this appliance's keys, users and certificate.
-        project: the Compose project's name.
+        project: the Compose project's name, with which its cookies begin.
+        session_cookie: the name of the cookie that says who is signed in.
+        seat_cookie: the name of the one that says which replica serves the browser.
     """
 
     def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
         self.project = f"appliance-test-{secrets.token_hex(3)}"
+        self.session_cookie = f"{self.project}_session"
+        self.seat_cookie = f"{self.project}_ui_route"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env_file = directory / "appliance.env"

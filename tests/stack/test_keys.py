@@ -112,7 +112,7 @@ def test_only_the_very_key_opens_the_door(guarded: Stack, reader: Caller) -> Non
     for target, field in {
         f"/v1/models?key={key}&api_key={key}&access_token={key}": "Accept: */*",
         "/v1/models": f"X-Api-Key: {key}",
-        "/info": f"Cookie: session={key}; Authorization=Bearer {key}",
+        "/info": f"Cookie: {guarded.session_cookie}={key}; Authorization=Bearer {key}",
     }.items():
         assert raw_http.ask(guarded.port, "GET", target, field).status == 401, (target, field)
     right = (f"Bearer {key}", f"bearer {key}", f"BEARER {key}", f"Bearer   {key}", f"  Bearer {key}  ")
