@@ -137,7 +137,7 @@ class Stack:
 
     def _write_env(self, settings: dict[str, str]) -> None:
         """Starts from what `appliance prepare` found on this host (base images, CA)."""
-        found = _read_env(REPO / ".env")
+        found = found_on_this_host()
         host_keys = ("PYTHON_BASE", "NGINX_BASE", "CA_BUNDLE", "PIP_INDEX_URL")
         inherited = {key: found[key] for key in host_keys if key in found}
         values = {
@@ -168,7 +168,9 @@ def running(container: Container) -> Callable[[], bool]:
     return condition
 
 
-def _read_env(path: Path) -> dict[str, str]:
+def found_on_this_host() -> dict[str, str]:
+    """The settings that `appliance prepare` wrote: base images, a proxy's CA."""
+    path = REPO / ".env"
     if not path.exists():
         return {}
     lines = (line.strip() for line in path.read_text().splitlines())
