@@ -70,7 +70,7 @@ async function countWaiting() {
         }
         try {
             await countOne(key, key.split('|'));
-        } catch (error) {
+        } catch {
             return;
         }
     }

@@ -76,7 +76,7 @@ function isAlive(pid) {
     try {
         fs.statSync(`/proc/${pid}`);
         return true;
-    } catch (error) {
+    } catch {
         return false;
     }
 }
