@@ -24,10 +24,10 @@ def run() -> Iterator[Run]:
     """Runs a shell line in a container as the appliance's: what it exits with, and all that it says."""
     client = docker.from_env()
     base = found_on_this_host().get("NGINX_BASE")
-    # the tag is there for Docker's cache of the build, and keeps the appliance's own image out of this
+    tag = "qwen-appliance/nginx:check"
     image, _ = client.images.build(
         path=str(REPO / "nginx"),
-        tag="qwen-appliance/nginx:check",
+        tag=tag,
         buildargs={"NGINX_BASE": base} if base else {},
         rm=True,
     )
@@ -50,6 +50,7 @@ def run() -> Iterator[Run]:
             container.remove(force=True)
 
     yield line
+    client.images.remove(tag)  # by its name: the appliance's own image may be the very same
     client.close()
 
 
