@@ -106,14 +106,16 @@ class Stack:
     def containers(self, service: str, *, stopped: bool = False) -> list[Container]:
         wanted = {"project": self.project, "service": service, "oneoff": "False"}
         labels = [f"com.docker.compose.{key}={value}" for key, value in wanted.items()]
-        return self.docker.containers.list(all=stopped, filters={"label": labels})
+        found: list[Container] = self.docker.containers.list(all=stopped, filters={"label": labels})
+        return found
 
     def container(self, service: str, *, stopped: bool = False) -> Container:
         (only,) = self.containers(service, stopped=stopped)
         return only
 
     def status(self) -> dict[str, Any]:
-        return requests.get(f"{self.url}/status", timeout=10).json()
+        status: dict[str, Any] = requests.get(f"{self.url}/status", timeout=10).json()
+        return status
 
     def wait_ready(self) -> None:
         """Waits until every replica and the engine are healthy and nginx reaches them."""

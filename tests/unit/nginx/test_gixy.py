@@ -86,4 +86,5 @@ def _gixy(configuration: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "gixy", "-ll", "--format", "json", str(configuration)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    issues: list[dict[str, Any]] = json.loads(done.stdout)
+    return issues
