@@ -53,5 +53,6 @@ END {
     if (refused) exit 1
     printf "%s", locations["door"] > (folder "/door.conf")
     printf "%s", locations["inside"] > (folder "/inside.conf")
-    printf "client_max_body_size %s;\nmap \"\" $counted_routes {\n    default \"%s\";\n}\n", body["other"], names > (folder "/routes.conf")
+    printf "client_max_body_size %s;\n", body["other"] > (folder "/routes.conf")
+    printf "map \"\" $counted_routes {\n    default \"%s\";\n}\n", names > (folder "/routes.conf")
 }

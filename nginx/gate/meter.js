@@ -45,7 +45,7 @@ function isEventStream(r) {
 function kindOf(r) {
     const found = FRAMES[r.variables.frames];
     if (found === undefined) {
-        ngx.log(ngx.ERR, `meter: an event stream of ${r.variables.route} is not counted: the table of routes names no frames for it`);
+        ngx.log(ngx.ERR, `meter: a stream of ${r.variables.route} is not counted: the table of routes names no frames for it`);
         return null;
     }
     return found;

@@ -87,7 +87,7 @@ test('a stream whose frames the table does not name is said to be uncounted', ()
     meter.begin();
     meter.watch(r, Buffer.from(frames(TGI_TOKEN)), { last: false });
     assert.equal(r.sent.done, true);
-    assert.match(ngx.logged[0], /error: meter: an event stream of new is not counted/);
+    assert.match(ngx.logged[0], /error: meter: a stream of new is not counted/);
 });
 
 test('a request begins with nothing counted', () => {
