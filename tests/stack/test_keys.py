@@ -52,10 +52,15 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(guarded: Stack, reader: Caller
 
     logs = guarded.compose("logs", "--no-color").stdout
     assert reader.account in logs
-    state = guarded.container("nginx").exec_run(["find", "/state", "-type", "f", "-exec", "cat", "{}", "+"])
-    assert b"|requests" in state.output
-    everywhere = (listed.stdout, listed.stderr, logs, state.output.decode(), *written.values())
+    wait_until(lambda: "|requests" in _state(guarded), "the request is in the usage file")
+    everywhere = (listed.stdout, listed.stderr, logs, _state(guarded), *written.values())
     assert not any(reader.key in text for text in everywhere)
+
+
+def _state(guarded: Stack) -> str:
+    """All that nginx keeps on the disk."""
+    everything = ["find", "/state", "-type", "f", "-exec", "cat", "{}", "+"]
+    return str(guarded.container("nginx").exec_run(everything).output.decode())
 
 
 def test_a_revoked_key_is_refused_while_its_stream_goes_on_to_the_end(guarded: Stack) -> None:
