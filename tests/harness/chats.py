@@ -93,7 +93,7 @@ class Chatter:
     @property
     def seat(self) -> str:
         """The replica that nginx gave this person: the affinity cookie's value."""
-        return next(cookie.value for cookie in self.http.cookie_jar if cookie.key == "ui_route")
+        return next(cookie.value for cookie in self.http.cookie_jar if cookie.key.endswith("_ui_route"))
 
     @property
     def answer(self) -> Answer:

@@ -133,7 +133,7 @@ def test_while_the_engine_restarts_everybody_is_told_and_goes_on_afterwards(
 
 def phases(stack: Stack) -> set[str]:
     """How the engine stands, by each of the replicas."""
-    cookies = [{"ui_route": seat_of(replica)} for replica in stack.containers("ui")]
+    cookies = [{stack.seat_cookie: seat_of(replica)} for replica in stack.containers("ui")]
     return {
         requests.get(f"{stack.url}/status", cookies=c, timeout=30).json()["engine"]["phase"] for c in cookies
     }

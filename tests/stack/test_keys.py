@@ -52,10 +52,15 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(guarded: Stack, reader: Caller
 
     logs = guarded.compose("logs", "--no-color").stdout
     assert reader.account in logs
-    state = guarded.container("nginx").exec_run(["find", "/state", "-type", "f", "-exec", "cat", "{}", "+"])
-    assert b"|requests" in state.output
-    everywhere = (listed.stdout, listed.stderr, logs, state.output.decode(), *written.values())
+    wait_until(lambda: "|requests" in _state(guarded), "the request is in the usage file")
+    everywhere = (listed.stdout, listed.stderr, logs, _state(guarded), *written.values())
     assert not any(reader.key in text for text in everywhere)
+
+
+def _state(guarded: Stack) -> str:
+    """All that nginx keeps on the disk."""
+    everything = ["find", "/state", "-type", "f", "-exec", "cat", "{}", "+"]
+    return str(guarded.container("nginx").exec_run(everything).output.decode())
 
 
 def test_a_revoked_key_is_refused_while_its_stream_goes_on_to_the_end(guarded: Stack) -> None:
@@ -112,7 +117,7 @@ def test_only_the_very_key_opens_the_door(guarded: Stack, reader: Caller) -> Non
     for target, field in {
         f"/v1/models?key={key}&api_key={key}&access_token={key}": "Accept: */*",
         "/v1/models": f"X-Api-Key: {key}",
-        "/info": f"Cookie: session={key}; Authorization=Bearer {key}",
+        "/info": f"Cookie: {guarded.session_cookie}={key}; Authorization=Bearer {key}",
     }.items():
         assert raw_http.ask(guarded.port, "GET", target, field).status == 401, (target, field)
     right = (f"Bearer {key}", f"bearer {key}", f"BEARER {key}", f"Bearer   {key}", f"  Bearer {key}  ")
