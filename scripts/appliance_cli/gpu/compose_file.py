@@ -8,7 +8,7 @@ already has (`${MAX_TOTAL_TOKENS:-…}`). Without this file docker-compose.yml s
 import json
 from collections.abc import Mapping, Sequence
 
-from appliance_cli.config.appliance import TGI_IMAGE
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu.settings import GpuSettings
 
 ENGINE_PORT = 3000
@@ -26,7 +26,7 @@ def override(settings: GpuSettings, defaults: Mapping[str, str], devices: Sequen
         defaults: the planner's numbers by .env key (`Plan.settings`).
         devices: a UUID or index for each card, ``settings.cards_needed`` of them, in the engines' order.
     """
-    model = f"${{MODEL_ID:-{settings.mode.model_id}}}"
+    model = _variable("MODEL_ID", settings.mode.model_id)
     lines = ["services:", "  model-init:", "    environment:", f"      MODEL_ID: {_scalar(model)}"]
     width = settings.tensor_parallel
     for number in range(settings.replicas):
@@ -49,24 +49,24 @@ def engine_names(replicas: int) -> tuple[str, ...]:
 def command(settings: GpuSettings, defaults: Mapping[str, str]) -> list[str]:
     """The launcher's arguments, in docker-compose.yml's order."""
 
-    def variable(key: str, fallback: str) -> str:
-        return f"${{{key}:-{defaults.get(key, fallback)}}}"
+    def variable(key: str) -> str:
+        return _variable(key, defaults.get(key))
 
     graphs = () if settings.cuda_graphs else ("--cuda-graphs=0",)
     adapters = (f"--lora-adapters={','.join(settings.lora_adapters)}",) if settings.lora_adapters else ()
     speculate = (f"--speculate={settings.speculate}",) if settings.speculate else ()
     cache = (f"--kv-cache-dtype={settings.kv_cache_dtype}",) if settings.kv_cache_dtype else ()
     return [
-        f"--model-id=${{MODEL_ID:-{settings.mode.model_id}}}",
+        f"--model-id={_variable('MODEL_ID', settings.mode.model_id)}",
         "--hostname=0.0.0.0",
         f"--port={ENGINE_PORT}",
         *settings.mode.flags,
         f"--num-shard={settings.tensor_parallel}",
-        f"--max-input-tokens={variable('MAX_INPUT_TOKENS', '7168')}",
-        f"--max-total-tokens={variable('MAX_TOTAL_TOKENS', '8192')}",
-        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS', '8192')}",
-        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION', '0.72')}",
-        f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS', '128')}",
+        f"--max-input-tokens={variable('MAX_INPUT_TOKENS')}",
+        f"--max-total-tokens={variable('MAX_TOTAL_TOKENS')}",
+        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS')}",
+        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION')}",
+        f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS')}",
         *cache,
         *speculate,
         *adapters,
@@ -87,11 +87,11 @@ def _engine(
         lines += [f"    image: {settings.image}", *(_build() if first else [])]
         # why: docker-compose.yml names the CUDA library for the older bitsandbytes; this one finds its own
         lines.append("    environment: { BNB_CUDA_VERSION: !reset null }")
-    memory = defaults.get("ENGINE_MEMORY", "24g")
+    memory = _variable("ENGINE_MEMORY", defaults.get("ENGINE_MEMORY"))
     lines += [
         "    command: !override",
         *(f"      - {_scalar(argument)}" for argument in command(settings, defaults)),
-        f"    mem_limit: {_scalar(f'${{ENGINE_MEMORY:-{memory}}}')}",
+        f"    mem_limit: {_scalar(memory)}",
         *_pinned_to(cards),
     ]
     if not first:
@@ -111,15 +111,19 @@ def _pinned_to(cards: Sequence[str]) -> list[str]:
 
 def _build() -> list[str]:
     """Where the derived image comes from; the first engine builds it for all."""
-    base = f"${{TGI_IMAGE:-{TGI_IMAGE}}}"
     return [
         "    build:",
         "      context: services/tgi",
         "      args:",
-        f"        TGI_IMAGE: {_scalar(base)}",
-        f"        PIP_INDEX_URL: {_scalar('${PIP_INDEX_URL:-}')}",
+        f"        TGI_IMAGE: {_scalar(_variable('TGI_IMAGE'))}",
+        f"        PIP_INDEX_URL: {_scalar(_variable('PIP_INDEX_URL'))}",
         "      secrets: [ca_bundle]",
     ]
+
+
+def _variable(name: str, default: str | None = None) -> str:
+    """A setting as Compose fills it in; without a ``default`` the table's."""
+    return f"${{{name}:-{default_of(name) if default is None else default}}}"
 
 
 def _scalar(text: str) -> str:

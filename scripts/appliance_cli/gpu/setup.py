@@ -17,7 +17,9 @@ from appliance_cli.base.output import Output
 from appliance_cli.compose import containers
 from appliance_cli.compose.client import connect
 from appliance_cli.config import dotenv_file
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import compose_file as gpu_file
 from appliance_cli.gpu import settings as gpu_settings
@@ -27,8 +29,6 @@ from appliance_cli.gpu.planning.plan import Plan
 from appliance_cli.gpu.question import model_of, request
 from appliance_cli.gpu.report import summary
 from appliance_cli.gpu.settings import GpuSettings
-
-BASE_FILE = "docker-compose.yml"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def prepare(appliance: Appliance, compose_file: str | None, output: Output) -> d
     Raises:
         BadSetting, HostNotReady: before anything is installed or downloaded.
     """
-    values = dotenv_file.effective(appliance.env_file)
+    values = given_values.read(appliance.env_file)
     client, _ = connect()
     own = engine_pids(client, appliance.project) if client is not None else frozenset()
     setup = decide(values, cards_here.look().cards, own)
@@ -63,8 +63,8 @@ def prepare(appliance: Appliance, compose_file: str | None, output: Output) -> d
         output.item("ok", summary(setup.plan))
     for warning in setup.warnings:
         output.item("warn", warning)
-    written = write(setup, appliance.root, appliance.project, compose_file or values.get("COMPOSE_FILE", ""))
-    pinned = {} if values.get("GPU_DEVICE") else setup.env
+    written = write(setup, appliance.root, appliance.project, compose_file or values.text("COMPOSE_FILE"))
+    pinned = {} if values.given("GPU_DEVICE") else setup.env
     return {"COMPOSE_FILE": written, **pinned}
 
 
@@ -74,7 +74,7 @@ def decide(
     """Choose cards, judge the combination, plan it. Asks a hub about a model that is not known here.
 
     Args:
-        values: .env's keys.
+        values: the operator's.
         found: this host's cards.
         own_pids: programs of an engine that already runs and will make way.
 
@@ -103,7 +103,9 @@ def write(setup: Setup, root: Path, project: str, compose_file: str) -> str:
     """Write the Compose file; returns the COMPOSE_FILE value that includes it, what else is in it kept."""
     name = gpu_file.file_name(project)
     dotenv_file.write(root / name, setup.text)
-    parts = [part for part in (compose_file or BASE_FILE).split(":") if part and part != name]
+    parts = [
+        part for part in (compose_file or default_of("COMPOSE_FILE")).split(":") if part and part != name
+    ]
     return ":".join([*parts, name])
 
 

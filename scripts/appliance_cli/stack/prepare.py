@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from appliance_cli.base.errors import HostNotReady, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose.client import connect, has_image
-from appliance_cli.config import first_env
+from appliance_cli.config import first_env, unknown_names
 from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, Engine, load
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
@@ -71,6 +71,8 @@ def prepare(request: Request, output: Output) -> Appliance:
 
 def _look(wanted: Appliance, request: Request, output: Output) -> tuple[facts.Host, Engine]:
     output.phase("Looking at this host (no impact yet)")
+    for unknown in unknown_names.find(wanted.root, wanted.env_file):
+        output.item("warn", unknown.said(wanted.env_file.name))
     found = facts.look(wanted)
     engine = checks.choose_engine(found, request.engine, wanted.engine)
     findings = checks.examine(found, engine, wanted, starting=request.starting)

@@ -14,7 +14,8 @@ from appliance_cli.compose import containers
 from appliance_cli.compose.client import docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import MOST_REPLICAS, Appliance
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import MOST_REPLICAS
 
 KEYS = {"ui": "UI_REPLICAS"}
 HEADING = "Chosen with ./scripts/appliance scale."
