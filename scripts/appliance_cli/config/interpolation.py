@@ -11,8 +11,8 @@ Lookup = Callable[[str], str | None]
 
 _NAME = "[_a-zA-Z][_a-zA-Z0-9]*"
 _VARIABLE = re.compile(rf"\$(?:(?P<escaped>\$)|(?P<named>{_NAME})|(?P<brace>\{{))")
-# why: no newline in the second part, where Compose's own pattern takes none
-_BRACED = re.compile(rf"(?P<name>{_NAME})(?:(?P<operator>:?[-+?])(?P<word>.*))?")
+# Up to the line's last brace: which one ends it is found by counting.
+_BRACED = re.compile(rf"(?P<name>{_NAME})(?:\}}|(?P<operator>:?[-+?]).*\}})")
 
 
 class InterpolationError(ValueError):
@@ -35,34 +35,45 @@ def interpolate(text: str, lookup: Lookup) -> str:
         elif match["named"]:
             done.append(lookup(match["named"]) or "")
         else:
-            end = _closing_brace(text, position)
-            done.append(_braced(text[position:end], lookup))
-            position = end + 1
+            value, position = _braced(text, position, lookup)
+            done.append(value)
     return "".join(done) + text[position:]
 
 
-def _closing_brace(text: str, position: int) -> int:
-    depth = 1
-    for match in re.finditer(r"\$\{|\}", text[position:]):
-        depth += 1 if match[0] == "${" else -1
-        if depth == 0:
-            return position + match.start()
-    raise InterpolationError(f"{text!r} has a ${{ without its }}")
-
-
-def _braced(inner: str, lookup: Lookup) -> str:
-    match = _BRACED.fullmatch(inner)
+def _braced(text: str, position: int, lookup: Lookup) -> tuple[str, int]:
+    """The value of what stands behind ``${``, and where the text goes on."""
+    match = _BRACED.match(text, position)
     if match is None:
-        raise InterpolationError(f"${{{inner}}} is none of ${{NAME}}, ${{NAME:-default}}, ${{NAME:+word}}")
-    value, word = lookup(match["name"]), match["word"]
-    operator: str = match["operator"] or ""
+        forms = "${NAME}, ${NAME:-default}, ${NAME:+word}"
+        raise InterpolationError(f"{text[position - 2 :]!r} begins with none of {forms}")
+    value, operator = lookup(match["name"]), match["operator"] or ""
+    if not operator:
+        return value or "", match.end()
+    end = _closing_brace(text, position, match.end() - 1)
+    word = text[match.end("operator") : end]
     there = value is not None and (value != "" or not operator.startswith(":"))
-    match operator[-1:]:
-        case "-" if not there:
-            return interpolate(word, lookup)
-        case "+":
-            return interpolate(word, lookup) if there else ""
-        case "?" if not there:
-            told = interpolate(word, lookup) or "it is required"
-            raise InterpolationError(f"{match['name']} is not set: {told}")
-    return value or ""
+    if operator.endswith("-"):
+        told = (value or "") if there else interpolate(word, lookup)
+    elif operator.endswith("+"):
+        told = interpolate(word, lookup) if there else ""
+    elif there:
+        told = value or ""
+    else:
+        reason = interpolate(word, lookup) or "it is required"
+        raise InterpolationError(f"{match['name']} is not set: {reason}")
+    return told, end + 1
+
+
+def _closing_brace(text: str, position: int, last: int) -> int:
+    """Where the brace before ``position`` is closed. Compose skips whatever follows an opening one."""
+    depth, index = 1, position + 1
+    while index <= last:
+        if text[index] == "}":
+            depth -= 1
+            if depth == 0:
+                return index
+        elif text[index] == "{":
+            depth += 1
+            index += 1
+        index += 1
+    return last

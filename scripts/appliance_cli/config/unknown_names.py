@@ -32,8 +32,8 @@ def find(root: Path, env_file: Path) -> list[UnknownName]:
     text = dotenv_file.content(env_file)
     entries = dotenv_file.entries(text)
     values = {name: entry.value for name, entry in entries.items()}
-    helpers = " ".join(statement.value or "" for statement in statements(text))
-    used = helpers + _compose_files(root, values)
+    helpers = [each.value or "" for each in statements(text) if each.quote != "'"]
+    used = "\n".join([*helpers, *_compose_files(root, values)])
     return [
         UnknownName(name, entry.line, _nearest(name))
         for name, entry in entries.items()
@@ -41,13 +41,12 @@ def find(root: Path, env_file: Path) -> list[UnknownName]:
     ]
 
 
-def _compose_files(root: Path, values: Mapping[str, str]) -> str:
-    """The text of the operator's Compose files, which may use variables of their own."""
-    names = (values.get("COMPOSE_FILE") or default_of("COMPOSE_FILE")).split(
-        values.get("COMPOSE_PATH_SEPARATOR") or ":"
-    )
-    files = [root / name for name in names if name]
-    return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
+def _compose_files(root: Path, values: Mapping[str, str]) -> list[str]:
+    """The texts of the operator's Compose files, which may use variables of their own."""
+    names = values.get("COMPOSE_FILE") or default_of("COMPOSE_FILE")
+    separator = values.get("COMPOSE_PATH_SEPARATOR") or ":"
+    files = [root / name for name in names.split(separator) if name]
+    return [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
 
 
 def _is_word_of(text: str, name: str) -> bool:
