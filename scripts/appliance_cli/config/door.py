@@ -56,7 +56,7 @@ def tls(root: Path, values: Values) -> Tls:
             "TLS",
             "TLS_CERT_FILE (certificate and chain) and TLS_KEY_FILE, both PEM",
             title="TLS=files needs its files",
-            found=f"no {names}",
+            found=f"TLS=files without {names}",
             remedy=f"set {names} in .env, or TLS=self-signed to have a certificate made",
         )
     return Tls(

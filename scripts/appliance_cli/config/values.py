@@ -45,8 +45,7 @@ class Values(Mapping[str, str]):
 
     def given(self, name: str) -> str | None:
         """What the operator gave; None when it is not set."""
-        SETTINGS[name]
-        return self._given.get(name) or None
+        return self._given.get(SETTINGS[name].name) or None
 
     def text(self, name: str) -> str:
         """What holds: the operator's value, else the default ("" where there is none)."""
@@ -79,12 +78,16 @@ class Values(Mapping[str, str]):
         shown = found or ("a value that is not shown" if setting.kind.private else repr(value))
         origin = self._origins.get(name, "")
         fallback = f"get {setting.default}" if setting.default else "do without it"
-        where = f"unset {name} in the shell" if origin == SHELL else "remove the line"
+        remedies = {
+            SHELL: f"correct {name}, or unset {name} in the shell to {fallback}",
+            OPTION: f"give another value, or none to {fallback}",
+        }
+        in_the_file = f"set {name} in .env, or remove the line to {fallback}"
         return BadSetting(
             title or f"{name} cannot be used",
             expected=expected,
             found=f"{shown}, from {origin}" if origin and value else shown,
-            remedy=remedy or f"set {name} in .env, or {where} to {fallback}",
+            remedy=remedy or remedies.get(origin, in_the_file),
         )
 
 

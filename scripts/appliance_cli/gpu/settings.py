@@ -115,7 +115,7 @@ def _require_consistent(settings: GpuSettings, values: Values) -> None:
             "FAST_NF4",
             "MODE=nf4: the derived image differs in its nf4 kernels only",
             title="FAST_NF4 cannot be used with this mode",
-            found=f"MODE={settings.mode.name}",
+            found=f"FAST_NF4=1 with MODE={settings.mode.name}",
             remedy="remove FAST_NF4 from .env, or set MODE=nf4",
         )
     if total is not None and longest is not None and longest >= total:
