@@ -61,17 +61,20 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A number from ``low`` to ``high``, such as 0.72."""
+    """A number from ``low`` to ``high``, such as 0.72, or a ``word`` in place of one, in either case."""
 
     low: float
     high: float
+    word: str = ""
     private: bool = False
 
     @property
     def expected(self) -> str:
-        return f"a number from {self.low:g} to {self.high:g}"
+        return f"a number from {self.low:g} to {self.high:g}" + (f", or {self.word}" if self.word else "")
 
     def accepts(self, value: str) -> bool:
+        if self.word and value.lower() == self.word:
+            return True
         plain = re.fullmatch(r"[0-9]+(\.[0-9]+)?|\.[0-9]+", value) is not None
         return plain and self.low <= float(value) <= self.high
 

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import requests
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.config.table import default_of
 
+SOURCES = "hub,hf-mirror,modelscope"
 TIMEOUT_S = (3, 10)
 MOST_BYTES = 1_000_000
 _MODEL_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -44,16 +44,16 @@ def _places(model_id: str, values: Mapping[str, str]) -> Iterator[tuple[str, str
     """Each place's address, the file's there, and what to send along."""
     revision = quote(values.get("MODEL_REVISION") or "main", safe="")
     file = f"{model_id}/resolve/{revision}/config.json"
-    for name in (values.get("MODEL_SOURCES") or default_of("MODEL_SOURCES")).split(","):
+    for name in (values.get("MODEL_SOURCES") or SOURCES).split(","):
         match name.strip():
             case "hub":
-                endpoint = values.get("HF_ENDPOINT") or default_of("HF_ENDPOINT")
+                endpoint = values.get("HF_ENDPOINT") or "https://huggingface.co"
                 yield endpoint, f"{endpoint}/{file}", _authorization(values)
             case "hf-mirror":
-                endpoint = values.get("HF_MIRROR_ENDPOINT") or default_of("HF_MIRROR_ENDPOINT")
+                endpoint = values.get("HF_MIRROR_ENDPOINT") or "https://hf-mirror.com"
                 yield endpoint, f"{endpoint}/{file}", {}
             case "modelscope":
-                endpoint = values.get("MODELSCOPE_ENDPOINT") or default_of("MODELSCOPE_ENDPOINT")
+                endpoint = values.get("MODELSCOPE_ENDPOINT") or "https://modelscope.cn"
                 query = "Revision=master&FilePath=config.json"
                 yield endpoint, f"{endpoint}/api/v1/models/{model_id}/repo?{query}", {}
 

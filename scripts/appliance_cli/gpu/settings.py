@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from appliance_cli.base.errors import BadSetting
+from appliance_cli.config.table.modes import WHOLE_CARD
 from appliance_cli.config.values import Values
 from appliance_cli.gpu import mode_rules
 from appliance_cli.gpu.modes import FAST_NF4_IMAGE, MODES, Mode
@@ -58,7 +59,8 @@ def parse(given: Mapping[str, str]) -> GpuSettings:
     """Settings from what the operator gave. Raises BadSetting for values that cannot work together."""
     values = Values.of(given)
     mode = MODES[values.text("MODE")]
-    target = values.given_number("TARGET_VRAM")
+    whole_card = values.text("TARGET_VRAM").lower() == WHOLE_CARD
+    target = None if whole_card else values.given_number("TARGET_VRAM")
     settings = GpuSettings(
         mode=mode,
         model_id=values.given("MODEL_ID") or mode.model_id,

@@ -81,11 +81,12 @@ SECTION = Section(
         ),
         Setting(
             "MAX_BATCH_PREFILL_TOKENS",
-            says="Prompt tokens computed in one step; keep it at or above MAX_INPUT_TOKENS.",
-            when="MAX_INPUT_TOKENS is higher",
+            says="Prompt tokens computed in one step; longer prompts take several.",
+            when="many feed long documents: 2048 makes the answers of others pause less",
             kind=Whole(1, 1_000_000),
             default="8192",
             services=_ENGINE,
+            common=True,
         ),
         Setting(
             "MAX_CONCURRENT_REQUESTS",

@@ -4,6 +4,7 @@ from appliance_cli.config.kinds import Choice, Matching, Number, Whole
 from appliance_cli.config.table.setting import Section, Setting
 
 MOST_CARDS = 16
+WHOLE_CARD = "all"
 
 SECTION = Section(
     "The GPU engine's modes: read by ./scripts/appliance, which plans the numbers above from them",
@@ -19,9 +20,10 @@ SECTION = Section(
         ),
         Setting(
             "TARGET_VRAM",
-            says="GiB that the engine stays below. 16 leaves a third of an RTX 4090 to other programs.",
+            says="GiB that the engine stays below. 16 leaves a third of an RTX 4090 to other programs; all "
+            "is the whole card.",
             when="other programs use the card, too",
-            kind=Number(1, 1024),
+            kind=Number(1, 1024, WHOLE_CARD),
             empty="the whole card",
             common=True,
         ),

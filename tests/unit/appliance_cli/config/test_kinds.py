@@ -92,6 +92,7 @@ def test_what_is_accepted(kind: Kind, accepted: list[str], refused: list[str]) -
         ),
         ("COMPOSE_PROFILES", ["monitoring", "monitoring,mine", "*"], ["monitoring,", "my profile"]),
         ("GPU_DEVICES", ["0", "GPU-1, GPU-2", "1,1"], [",", "0 1"]),
+        ("TARGET_VRAM", ["1", "15.5", "all", "ALL"], ["0", "nan", "1025", "most"]),
         ("LORA_ADAPTERS", ["sql=adapters/sql", "a=b, c=d/e"], ["someone/adapter", "a=b c", "a=", "a=b,,c=d"]),
         ("APPLIANCE_USER", ["1000:1000", "0:0"], ["alice", "1000", "1000:", "-1:0"]),
         (

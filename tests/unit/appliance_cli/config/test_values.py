@@ -101,6 +101,11 @@ def test_an_address_that_may_hold_a_password_is_not_shown(name: str, appliance: 
     assert told.found.endswith(".env line 1")
 
 
+def test_the_whole_card_is_a_word_of_its_own() -> None:
+    assert gpu_settings.parse({"TARGET_VRAM": "all"}) == gpu_settings.parse({})
+    assert gpu_settings.parse({"TARGET_VRAM": "16"}).target_vram == 16 << 30
+
+
 def test_a_misspelled_name_in_the_code_is_no_setting() -> None:
     with pytest.raises(KeyError):
         Values({}).given("HTTP_PROT")
