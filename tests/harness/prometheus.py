@@ -18,7 +18,7 @@ import docker
 from docker.errors import ImageNotFound, NotFound
 from docker.models.containers import Container
 
-from appliance_cli.config import dotenv_file
+from appliance_cli.config import values
 from harness.stack import REPO, Stack, running
 from harness.waiting import wait_until
 
@@ -52,7 +52,7 @@ def ensure_image() -> None:
     with _docker() as client, suppress(ImageNotFound):
         client.images.get(IMAGE)
         return
-    base = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
+    base = values.read(REPO / ".env").text("PYTHON_BASE")
     command = ["docker", "build", "--tag", IMAGE, "--build-arg", f"BASE={base}", "-"]
     done = subprocess.run(command, input=_DOCKERFILE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"

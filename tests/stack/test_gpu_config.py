@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from appliance_cli.config import dotenv_file
+from appliance_cli.config import values
 from appliance_cli.gpu import compose_file
 from appliance_cli.gpu import settings as gpu_settings
 from harness.stack import REPO
@@ -128,21 +128,6 @@ def test_services_stand_in_data_flow_order() -> None:
     ]
 
 
-def test_env_example_lists_every_setting_with_its_default() -> None:
-    compose = (REPO / "docker-compose.yml").read_text()
-    both = compose + (REPO / "compose.cpu.yml").read_text()
-    used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", both + compose))  # the GPU file's default wins
-    bare = re.findall(r"^      ([A-Z_]+):$", compose, re.M)
-    example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
-    read_by_compose = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
-    read_by_scripts = {"DEBIAN_MIRROR", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES"}
-    read_by_scripts |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
-    read_by_scripts |= {"TENSOR_PARALLEL", "GPU_DEVICES"}
-    assert set(example) - read_by_compose - read_by_scripts == set(used) | set(bare)
-    different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
-    assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know
-
-
 @pytest.fixture
 def two_engines(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """The services that `up` generates for two cards, with something that only sleeps in TGI's place."""
@@ -150,7 +135,7 @@ def two_engines(tmp_path: Path) -> Iterator[Callable[..., str]]:
     settings = gpu_settings.parse({"TGI_REPLICAS": "2"})
     (tmp_path / "engines.yml").write_text(compose_file.override(settings, {}, ["GPU-a", "GPU-b"]))
     names = compose_file.engine_names(2)
-    image = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
+    image = values.read(REPO / ".env").text("PYTHON_BASE")
     stand_ins = "".join(f"  {name}:{STAND_IN.format(image=image)}" for name in names)
     (tmp_path / "stand-ins.yml").write_text(f"services:\n{stand_ins}")
     files = [part for name in ("docker-compose.yml", "engines.yml", "stand-ins.yml") for part in ("-f", name)]

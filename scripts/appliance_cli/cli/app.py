@@ -12,6 +12,7 @@ from appliance_cli.cli import door, gpu, keys, models, plan, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
+from appliance_cli.config.table import HIGHEST_PORT, MOST_REPLICAS, default_of
 from appliance_cli.stack import lifecycle as running
 from appliance_cli.stack import prepare as preparing
 from appliance_cli.stack.status import report, table
@@ -26,8 +27,14 @@ app = typer.Typer(
     "(nothing was changed), 4 a step failed, 5 the model or a service failed for good, 130 interrupted.",
 )
 
-Replicas = Annotated[int | None, typer.Option(min=1, max=100, help="Chat replicas.", show_default="3")]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.", show_default="8080")]
+Replicas = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_REPLICAS, help="Chat replicas.", show_default=default_of("UI_REPLICAS")),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(min=1, max=HIGHEST_PORT, help="Port to listen on.", show_default=default_of("HTTP_PORT")),
+]
 Service = Annotated[str | None, typer.Argument(help="model-init, tgi, ui or nginx; all without it.")]
 EngineOption = Annotated[
     Literal["auto", "gpu", "cpu"],

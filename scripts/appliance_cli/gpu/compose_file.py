@@ -8,6 +8,7 @@ already has (`${MAX_TOTAL_TOKENS:-…}`). Without this file docker-compose.yml s
 import json
 from collections.abc import Mapping, Sequence
 
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
 from appliance_cli.gpu.settings import GpuSettings
 
@@ -32,7 +33,7 @@ def override(
         devices: a UUID or index for each card, ``settings.cards_needed`` of them, in the engines' order.
         graphs: batch sizes that get a CUDA graph (`Plan.cuda_graphs`).
     """
-    model = f"${{MODEL_ID:-{settings.mode.model_id}}}"
+    model = _variable("MODEL_ID", settings.mode.model_id)
     lines = ["services:", "  model-init:", "    environment:", f"      MODEL_ID: {_scalar(model)}"]
     width = settings.tensor_parallel
     for number in range(settings.replicas):
@@ -55,8 +56,8 @@ def engine_names(replicas: int) -> tuple[str, ...]:
 def command(settings: GpuSettings, defaults: Mapping[str, str], graphs: Sequence[int]) -> list[str]:
     """The launcher's arguments, in docker-compose.yml's order."""
 
-    def variable(key: str, fallback: str) -> str:
-        return f"${{{key}:-{defaults.get(key, fallback)}}}"
+    def variable(key: str) -> str:
+        return _variable(key, defaults.get(key))
 
     # why: an adapter would be missing in a replayed graph, so with LoRA there are none
     captured = graphs if settings.cuda_graphs else (0,)
@@ -64,17 +65,17 @@ def command(settings: GpuSettings, defaults: Mapping[str, str], graphs: Sequence
     speculate = (f"--speculate={settings.speculate}",) if settings.speculate else ()
     cache = (f"--kv-cache-dtype={settings.kv_cache_dtype}",) if settings.kv_cache_dtype else ()
     return [
-        f"--model-id=${{MODEL_ID:-{settings.mode.model_id}}}",
+        f"--model-id={_variable('MODEL_ID', settings.mode.model_id)}",
         "--hostname=0.0.0.0",
         f"--port={ENGINE_PORT}",
         *settings.mode.flags,
         f"--num-shard={settings.tensor_parallel}",
-        f"--max-input-tokens={variable('MAX_INPUT_TOKENS', '7168')}",
-        f"--max-total-tokens={variable('MAX_TOTAL_TOKENS', '8192')}",
-        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS', '4096')}",
+        f"--max-input-tokens={variable('MAX_INPUT_TOKENS')}",
+        f"--max-total-tokens={variable('MAX_TOTAL_TOKENS')}",
+        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS')}",
         f"--cuda-graphs={','.join(map(str, captured))}",
-        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION', '0.70')}",
-        f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS', '128')}",
+        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION')}",
+        f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS')}",
         *cache,
         *speculate,
         *adapters,
@@ -98,11 +99,11 @@ def _engine(
         lines += _built_image() if first else [f"    image: {settings.image}"]
         # why: docker-compose.yml names the CUDA library for the older bitsandbytes; this one finds its own
         lines.append("    environment: { BNB_CUDA_VERSION: !reset null }")
-    memory = defaults.get("ENGINE_MEMORY", "24g")
+    memory = _variable("ENGINE_MEMORY", defaults.get("ENGINE_MEMORY"))
     lines += [
         "    command: !override",
         *(f"      - {_scalar(argument)}" for argument in arguments),
-        f"    mem_limit: {_scalar(f'${{ENGINE_MEMORY:-{memory}}}')}",
+        f"    mem_limit: {_scalar(memory)}",
         *_pinned_to(cards),
     ]
     if not first:
@@ -123,6 +124,11 @@ def _pinned_to(cards: Sequence[str]) -> list[str]:
 def _built_image() -> list[str]:
     """The derived image and its build, from docker-compose.yml; the first engine builds it for all."""
     return ["    extends: { file: docker-compose.yml, service: tgi-fast-nf4 }", "    profiles: !reset []"]
+
+
+def _variable(name: str, default: str | None = None) -> str:
+    """A setting as Compose fills it in; without a ``default`` the table's."""
+    return f"${{{name}:-{default_of(name) if default is None else default}}}"
 
 
 def _scalar(text: str) -> str:

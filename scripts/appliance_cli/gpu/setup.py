@@ -14,7 +14,9 @@ from appliance_cli.base.output import Output
 from appliance_cli.compose import containers
 from appliance_cli.compose.client import FAILURES, connect
 from appliance_cli.config import dotenv_file
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import compose_file as gpu_file
 from appliance_cli.gpu import settings as gpu_settings
@@ -26,8 +28,6 @@ from appliance_cli.gpu.planning.weights import checkpoint_bytes
 from appliance_cli.gpu.question import model_of, request
 from appliance_cli.gpu.report import summary
 from appliance_cli.gpu.settings import GpuSettings
-
-BASE_FILE = "docker-compose.yml"
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def settle(setup: Setup, appliance: Appliance, compose_file: str | None) -> dict
 
     ``compose_file`` stands in for .env's COMPOSE_FILE where an option has just replaced it.
     """
-    values = dotenv_file.effective(appliance.env_file)
-    written = write(setup, appliance.root, appliance.project, compose_file or values.get("COMPOSE_FILE", ""))
-    pinned = {} if values.get("GPU_DEVICE") else setup.env
+    values = given_values.read(appliance.env_file)
+    written = write(setup, appliance.root, appliance.project, compose_file or values.text("COMPOSE_FILE"))
+    pinned = {} if values.given("GPU_DEVICE") else setup.env
     return {"COMPOSE_FILE": written, **pinned}
 
 
@@ -133,7 +133,9 @@ def write(setup: Setup, root: Path, project: str, compose_file: str) -> str:
     """Write the Compose file; returns the COMPOSE_FILE value that includes it, what else is in it kept."""
     name = gpu_file.file_name(project)
     dotenv_file.write(root / name, setup.text)
-    parts = [part for part in (compose_file or BASE_FILE).split(":") if part and part != name]
+    parts = [
+        part for part in (compose_file or default_of("COMPOSE_FILE")).split(":") if part and part != name
+    ]
     return ":".join([*parts, name])
 
 

@@ -20,6 +20,7 @@ from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.base.process import act, ask
 from appliance_cli.compose.client import FAILURES, words
+from appliance_cli.config.table import default_of
 from appliance_cli.host.checks import version_tuple
 
 MIN_NGINX = (1, 29, 6)
@@ -44,14 +45,14 @@ class Recipe:
 RECIPES = (
     Recipe(
         key="PYTHON_BASE",
-        upstream="python:3.13-slim",
+        upstream=default_of("PYTHON_BASE"),
         made="qwen-appliance/python-base:trixie",
         suite="trixie",
         packages="python3,python3-venv,ca-certificates",
     ),
     Recipe(
         key="NGINX_BASE",
-        upstream="nginx:1.30",
+        upstream=default_of("NGINX_BASE"),
         made="qwen-appliance/nginx-base:1.30-njs",
         suite="forky",
         packages="nginx,libnginx-mod-http-js,ca-certificates",

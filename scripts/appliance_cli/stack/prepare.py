@@ -13,15 +13,16 @@ from datetime import UTC, datetime
 from appliance_cli.base.errors import HostNotReady, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose.client import docker_client, has_image
-from appliance_cli.config import dotenv_file, first_env
+from appliance_cli.config import first_env, unknown_names
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, load
-from appliance_cli.config.values import text
+from appliance_cli.config.table import SETTINGS
+from appliance_cli.config.values import Values
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.host import base_images, checks, dockerd, facts, install
 
-CPU_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"  # compose.cpu.yml's default
-CPU_MODEL_BYTES = 98_362_432
+CPU_MODEL_BYTES = 98_362_432  # of compose.cpu.yml's default model
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,11 @@ def prepare(request: Request, output: Output) -> Appliance:
     wanted = request.with_(chosen)
     guard.require_safe(wanted, datetime.now(UTC))
     output.phase("Looking at this host (no impact yet)")
+    for unknown in unknown_names.find(wanted.root, wanted.env_file):
+        output.item("warn", unknown.said(wanted.env_file.name))
     found = facts.look(wanted)
     engine = checks.choose_engine(found, request.engine, wanted.engine)
-    values = dotenv_file.effective(wanted.env_file)
+    values = given_values.read(wanted.env_file, chosen)
     on_gpu = gpu_setup.read(values) if engine == "gpu" else None
     model = _model_on_cpu(values) if on_gpu is None else _model_on_gpu(on_gpu)
     findings = checks.examine(found, engine, wanted, model, starting=request.starting)
@@ -86,9 +89,10 @@ def _model_on_gpu(wanted: gpu_setup.Wanted) -> checks.Model:
     return checks.Model(wanted.settings.model_id, wanted.disk_bytes)
 
 
-def _model_on_cpu(values: Mapping[str, str]) -> checks.Model:
-    name = text(values, "MODEL_ID") or CPU_MODEL
-    return checks.Model(name, CPU_MODEL_BYTES if name == CPU_MODEL else None)
+def _model_on_cpu(values: Values) -> checks.Model:
+    own = SETTINGS["MODEL_ID"].on_cpu
+    name = values.given("MODEL_ID") or own
+    return checks.Model(name, CPU_MODEL_BYTES if name == own else None)
 
 
 def _tell(findings: list[checks.Finding], output: Output) -> None:

@@ -11,7 +11,8 @@ from appliance_cli.compose import containers, runner
 from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import MOST_REPLICAS, Appliance
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import MOST_REPLICAS
 from appliance_cli.stack.failing import Failing
 
 KEYS = {"ui": "UI_REPLICAS"}

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu.planning import GIB, memory
 from appliance_cli.gpu.planning.architecture import Architecture, kv_bytes_per_token
 from appliance_cli.gpu.planning.cards import Card
 from appliance_cli.gpu.planning.weights import Format, Weights, checkpoint_bytes, tgi_weights
 
-DEFAULT_TOKENS = 8192
-DEFAULT_PREFILL = 4096
+DEFAULT_TOKENS = int(default_of("MAX_TOTAL_TOKENS"))
+DEFAULT_PREFILL = int(default_of("MAX_BATCH_PREFILL_TOKENS"))
 LEAST_PREFILL = 512
 LEAST_GRAPHS = 32
 SHORT_TOKENS = 640

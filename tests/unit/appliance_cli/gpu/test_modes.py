@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from appliance_cli.base.errors import BadSetting
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu import compose_file, modes
 from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.modes import MODES
@@ -217,7 +218,7 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     assert all("--num-shard=2" in engine["command"] for engine in engines)
     assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
     assert ["build" in engine for engine in engines] == [True, False]
-    assert engines[0]["build"]["args"]["TGI_IMAGE"] == modes.TGI_IMAGE
+    assert engines[0]["build"]["args"]["TGI_IMAGE"] == default_of("TGI_IMAGE")
     assert [engine["networks"] for engine in engines] == [
         {"backend": None},  # its service's name is tgi
         {"backend": {"aliases": ["tgi"]}},

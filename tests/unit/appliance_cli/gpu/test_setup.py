@@ -10,7 +10,7 @@ from docker.errors import DockerException
 
 from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
-from appliance_cli.config import dotenv_file
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.gpu.cards_here import Gpu, Gpus, Process
@@ -98,7 +98,7 @@ def test_writing_keeps_the_operators_own_compose_files(tmp_path: Path) -> None:
 
 
 def prepare(appliance: Appliance) -> dict[str, str]:
-    wanted = gpu_setup.read(dotenv_file.effective(appliance.env_file))
+    wanted = gpu_setup.read(given_values.read(appliance.env_file))
     setup = gpu_setup.judge(wanted, appliance.project, Output())
     assert not list(appliance.root.glob("compose.engine.*"))
     return gpu_setup.settle(setup, appliance, None)

@@ -13,6 +13,7 @@ import pytest
 from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import Output
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import SETTINGS
 from appliance_cli.gpu import cards_here, hub_config
 from appliance_cli.gpu.cards_here import Gpus
 from appliance_cli.host import facts
@@ -83,4 +84,6 @@ def test_the_cpu_engines_default_is_compose_cpu_ymls() -> None:
     command = ["docker", "compose", "--env-file", os.devnull, "config", "--format", "json"]
     files = {"COMPOSE_FILE": "docker-compose.yml:compose.cpu.yml"}
     text = subprocess.check_output(command, cwd=REPO, env={**clean, **files}, text=True)
-    assert json.loads(text)["services"]["model-init"]["environment"]["MODEL_ID"] == prepare.CPU_MODEL
+    assert (
+        json.loads(text)["services"]["model-init"]["environment"]["MODEL_ID"] == SETTINGS["MODEL_ID"].on_cpu
+    )
