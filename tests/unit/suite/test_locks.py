@@ -1,4 +1,4 @@
-"""The locks agree with the pyproject.toml files and with each other, and name no place that packages come from."""
+"""The locks agree with the pyproject.toml files and with each other, and name no place packages come from."""
 
 from __future__ import annotations
 
