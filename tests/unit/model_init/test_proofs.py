@@ -31,8 +31,7 @@ def planned(digest: Digest | None = None) -> PlannedFile:
 def test_gits_blob_id_is_what_git_says(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(DATA)
-    command = ["git", "hash-object", path.name]
-    git = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    git = subprocess.run(["git", "hash-object", str(path)], capture_output=True, text=True, check=True)
     file = planned(Digest("git-sha1", git.stdout.strip()))
 
     found = hash_file(path, file, lambda done: None)
