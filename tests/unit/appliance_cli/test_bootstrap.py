@@ -141,7 +141,7 @@ def test_an_interrupted_preparation_is_started_over(checkout: Path) -> None:
 
 
 def test_two_first_uses_at_once_both_work(checkout: Path) -> None:
-    command = [checkout / "scripts" / "appliance", "both"]
+    command = [str(checkout / "scripts" / "appliance"), "both"]
     children = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
