@@ -82,7 +82,8 @@ class LoneDoor:
 
     def seen(self) -> list[dict[str, Any]]:
         """What reached chat, engine and sign-on service, in order: service, method, target, headers, body."""
-        return list(requests.get(f"{self._control}/seen", timeout=10).json())
+        seen: list[dict[str, Any]] = requests.get(f"{self._control}/seen", timeout=10).json()
+        return seen
 
     def forget(self) -> None:
         """Empties the record."""

@@ -109,7 +109,8 @@ class Stack:
         return only
 
     def status(self) -> dict[str, Any]:
-        return dict(requests.get(f"{self.url}/status", timeout=10).json())
+        status: dict[str, Any] = requests.get(f"{self.url}/status", timeout=10).json()
+        return status
 
     def wait_ready(self) -> None:
         """Waits until every replica and the engine are healthy and nginx reaches them."""
