@@ -5,6 +5,7 @@ What runs in the images is tested in the container of tests/compose.yml; all els
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -29,11 +30,12 @@ stopped = Event()
 
 @dataclass(frozen=True)
 class Run:
-    """One pytest: where, its command, and the command that must have succeeded before it."""
+    """One pytest: where, its command, what must succeed before it, and what takes away the rest of it."""
 
     where: str
     command: tuple[str, ...]
     before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 def needed(paths: Sequence[str], options: Sequence[str]) -> list[Run]:
@@ -44,8 +46,11 @@ def needed(paths: Sequence[str], options: Sequence[str]) -> list[Run]:
     found = []
     if inside:
         pytest = ("python", "-m", "pytest", "-p", "no:cacheprovider", *inside, *options)
-        command = (*COMPOSE, "--progress", "quiet", "run", "--rm", "-T", "units", *pytest)
-        found.append(Run("on the images' Python", command, (*COMPOSE, "--progress", "plain", "build")))
+        name = f"appliance-unit-tests-{os.getpid()}"
+        command = (*COMPOSE, "--progress", "quiet", "run", "--rm", "--name", name, "-T", "units", *pytest)
+        build = (*COMPOSE, "--progress", "plain", "build")
+        # why: Compose leaves its container running when Ctrl-C ends it
+        found.append(Run("on the images' Python", command, build, ("docker", "rm", "--force", name)))
     if here:
         elsewhere = [f"--ignore={folder}" for folder in IN_IMAGE]
         found.append(Run("on this host's Python", (PYTHON, "-m", "pytest", *here, *elsewhere, *options)))
@@ -85,4 +90,6 @@ def _run(one: Run, output: IO[bytes] | None) -> int:
             shown.write(before.stdout + before.stderr)
             return before.returncode
     done = subprocess.run(one.command, cwd=ROOT, env=environment(), stdout=output, stderr=output, check=False)
+    if one.after:
+        subprocess.run(one.after, capture_output=True, check=False)
     return done.returncode

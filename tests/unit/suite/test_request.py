@@ -127,3 +127,21 @@ def test_every_shell_file_is_read_whatever_its_name() -> None:
         found
     )
     assert not any(name.endswith((".py", ".awk")) for name in found)
+
+
+@pytest.mark.parametrize("program", ["true", "false"])
+def test_what_a_run_leaves_behind_is_taken_away_however_it_ended(program: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    with (tmp_path / "output").open("wb") as output:
+        codes = runs.run([runs.Run("somewhere", (program,), after=("touch", str(gone)))], output)
+    assert codes == [int(program == "false")]
+    assert gone.exists()
+
+
+def test_nothing_runs_where_what_it_needs_cannot_be_made(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    failing = runs.Run("somewhere", ("touch", str(ran)), before=("sh", "-c", "echo no image; exit 3"))
+    with (tmp_path / "output").open("wb") as output:
+        assert runs.run([failing], output) == [3]
+    assert "no image" in (tmp_path / "output").read_text()
+    assert not ran.exists()
