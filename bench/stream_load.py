@@ -20,7 +20,7 @@ import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -88,7 +88,7 @@ class Times:
     finished: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, Any]:
         """Percentiles in milliseconds."""
         return {
             "streams": self.finished,

@@ -206,4 +206,4 @@ def _text(message: Message) -> str:
 
 
 def _is_note(message: Message) -> bool:
-    return message["metadata"].get("id") == "note"
+    return bool(message["metadata"].get("id") == "note")

@@ -212,8 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
             held = fault.stall_at if fault.stall_at is not None else fault.trickle_at
             if held is not None and position + len(block) > held:
                 return self._hold(
-                    block[max(0, held - position) :] if fault.trickle_at is not None else b"",
-                    block[: max(0, held - position)],
+                    bytes(block[max(0, held - position) :]) if fault.trickle_at is not None else b"",
+                    bytes(block[: max(0, held - position)]),
                 )
             try:
                 self.wfile.write(block)

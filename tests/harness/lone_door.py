@@ -20,7 +20,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from harness.sse import events
-from harness.stack import Stack
+from harness.stack import Stack, run_inside
 from harness.waiting import wait_until
 
 NGINX = "qwen-appliance/nginx:local"
@@ -125,8 +125,7 @@ class LoneDoor:
 
     def run(self, *command: str) -> tuple[int, str]:
         """A command in nginx's container: its exit code, and what it said."""
-        result = self.nginx.exec_run(list(command))
-        return int(result.exit_code), result.output.decode()
+        return run_inside(self.nginx, *command)
 
     def restart(self) -> None:
         """Kills nginx, as a power cut does, and starts it again; the published port may change."""
@@ -214,4 +213,6 @@ def headers_of(request: dict[str, Any]) -> dict[str, str]:
 
 def _published(container: Container, port: str) -> int:
     container.reload()
-    return int(container.ports[port][0]["HostPort"])
+    bindings = container.ports[port]
+    assert bindings, f"{port} is not published"
+    return int(bindings[0]["HostPort"])

@@ -152,10 +152,24 @@ class Stack:
         self.env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
 
 
+def run_inside(container: Container, *command: str) -> tuple[int, str]:
+    """A command in a running container: its exit code, and what it said."""
+    result = container.exec_run(list(command))
+    assert isinstance(result.output, bytes)  # it is not streamed
+    return int(result.exit_code or 0), result.output.decode()
+
+
+def said_inside(container: Container, *command: str) -> str:
+    """What a command in a running container said; it must succeed."""
+    code, said = run_inside(container, *command)
+    assert code == 0, said
+    return said
+
+
 def gauge(engine: Container, name: str) -> float:
     """One value of an engine's /metrics, read inside its container (the route is not public)."""
     script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:3000/metrics').read().decode())"
-    lines = engine.exec_run(["python3", "-c", script]).output.decode().splitlines()
+    lines = run_inside(engine, "python3", "-c", script)[1].splitlines()
     return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}[ {{]", line))
 
 

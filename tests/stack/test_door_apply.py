@@ -15,7 +15,7 @@ import requests
 from harness import raw_http
 from harness.lone_door import LoneDoor
 from harness.sse import events
-from harness.stack import Stack
+from harness.stack import Stack, run_inside
 from harness.waiting import wait_until
 
 pytest_plugins = ["harness.door_fixtures"]
@@ -161,9 +161,9 @@ def test_usage_and_limits_survive_a_reload(guarded: Stack, custom: Path) -> None
 
 
 def _requests_of(guarded: Stack, account: str) -> int:
-    found = guarded.container("nginx").exec_run(["cat", "/state/usage.json"])
+    code, found = run_inside(guarded.container("nginx"), "cat", "/state/usage.json")
     # there is no file before the first request is counted
-    counts = json.loads(found.output or b"{}") if found.exit_code == 0 else {}
+    counts = json.loads(found or "{}") if code == 0 else {}
     return int(sum(v["value"] for name, v in counts.items() if name.endswith(f"|{account}|requests")))
 
 

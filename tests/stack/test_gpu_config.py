@@ -48,7 +48,7 @@ def rendered() -> dict[str, Any]:
     ]
     environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
 
 
 def test_flags(rendered: dict[str, Any]) -> None:

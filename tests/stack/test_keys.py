@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from harness.lone_door import LoneDoor
 from harness.stack import Stack
 from harness.waiting import wait_until
 
-CHAT = [{"role": "user", "content": "Count to ten."}]
+CHAT: Any = [{"role": "user", "content": "Count to ten."}]
 SPAN_OF_LIFE = 200  # tokens of a stream that outlives its key
 
 
@@ -182,7 +183,7 @@ def test_keys_come_and_go_while_others_work(guarded: Stack, reader: Caller) -> N
             for turn in range(3):
                 with caller(guarded, f"guest-{turn}") as guest:
                     pass
-                wait_until(lambda guest=guest: refused(guest), "the guest's key is refused again")
+                wait_until(partial(refused, guest), "the guest's key is refused again")
         finally:
             over.set()
         for work in working:

@@ -15,7 +15,7 @@ import pytest
 import requests
 from docker.models.containers import Container
 
-from harness.stack import Stack
+from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
 
 PASSWORD = "correct horse"
@@ -50,9 +50,7 @@ class Attempt:
 
 def attempt(replica: Container, name: str, password: str) -> Attempt:
     """Tries a password from inside a chat replica: an address whose attempts are counted apart."""
-    result = replica.exec_run(["python3", "-c", TRY, name, password])
-    assert result.exit_code == 0, result.output.decode()
-    return Attempt(*json.loads(result.output))
+    return Attempt(*json.loads(said_inside(replica, "python3", "-c", TRY, name, password)))
 
 
 def sign_in(stack: Stack, name: str, password: str) -> Attempt:
@@ -140,7 +138,7 @@ def encoded(data: bytes) -> str:
 
 def password_hash(stack: Stack, name: str) -> str:
     (found,) = re.findall(rf"^{name}:(.*)$", (stack.access / "users.htpasswd").read_text(), re.MULTILINE)
-    return found
+    return str(found)
 
 
 def test_a_session_ends_in_time(guarded: Stack) -> None:
