@@ -59,7 +59,7 @@ def test_the_health_check_uses_no_proxy(guarded: Stack) -> None:
         assert door.run("/etc/nginx/healthcheck.sh") == (0, "ok\n")
 
 
-def _seat(browser: requests.Session, door: LoneDoor) -> list[tuple[str, str | None]]:
+def _seat(browser: requests.Session, door: LoneDoor) -> list[tuple[str, str]]:
     """What the door's answer says about the replica that serves this browser."""
     return browser.get(f"{door.url}/whoami", timeout=10).cookies.items()
 

@@ -23,7 +23,7 @@ import requests
 from harness import figures, raw_http
 from harness.caller import COUNTING, MODEL, Caller, caller, counting, works
 from harness.lone_door import LoneDoor
-from harness.stack import Stack
+from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
 
 CHAT: Any = [{"role": "user", "content": "Count to ten."}]
@@ -60,8 +60,7 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(guarded: Stack, reader: Caller
 
 def _state(guarded: Stack) -> str:
     """All that nginx keeps on the disk."""
-    everything = ["find", "/state", "-type", "f", "-exec", "cat", "{}", "+"]
-    return str(guarded.container("nginx").exec_run(everything).output.decode())
+    return said_inside(guarded.container("nginx"), "find", "/state", "-type", "f", "-exec", "cat", "{}", "+")
 
 
 def test_a_revoked_key_is_refused_while_its_stream_goes_on_to_the_end(guarded: Stack) -> None:

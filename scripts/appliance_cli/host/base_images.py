@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
+from docker.utils import parse_repository_tag
 
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output
@@ -66,7 +67,7 @@ def pull(client: docker.DockerClient, image: str, output: Output) -> str | None:
 
     Gives up when the registry stays silent for as long as the client's own timeout.
     """
-    repository, tag = docker.utils.parse_repository_tag(image)
+    repository, tag = parse_repository_tag(image)
     try:
         with output.step(f"Pulling {image}") as step:
             for event in client.api.pull(repository, tag=tag, stream=True, decode=True):

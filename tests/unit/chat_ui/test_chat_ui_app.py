@@ -12,10 +12,10 @@ from typing import Any, cast
 import aiohttp
 import pytest
 import uvicorn
-from chat_ui_fake_engine import FakeEngine
-from chat_ui_service import ask, event_of, free_port, shown
 from fastapi import FastAPI
 from starlette.routing import Mount
+from unit.chat_ui.fake_engine import FakeEngine
+from unit.chat_ui.service import ask, event_of, free_port, shown
 
 from chat_ui.app import create_app
 from chat_ui.gradio_internals import sessions_being_answered

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from chat_ui_fake_engine import FakeEngine, Json
+from unit.chat_ui.fake_engine import FakeEngine, Json
 
 from chat_ui.caller import NOBODY, Caller
 from chat_ui.chat import Chat, Question, View

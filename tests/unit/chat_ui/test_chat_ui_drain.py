@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import uvicorn
-from chat_ui_service import free_port, listens
 from starlette.types import Receive, Scope, Send
+from unit.chat_ui.service import free_port, listens
 
 from chat_ui import drain
 from chat_ui.drain import Drain, DrainWatch

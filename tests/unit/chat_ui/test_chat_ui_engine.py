@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from chat_ui_fake_engine import FakeEngine, Json
+from unit.chat_ui.fake_engine import FakeEngine, Json
 
 from chat_ui.caller import Caller
 from chat_ui.chat_settings import ChatSettings

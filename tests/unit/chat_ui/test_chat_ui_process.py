@@ -9,8 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from chat_ui_fake_engine import FakeEngine
-from chat_ui_service import (
+from unit.chat_ui.fake_engine import FakeEngine
+from unit.chat_ui.service import (
     Service,
     ask,
     environment,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from chat_ui_fake_engine import FakeEngine
+from unit.chat_ui.fake_engine import FakeEngine
 
 from chat_ui.chat_settings import ChatSettings
 from chat_ui.engine import Ending, EngineClient

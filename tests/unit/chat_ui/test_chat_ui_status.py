@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from chat_ui_fake_engine import FakeEngine
+from unit.chat_ui.fake_engine import FakeEngine
 
 from chat_ui import status, unavailable
 from chat_ui.engine import EngineClient, EngineInfo

@@ -59,7 +59,8 @@ def test_a_failure_cannot_be_told_without_what_was_expected_what_was_found_and_w
 
 
 def test_every_kind_of_failure_has_its_own_exit_code() -> None:
-    codes = [kind.exit_code for kind in (ApplianceError, *ApplianceError.__subclasses__())]
+    kinds: list[type[ApplianceError]] = [ApplianceError, *ApplianceError.__subclasses__()]
+    codes = [kind.exit_code for kind in kinds]
     assert codes == [1, 2, 3, 4, 5]
 
 

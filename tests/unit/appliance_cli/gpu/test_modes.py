@@ -79,7 +79,7 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     values: dict[str, str], title: str, found: str
 ) -> None:
     with pytest.raises(BadSetting) as refusal:
-        validated(**values)
+        validated(CARD, None, **values)
     assert refusal.value.title.startswith(title)
     assert found in refusal.value.found
     assert refusal.value.expected and refusal.value.remedy
@@ -136,7 +136,8 @@ def rendered(tmp_path: Path, **values: str) -> dict[str, Any]:
     clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["services"]
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return services
 
 
 def test_the_generated_default_is_what_docker_compose_yml_says(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
 from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.gpu.cards_here import Gpu, Gpus, Process
 from appliance_cli.gpu.planning import MIB
@@ -114,7 +115,7 @@ def test_the_whole_of_it(
     for name in ("MODE", "GPU_DEVICE", "COMPOSE_FILE", "MODEL_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gpu_setup, "connect", lambda: (None, "no engine yet"))
-    monkeypatch.setattr(gpu_setup.cards_here, "look", lambda: Gpus("580", (card(),)))
+    monkeypatch.setattr(cards_here, "look", lambda: Gpus("580", (card(),)))
     keys = prepare(appliance)
     assert keys == {
         "COMPOSE_FILE": "docker-compose.yml:compose.engine.qwen-appliance.yml",

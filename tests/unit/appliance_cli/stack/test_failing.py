@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from docker import DockerClient
 
 from appliance_cli.base.errors import ApplianceFailed
 from appliance_cli.compose import containers
@@ -92,7 +93,7 @@ def test_docker_says_how_often_a_check_failed_and_what_it_said() -> None:
 
     def seen() -> Container:
         listed = SimpleNamespace(list=lambda **_: [SimpleNamespace(attrs=attrs)])
-        (container,) = containers.of_project(SimpleNamespace(containers=listed), "p")
+        (container,) = containers.of_project(cast(DockerClient, SimpleNamespace(containers=listed)), "p")
         return container
 
     assert (seen().health, seen().failed_checks, seen().check_words) == ("", 0, ())

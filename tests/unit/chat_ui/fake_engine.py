@@ -1,7 +1,7 @@
 """A stand-in for the engine on a loopback port, for what a real engine can't be made to do on demand.
 
 It speaks TGI's contract (one token a word) and has knobs: pace, refusals, errors inside the stream, a cut, an
-answer without end. `python chat_ui_fake_engine.py PORT` runs one for looking at the page by hand.
+answer without end. `python fake_engine.py PORT` runs one for looking at the page by hand.
 """
 
 from __future__ import annotations
