@@ -27,10 +27,15 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class FileList:
-    """All that a model needs. `scratch_bytes`: room that the source needs on the volume beside the files."""
+    """All that a model needs.
+
+    `scratch_bytes`: room that the source needs on the volume beside the files. `note`: what a person should
+    know of how it came about ("" for nothing).
+    """
 
     source: SourceName
     model_format: ModelFormat
     revision: str | None
     files: tuple[ListedFile, ...]
     scratch_bytes: int = 0
+    note: str = ""

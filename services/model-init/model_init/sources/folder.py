@@ -63,7 +63,7 @@ class FolderSource(OnePlace):
 
     def _listed(self) -> tuple[ListedFile, ...]:
         names = [path.name for path in self._root.iterdir() if path.is_file()]
-        chosen = select_files(names, self._settings.model_format, self._settings.gguf_file)
+        chosen, _ = select_files(names, self._settings.model_format, self._settings.gguf_file)
         return tuple(ListedFile(name, self._inside(name).stat().st_size, None) for name in chosen)
 
     def _stated(self, carried: manifest.Manifest) -> tuple[ListedFile, ...]:
@@ -75,7 +75,7 @@ class FolderSource(OnePlace):
                 f"{' as '.join(found)}; mount the right folder or correct MODEL_ID and MODEL_FORMAT"
             )
         listed = {file.path: file for file in carried.file_list().files}
-        chosen = select_files(list(listed), self._settings.model_format, self._settings.gguf_file)
+        chosen, _ = select_files(list(listed), self._settings.model_format, self._settings.gguf_file)
         return tuple(listed[name] for name in chosen)
 
     def _inside(self, name: str) -> Path:

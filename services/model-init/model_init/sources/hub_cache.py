@@ -29,7 +29,7 @@ class HubCacheSource(FolderSource):
         """See `sources.Source.file_list`. A blob that is missing has no entry."""
         settings, top = self._settings, self._snapshot.snapshot_path
         cached = {file.file_name: file for file in self._snapshot.files if file.file_path.parent == top}
-        chosen = select_files(list(cached), settings.model_format, settings.gguf_file)
+        chosen, _ = select_files(list(cached), settings.model_format, settings.gguf_file)
         files = tuple(
             ListedFile(name, cached[name].size_on_disk, _digest(cached[name].blob_path.name))
             for name in chosen
