@@ -156,6 +156,7 @@ def test_junk_in_a_list_is_its_source_s_failure(
     hub: Hub, mirror: Hub, all_three: ModelInit, sibling: dict[str, object]
 ) -> None:
     hub.repos[MODEL_ID].info_extra.append(sibling)
+    hub.repos[MODEL_ID].tree = False
     result = all_three.run()
 
     assert result.code == 0, result.log
