@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from .checks.structure import check_model
+from .checks.structure import check_companions, check_model
 from .digests import stat_mark
 from .download import fetch_proven
 from .errors import CorruptDownload, InvalidModel, ModelNotFound
@@ -19,7 +19,7 @@ from .file_list import FileList, ListedFile
 from .parallel import Check, for_each
 from .report.console import human_bytes
 from .report.reporter import Reporter
-from .selection import PICKLE_SUFFIXES
+from .selection import PICKLE_SUFFIXES, is_weights
 from .settings import Settings
 from .sources import Source
 from .volume import expected
@@ -50,6 +50,8 @@ def prepare(
     source = functools.cache(make_source)
     file_list = wanted.file_list() if wanted else expected.load(folder, settings) or source().file_list()
     reporter.status.revision = file_list.revision
+    if file_list.note:
+        reporter.say(file_list.note)
     _remove_strays(folder, file_list, known, reporter)
 
     level = "full" if ended_badly and settings.verify == "auto" else settings.verify
@@ -102,7 +104,10 @@ def _download(
     reporter: Reporter,
     parallel_files: int,
 ) -> None:
-    """Bring what is missing, in `.partial` files, several at a time; `present` gets their digests."""
+    """Bring what is missing, in `.partial` files, several at a time; `present` gets their digests.
+
+    The small files first: a model that they show to be none is refused before its gigabytes are fetched.
+    """
     folder.remove_leftovers(keep=missing)
     partials = [stat_mark(folder.partial(file)) for file in missing]
     to_write = sum(file.size for file in missing) - sum(mark[0] for mark in partials if mark)
@@ -123,18 +128,29 @@ def _download(
         _, mark = stat_mark(folder.partial(file)) or vanished(file)
         present.proven[file.path] = ManifestFile(file.path, found.size, found.sha256, mark)
 
-    for_each(missing, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    small = [file for file in missing if not is_weights(file.path)]
+    weights = [file for file in missing if is_weights(file.path)]
+    for_each(small, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    if weights:
+        paths = _paths(folder, file_list, missing)
+        companions = {name: path for name, path in paths.items() if not is_weights(name)}
+        check_companions(companions, paths)
+        for_each(weights, fetch, parallel_files, others_go_on=(CorruptDownload,))
 
 
 def _verify_structure(
     folder: ModelFolder, file_list: FileList, fetched: list[ListedFile], reporter: Reporter
 ) -> None:
     reporter.stage("verifying", "Digests are right; checking the structure of the files")
-    paths = {
+    for note in check_model(_paths(folder, file_list, fetched)):
+        reporter.say(f"note: {note}")
+
+
+def _paths(folder: ModelFolder, file_list: FileList, fetched: list[ListedFile]) -> dict[str, Path]:
+    """Where each file of the model lies, or will lie, before it is published."""
+    return {
         file.path: folder.partial(file) if file in fetched else folder.final(file) for file in file_list.files
     }
-    for note in check_model(paths):
-        reporter.say(f"note: {note}")
 
 
 def _refresh(folder: ModelFolder, known: Manifest, present: Present) -> Manifest:

@@ -50,6 +50,11 @@ def is_plain_name(name: str) -> bool:
     return _PLAIN_NAME.fullmatch(name) is not None and ".." not in name
 
 
+def is_weights(name: str) -> bool:
+    """Whether the file holds tensors: the gigabytes of a model."""
+    return name.endswith(WEIGHT_SUFFIXES)
+
+
 def refuse_hostile_names(names: Iterable[str]) -> None:
     """Refuse a whole listing that holds a name which no repository can hold.
 

@@ -101,6 +101,8 @@ def _tree(place: Place, commit: str) -> dict[str, ListedFile | None]:
     files: dict[str, ListedFile | None] = {}
     while url:
         answer = get_session().get(url, headers=headers, timeout=LISTING_TIMEOUT_S)
+        if answer.status_code == 404:
+            return {}  # a server without this API
         hf_raise_for_status(answer)
         for entry in answer.json():
             sha256 = (entry.get("lfs") or {}).get("oid")
