@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance_cli.base.errors import HostNotReady, StepFailed
-from appliance_cli.base.output import Output
+from appliance_cli.base.output import Output, size
 from appliance_cli.compose.client import connect, has_image
-from appliance_cli.config import first_env
+from appliance_cli.config import dotenv_file, first_env
 from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, Engine, load
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
-from appliance_cli.host import base_images, checks, dockerd, facts, install
+from appliance_cli.host import base_images, checks, dockerd, facts, install, model_here
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,26 @@ def prepare(request: Request, output: Output) -> Appliance:
     output.phase("Base images")
     bases = _base_images(wanted, checks.may_install(found), output)
     output.phase("Settings")
+    if not found.project.has_model_volume:
+        chosen |= model_here_settings(wanted, engine, output)
     first_env.save(wanted, engine, bases, chosen, output)
     complete = request.with_(chosen)
     guard.make_ready(complete, datetime.now(UTC), output)
     return complete
+
+
+def model_here_settings(wanted: Appliance, engine: Engine, output: Output) -> dict[str, str]:
+    """What .env needs so that the model's files on this host are used; told to the operator."""
+    here = model_here.look(dotenv_file.effective(wanted.env_file), engine, model_here.home_of_caller())
+    if here is None:
+        return {}
+    text = f"{size(here.size_bytes)} found in {here.folder}"
+    if here.closed:
+        output.item("warn", f"{text}, but {here.closed} is closed to the containers")
+        output.say(f"      to use them: chmod -R a+rX '{here.folder}', then run this again")
+        return {}
+    output.item("ok", f"{text}, will be verified and used")
+    return {"MODEL_FOLDER": str(here.folder)}
 
 
 def _look(wanted: Appliance, request: Request, output: Output) -> tuple[facts.Host, Engine]:
