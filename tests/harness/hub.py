@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(self.request_seen)
         if scope := re.fullmatch(r"/api/v1/models/(.+?)/repo(/files)?", path):
             self._modelscope(scope[1], parse_qs(urlsplit(self.path).query), listing=bool(scope[2]))
-        elif tree := re.fullmatch(r"/api/models/(.+?)/tree/([^/]+)", path):
+        elif tree := re.fullmatch(r"/api/models/(.+?)/tree/([^/]+)/?", path):
             self._tree(tree[1], tree[2])
         elif info := re.fullmatch(r"/api/models/(.+?)(?:/revision/(.+))?", path):
             self._info(info[1], info[2] or "main")
@@ -113,6 +113,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "", "Not found")
 
     do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        """What mirrors ask before they fetch: size and digest of some paths."""
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        asked = re.fullmatch(r"/api/models/(.+?)/paths-info/([^/]+)", unquote(urlsplit(self.path).path))
+        repo = self._repo(asked[1], asked[2]) if asked else None
+        if repo is not None:
+            names = json.loads(body)["paths"] if body.startswith("{") else parse_qs(body)["paths"]
+            self._json([repo.branch(name) for name in names if name in repo.files])
 
     def _modelscope(self, model_id: str, query: dict[str, list[str]], *, listing: bool) -> None:
         """ModelScope's API: a list of files with SHA-256, and each file directly."""
@@ -163,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.dumps(record).encode()
         kind = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         self._start(200, kind | (headers or {}))
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def _file(self, model_id: str, revision: str, name: str, *, from_cdn: bool) -> None:

@@ -159,12 +159,17 @@ def _download(
 
     small = [file for file in missing if not is_weights(file.path)]
     weights = [file for file in missing if is_weights(file.path)]
-    for_each(small, fetch, parallel_files, others_go_on=(CorruptDownload,))
-    if weights:
+    corrupt = None
+    try:
+        for_each(small, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    except CorruptDownload as error:
+        corrupt = error  # the source may have it right next time: what it has right now is not waited for
+    if weights and corrupt is None:
         paths = _paths(folder, file_list, missing)
-        companions = {name: path for name, path in paths.items() if not is_weights(name)}
-        check_companions(companions, paths)
-        for_each(weights, fetch, parallel_files, others_go_on=(CorruptDownload,))
+        check_companions({name: path for name, path in paths.items() if not is_weights(name)}, paths)
+    for_each(weights, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    if corrupt is not None:
+        raise corrupt
 
 
 def _verify_structure(

@@ -41,7 +41,8 @@ class FolderSource(OnePlace):
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`."""
         try:
-            files = self._find().files()
+            # what is not printable in names is nobody's business but the folder's owner's
+            files = {name: path for name, path in self._find().files().items() if name.isprintable()}
             names, note = select_files(list(files), self._settings.model_format, self._settings.gguf_file)
             stated, whose = self._stated(files)
             if stated:
@@ -100,7 +101,8 @@ class FolderSource(OnePlace):
         model = self._settings.model_id + (
             f" at {self._settings.revision}" if self._settings.revision else ""
         )
-        entries = sorted(path.name for path in self._root.iterdir()) if self._root.is_dir() else []
+        paths = self._root.iterdir() if self._root.is_dir() else ()
+        entries = sorted(path.name.encode(errors="replace").decode() for path in paths)
         if not entries:
             found = "an empty folder" if self._root.is_dir() else "no folder"
             return (

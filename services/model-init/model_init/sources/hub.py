@@ -43,6 +43,8 @@ from .refusals import (
 )
 
 LISTING_TIMEOUT_S = 15
+# what servers say that know the model (they gave its commit) but have no API for trees
+_NO_SUCH_API = (400, 401, 403, 404, 405, 410, 501)
 
 
 def list_model(settings: Settings, place: Place) -> FileList:
@@ -101,8 +103,8 @@ def _tree(place: Place, commit: str) -> dict[str, ListedFile | None]:
     files: dict[str, ListedFile | None] = {}
     while url:
         answer = get_session().get(url, headers=headers, timeout=LISTING_TIMEOUT_S)
-        if answer.status_code == 404:
-            return {}  # a server without this API
+        if answer.status_code in _NO_SUCH_API:
+            return {}
         hf_raise_for_status(answer)
         for entry in answer.json():
             sha256 = (entry.get("lfs") or {}).get("oid")

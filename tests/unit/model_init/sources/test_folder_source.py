@@ -365,11 +365,12 @@ def test_a_folder_without_the_model_says_what_is_there(importer: ModelInit, tmp_
     root = tmp_path / "root"
     for name in "abcdefg":
         (root / name).mkdir(parents=True)
+    os.rename(root / "e", os.fsencode(root) + b"/e\xff")
     result = importer.run(IMPORT_DIR=str(root), MODEL_REVISION="v1")
 
     assert result.code == 11
     assert (
-        f"no such model: expected {MODEL_ID} at v1 in {root}, found a, b, c, d, e and 2 more; correct "
+        f"no such model: expected {MODEL_ID} at v1 in {root}, found a, b, c, d, e? and 2 more; correct "
         "MODEL_ID or MODEL_REVISION, or set MODEL_FOLDER to the folder that holds the model's files"
         in result.log
     )
@@ -379,6 +380,7 @@ def test_a_name_with_a_space_of_another_script_in_the_folder_blocks_nothing(
     importer: ModelInit, import_dir: Path
 ) -> None:
     (import_dir / "截图\u3000 1\u202fPM.png").write_bytes(b"x")
+    (import_dir / "two\nlines.txt").write_bytes(b"x")
     Path(os.fsdecode(os.fsencode(import_dir) + b"/\xff\xfe.txt")).write_bytes(b"no UTF-8")
 
     assert importer.run().code == 0
