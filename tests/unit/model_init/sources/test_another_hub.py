@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import requests
 
 from harness.hub import Hub
 from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, WANTED, ModelInit, tiny_model
 from harness.waiting import wait_until
-
-pytest.importorskip("olah", reason="the tests' environment lacks olah")
 
 
 @contextmanager
