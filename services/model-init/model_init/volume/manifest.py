@@ -184,6 +184,7 @@ def _parse(record: dict[str, Any]) -> Manifest:
         requested=record.get("requested") or {},
         files=files,
         created_at=record["created_at"],
-        known=bool(record.get("digests_known", True)),
+        # why: an older release took folders on their structure alone, and did not say so
+        known=bool(record.get("digests_known", record["source"] != "folder")),
         origins=tuple(Origin(**origin) for origin in record.get("origins", ())),
     )
