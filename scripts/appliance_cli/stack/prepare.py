@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance_cli.base.errors import HostNotReady, StepFailed
-from appliance_cli.base.output import Output
+from appliance_cli.base.output import Output, size
 from appliance_cli.compose.client import docker_client, has_image
 from appliance_cli.config import first_env, unknown_names
 from appliance_cli.config import values as given_values
-from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, load
+from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, Engine, load
 from appliance_cli.config.table import SETTINGS
 from appliance_cli.config.values import Values
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
-from appliance_cli.host import base_images, checks, dockerd, facts, install
+from appliance_cli.host import base_images, checks, dockerd, facts, install, model_here
 
 CPU_MODEL_BYTES = 98_362_432  # of compose.cpu.yml's default model
 
@@ -79,10 +79,26 @@ def prepare(request: Request, output: Output) -> Appliance:
     output.phase("Settings")
     if setup is not None:
         chosen |= gpu_setup.settle(setup, wanted, chosen.get("COMPOSE_FILE"))
+    if not found.project.has_model_volume:
+        chosen |= _model_found_here(wanted, engine, output)
     first_env.save(wanted, engine, bases, chosen, output)
     complete = request.with_(chosen)
     guard.make_ready(complete, datetime.now(UTC), output)
     return complete
+
+
+def _model_found_here(wanted: Appliance, engine: Engine, output: Output) -> dict[str, str]:
+    """What .env needs so that the model's files on this host are used; told to the operator."""
+    here = model_here.look(given_values.read(wanted.env_file), engine, model_here.home_of_caller())
+    if here is None:
+        return {}
+    text = f"{size(here.size_bytes)} found in {here.folder}"
+    if here.closed:
+        output.item("warn", f"{text}, but {here.closed} is closed to the containers")
+        output.say(f"      to use them: chmod -R a+rX '{here.folder}', then run this again")
+        return {}
+    output.item("ok", f"{text}, will be verified and used")
+    return {"MODEL_FOLDER": str(here.folder)}
 
 
 def _model_on_gpu(wanted: gpu_setup.Wanted) -> checks.Model:

@@ -21,7 +21,9 @@ from appliance_cli.compose.containers import ONE_SHOT, Container
 from appliance_cli.stack.failing import Failing
 
 # model-init's failures that another try cannot mend; the rest it repeats by itself a few times.
-HARD_ERRORS = frozenset({"bad_settings", "model_not_found", "gated", "invalid_model", "no_disk_space"})
+HARD_ERRORS = frozenset(
+    {"bad_settings", "model_not_found", "gated", "invalid_model", "no_disk_space", "disk_failure"}
+)
 STATES = {
     "starting": "Starting",
     "downloading": "Downloading the model",

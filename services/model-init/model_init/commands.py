@@ -85,9 +85,7 @@ def _list(settings: Settings, options: argparse.Namespace, _reporter: Reporter) 
 
 def _remove(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:
     model_id = parse_model_id(options.model_id)
-    with only_writer(
-        settings.models_dir, lambda: reporter.say("model-init works on this volume; waiting for it")
-    ):
+    with only_writer(settings.models_dir, reporter.say):
         freed = remove_model(settings.models_dir, model_id, settings.model_id, force=options.force)
     reporter.say(f"removed {model_id}: {human_bytes(freed)} freed")
 
@@ -101,9 +99,7 @@ def _export(settings: Settings, options: argparse.Namespace, reporter: Reporter)
 
 def _import(settings: Settings, _options: argparse.Namespace, reporter: Reporter) -> None:
     prepare_volume(settings.models_dir)
-    with only_writer(
-        settings.models_dir, lambda: reporter.say("model-init works on this volume; waiting for it")
-    ):
+    with only_writer(settings.models_dir, reporter.say):
         manifest = import_model(settings.models_dir, sys.stdin.buffer, reporter)
     size = human_bytes(sum(file.size for file in manifest.files))
     reporter.say(f"imported {manifest.model_id}: {len(manifest.files)} files, {size}, verified")

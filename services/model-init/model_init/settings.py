@@ -34,7 +34,8 @@ class Settings:
     `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress;
     `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those that the
     source `hub` stands for, in the order in which each file asks them. A source that sends nothing for
-    `stall_s` seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a limit.
+    `stall_s` seconds is left. `model_folder` is what the host calls `import_dir`, for words only.
+    `bandwidth_limit` is bytes per second for the whole job, None without a limit.
     """
 
     model_id: str
@@ -48,6 +49,7 @@ class Settings:
     ca_bundle: Path | None
     models_dir: Path
     import_dir: Path
+    model_folder: str | None
     retries: int
     retry_wait_s: float
     stall_s: float
@@ -79,6 +81,7 @@ class Settings:
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
             models_dir=Path(_text(environ, "MODELS_DIR", "/models")),
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
+            model_folder=environ.get("MODEL_FOLDER") or None,
             retries=int(_number(environ, "MODEL_RETRIES", 5, 0, 100)),
             retry_wait_s=_number(environ, "MODEL_RETRY_WAIT", 1, 0, 60),
             stall_s=_number(environ, "STALL_SECONDS", 30, 0.1, 3600),

@@ -50,7 +50,10 @@ SECTION = Section(
         ),
         Setting(
             "MODEL_FOLDER",
-            says="With MODEL_SOURCE=folder: a path on this host that holds the model's files.",
+            says="An absolute path on this host where the model's files lie already, all or some: a cache of "
+            "hf download or ModelScope, a clone, a plain folder. They are verified and used; with "
+            "MODEL_SOURCE=folder nothing else is asked. up sets it when it finds a cache.",
+            when="they lie somewhere else",
             kind=HostFolder(),
             services=_INIT,
         ),

@@ -1,7 +1,7 @@
 """Several hubs in order, for each file: one that fails is left for the next, in the middle of the file.
 
 Owns who is asked next, how long who is left alone, and when to give up. One file list is the truth for all:
-the shipped one, or that of the first believed hub that answers.
+the shipped one, or that of the first hub that gives one (`listing`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from ..file_list import FileList, ListedFile
 from ..settings import Settings
 from ..volume.sink import Sink
 from .carriers import Carrier, make_carriers
+from .listing import ask_for_list
 from .pinned_models import pinned_list
 from .place import Place
 from .refusals import no_network
-from .retry import keep_trying, pause_s
+from .retry import pause_s
 from .throttle import Throttle
 
 REST_S = 60.0
@@ -65,7 +66,6 @@ class OrderedHubs:
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
         self._carriers = make_carriers(settings)
-        self._believed = [Place.of(hub, settings) for hub in settings.hubs if hub.is_believed]
         self._throttle = Throttle(settings.bandwidth_limit)
         self._lock = threading.Lock()
         self._resting: dict[str, float] = {}
@@ -74,35 +74,7 @@ class OrderedHubs:
 
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`."""
-        pinned = pinned_list(self._settings)
-        if pinned:
-            return pinned
-        if not self._believed:
-            names = ", ".join(hub.name for hub in self._settings.hubs)
-            raise NoNetwork(
-                f"no file list: expected hub or hf-mirror among MODEL_SOURCES for {self._settings.model_id}, "
-                f"found {names}; add one: ModelScope only carries files of a known list"
-            )
-        where = ", ".join(place.endpoint for place in self._believed)
-        try:
-            return keep_trying(self._list_once, self._settings, lambda text: self._say(f"{where}: {text}"))
-        except TransientError as error:
-            raise no_network(where, str(error)) from error
-
-    def _list_once(self) -> FileList:
-        """Ask each believed hub once; the first answer counts, also that there is no such model."""
-        from .hub import list_model
-
-        failures: list[TransientError | NoNetwork] = []
-        for place in self._believed:
-            try:
-                return list_model(self._settings, place)
-            except (TransientError, NoNetwork) as error:
-                failures.append(error)
-        transient = [error for error in failures if isinstance(error, TransientError)]
-        if not transient:
-            raise failures[0]
-        raise TransientError("; ".join(map(str, failures)), transient[0].retry_after_s)
+        return pinned_list(self._settings) or ask_for_list(self._settings, self._say)
 
     def fetch(
         self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ..digests import READ_BYTES, Found, Hasher
-from ..errors import ModelInitError
+from ..errors import DiskFailure
 from ..file_list import ListedFile
-from .disk import no_disk_space
+from .disk import FULL, no_disk_space
 
 _GIVE_BACK_BYTES = 64 * 1024
 _WRITE_OUT_BYTES = 16 * 1024 * 1024
@@ -98,8 +98,8 @@ class Sink:
                 self._count(rest[:written])
                 rest = rest[written:]
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise ModelInitError(
+            if error.errno not in FULL:
+                raise DiskFailure(
                     f"the models volume can't be written: {self._path.name}: {error}; check the disk, "
                     "then start again"
                 ) from error

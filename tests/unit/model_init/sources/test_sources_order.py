@@ -140,14 +140,6 @@ def test_when_all_fail_each_is_named(hub: Hub, mirror: Hub, scope: Hub, all_thre
     assert result.manifest is None
 
 
-def test_modelscope_alone_is_not_believed(scope: Hub, all_three: ModelInit) -> None:
-    result = all_three.run(MODEL_SOURCES="modelscope")
-
-    assert result.code == 13
-    assert "ModelScope only carries files of a known list" in result.log
-    assert not scope.requests
-
-
 def test_the_list_of_the_first_use_is_kept(hub: Hub, mirror: Hub, all_three: ModelInit) -> None:
     hub.repos[MODEL_ID].faults[SHARD_2] = [Fault(status=500, always=True)]
     first = all_three.run(MODEL_SOURCES="hub", MODEL_RETRIES="0")
