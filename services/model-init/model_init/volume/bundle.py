@@ -6,6 +6,7 @@ sizes that its manifest states and digests that its bytes have.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import tarfile
@@ -17,6 +18,7 @@ from ..checks.structure import check_model
 from ..digests import READ_BYTES, difference, stat_mark
 from ..errors import CorruptDownload, InvalidModel, ModelInitError, ModelNotFound, SettingsError
 from ..file_list import ListedFile
+from ..kernels.carried import CarriedKernels, add_kernels
 from ..report.reporter import Reporter
 from ..selection import COMPANIONS, WEIGHT_SUFFIXES
 from ..settings import parse_model_id
@@ -73,6 +75,8 @@ def export_model(models_dir: Path, model_id: str, out: BinaryIO, reporter: Repor
             shown = reporter.file(file.path, file.size)
             _add(tar, folder.path / file.path, f"{model_id}/{file.path}", file, shown.progress)
             shown.finished()
+        if manifest.model_format == "safetensors":
+            add_kernels(tar, models_dir, reporter.say)
         tar.close()
         out.flush()
     except OSError as error:
@@ -119,7 +123,8 @@ def import_model(models_dir: Path, stream: BinaryIO, reporter: Reporter) -> Mani
             require_free_space(folder.path, total)
             reporter.status.model_id = carried.model_id
             reporter.begin(done=0, total=total, files_done=0, files_total=len(carried.files))
-            proven = _read_files(tar, carried, folder, reporter)
+            kernels = CarriedKernels(models_dir, reporter.say)
+            proven = _read_files(tar, carried, folder, kernels, reporter)
     except (tarfile.TarError, EOFError) as error:
         raise CorruptDownload(
             f"corrupt import: expected an export of this appliance, found: {error}"
@@ -130,6 +135,7 @@ def import_model(models_dir: Path, stream: BinaryIO, reporter: Reporter) -> Mani
     manifest = carried.with_files(publish_files(folder, listed, listed, known, proven))
     manifest.write(folder)
     note_verified(models_dir, [manifest.model_id])
+    kernels.publish()
     return manifest
 
 
@@ -160,13 +166,19 @@ def _read_manifest(tar: tarfile.TarFile) -> Manifest:
 
 
 def _read_files(
-    tar: tarfile.TarFile, carried: Manifest, folder: ModelFolder, reporter: Reporter
+    tar: tarfile.TarFile,
+    carried: Manifest,
+    folder: ModelFolder,
+    kernels: CarriedKernels,
+    reporter: Reporter,
 ) -> dict[str, ManifestFile]:
-    """Exactly the manifest's files, each proven as it is written; none is left behind when one is bad."""
+    """Exactly the manifest's files and the engine's kernels, each proven as it is written; none is left behind when one is bad."""
     wanted = {f"{carried.model_id}/{file.path}": file.listed() for file in carried.files}
     proven: dict[str, ManifestFile] = {}
     try:
         while (member := tar.next()) is not None:
+            if kernels.take(member, functools.partial(_body, tar, member)):
+                continue
             file = wanted.pop(member.name, None)
             if file is None or not member.isreg() or member.size != file.size:
                 raise InvalidModel(
@@ -181,6 +193,7 @@ def _read_files(
     except (ModelInitError, tarfile.TarError, EOFError):
         for file in carried.file_list().files:
             folder.partial(file).unlink(missing_ok=True)
+        kernels.discard()
         raise
     return proven
 
