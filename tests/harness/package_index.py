@@ -61,7 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
         if index.password and self.headers["Authorization"] != wanted:
             self._answer(401, b"")
         elif self.path == f"/simple/{index.package}/":
-            links = (f'<a href="{index.files_at or ".."}/files/{name}#sha256=0">{name}</a>' for name in index.wheels)
+            links = (
+                f'<a href="{index.files_at or ".."}/files/{name}#sha256=0">{name}</a>'
+                for name in index.wheels
+            )
             self._answer(200, "<br>".join(links).encode())
         elif name in index.wheels:
             index.ranges.append(self.headers["Range"])

@@ -18,6 +18,8 @@ from appliance_cli.config import dotenv_file
 from appliance_cli.gpu import compose_file
 from appliance_cli.gpu import settings as gpu_settings
 from harness.stack import REPO
+from model_init.kernels.folder import ROOT
+from model_init.kernels.pinned import PINNED
 
 STAND_IN = """
     image: {image}
@@ -71,6 +73,12 @@ def test_flags(rendered: dict[str, Any]) -> None:
     ]
 
 
+def test_the_fast_kernels_stand_before_the_images_own(rendered: dict[str, Any]) -> None:
+    environment = rendered["services"]["tgi"]["environment"]
+    assert environment["PYTHONPATH"] == f"/models/{ROOT}/fast-nf4-1/{PINNED.name}"
+    assert environment["BNB_CUDA_VERSION"] == "126"
+
+
 def test_one_pinned_card(rendered: dict[str, Any]) -> None:
     tgi = rendered["services"]["tgi"]
     assert tgi["image"] == "ghcr.io/huggingface/text-generation-inference:3.3.7"
@@ -122,7 +130,7 @@ def test_services_stand_in_data_flow_order() -> None:
     services = text[text.index("\nservices:") : text.index("\nnetworks:")]
     assert re.findall(r"^  ([\w-]+):$", services, re.M) == [
         *("model-init", "tgi"),
-        *("cpu-engine", "tgi-fast-nf4"),  # images that run in tgi's place
+        "cpu-engine",  # an image that runs in tgi's place
         *("ui", "nginx"),
         *("gpu-metrics", "prometheus", "grafana"),
     ]
@@ -136,7 +144,7 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
     example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
     read_by_compose = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     read_by_scripts = {"DEBIAN_MIRROR", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES"}
-    read_by_scripts |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
+    read_by_scripts |= {"MODE", "TARGET_VRAM", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
     read_by_scripts |= {"TENSOR_PARALLEL", "GPU_DEVICES"}
     assert set(example) - read_by_compose - read_by_scripts == set(used) | set(bare)
     different = {key: (example[key], value) for key, value in used.items() if example[key] != value}

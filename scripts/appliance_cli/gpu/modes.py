@@ -6,11 +6,9 @@ What may be combined with what is judged in mode_rules.py.
 from dataclasses import dataclass
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.config.appliance import TGI_IMAGE
 from appliance_cli.gpu.planning.weights import Format
 
 DEFAULT_MODE = "nf4"
-FAST_NF4_IMAGE = "qwen-appliance/tgi-fast-nf4:local"
 LEAST_CAPABILITY = (8, 0)
 """TGI's flash attention and every mode's kernels need Ampere or newer."""
 _7B = "Qwen/Qwen2.5-7B-Instruct"
@@ -35,7 +33,6 @@ class Mode:
     dtype: str | None = None
     model_id: str = _7B
     checkpoint: str | None = None
-    image: str = TGI_IMAGE
     capability: tuple[int, int] = LEAST_CAPABILITY
 
     @property

@@ -11,7 +11,7 @@ from appliance_cli.base.errors import BadSetting
 from appliance_cli.config.appliance import MOST_CARDS
 from appliance_cli.config.values import number, text, whole
 from appliance_cli.gpu import mode_rules
-from appliance_cli.gpu.modes import DEFAULT_MODE, FAST_NF4_IMAGE, Mode, mode_named
+from appliance_cli.gpu.modes import DEFAULT_MODE, Mode, mode_named
 from appliance_cli.gpu.planning import GIB
 from appliance_cli.gpu.planning.architecture import Architecture
 from appliance_cli.gpu.planning.cards import Card
@@ -28,6 +28,7 @@ class GpuSettings:
     """What the operator chose. None: left to the planner or to TGI.
 
     ``target_vram`` is in bytes, ``lora_adapters`` holds NAME=FOLDER, ``gpu_devices`` indexes or UUIDs.
+    ``fast_nf4`` is False for modes that call no 4-bit kernels.
     """
 
     mode: Mode
@@ -35,7 +36,7 @@ class GpuSettings:
     kv_cache_dtype: str | None = None
     speculate: int = 0
     lora_adapters: tuple[str, ...] = ()
-    fast_nf4: bool = False
+    fast_nf4: bool = True
     tensor_parallel: int = 1
     replicas: int = 1
     gpu_devices: tuple[str, ...] = ()
@@ -50,11 +51,6 @@ class GpuSettings:
     def cards_needed(self) -> int:
         """Cards that the engines occupy together."""
         return self.tensor_parallel * self.replicas
-
-    @property
-    def image(self) -> str:
-        """The engine's image: the mode's, or the derived one with newer 4-bit kernels."""
-        return FAST_NF4_IMAGE if self.fast_nf4 else self.mode.image
 
     @property
     def cuda_graphs(self) -> tuple[int, ...]:
@@ -74,7 +70,7 @@ def parse(values: Mapping[str, str]) -> GpuSettings:
         kv_cache_dtype=text(values, "KV_CACHE_DTYPE") or None,
         speculate=whole(values, "SPECULATE", 0, MOST_SPECULATED) or 0,
         lora_adapters=_adapters(text(values, "LORA_ADAPTERS")),
-        fast_nf4=whole(values, "FAST_NF4", 0, 1) == 1,
+        fast_nf4=mode.name == "nf4" and whole(values, "FAST_NF4", 0, 1) != 0,
         tensor_parallel=whole(values, "TENSOR_PARALLEL", 1, MOST_CARDS) or 1,
         replicas=whole(values, "TGI_REPLICAS", 1, MOST_CARDS) or 1,
         gpu_devices=tuple(part.strip() for part in devices.split(",") if part.strip()),
@@ -120,13 +116,6 @@ def consequences(settings: GpuSettings) -> tuple[str, ...]:
 def _require_consistent(settings: GpuSettings) -> None:
     total, longest = settings.max_total_tokens, settings.max_input_tokens
     budget = settings.max_batch_prefill_tokens
-    if settings.fast_nf4 and settings.mode.name != "nf4":
-        raise BadSetting(
-            "FAST_NF4 cannot be used with this mode",
-            expected="MODE=nf4: the derived image differs in its nf4 kernels only",
-            found=f"MODE={settings.mode.name}",
-            remedy="remove FAST_NF4 from .env, or set MODE=nf4",
-        )
     if total is not None and longest is not None and longest >= total:
         raise BadSetting(
             "MAX_INPUT_TOKENS cannot be used",

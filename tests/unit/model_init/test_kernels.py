@@ -1,4 +1,4 @@
-"""The fast 4-bit kernels: fetched from an index by the same faults as a shard, proven, carried, never in the way."""
+"""The fast 4-bit kernels: fetched with the same faults as a shard, proven, carried, never in the way."""
 
 from __future__ import annotations
 
@@ -142,7 +142,11 @@ def test_a_cut_wheel_is_resumed_by_the_next_start(fast: ModelInit, index: Packag
     [
         ({"PIP_INDEX_URL": "http://127.0.0.1:9"}, PIN, "the package index http://127.0.0.1:9, found"),
         ({"OFFLINE": "1"}, PIN, "OFFLINE=1 forbids every connection"),
-        ({}, pin(DATA, file_name="bitsandbytes-9.9-py3-none-win.whl"), "expected bitsandbytes-9.9-py3-none-win.whl"),
+        (
+            {},
+            pin(DATA, file_name="bitsandbytes-9.9-py3-none-win.whl"),
+            "expected bitsandbytes-9.9-py3-none-win.whl",
+        ),
         ({}, pin(DATA, package="torch"), "the answer 404"),
         ({}, pin(DATA, sha256="0" * 64), f"expected sha256 {'0' * 64}, found"),
         ({}, pin(DATA, manifest_sha256="0" * 64), "corrupt kernels of bitsandbytes-9.9"),
@@ -205,7 +209,9 @@ def test_an_index_with_a_password_and_wheels_elsewhere(
     assert "cret" not in result.log
 
 
-def transfer(source: ModelInit, target: ModelInit, change: object = None) -> subprocess.CompletedProcess[bytes]:
+def transfer(
+    source: ModelInit, target: ModelInit, change: object = None
+) -> subprocess.CompletedProcess[bytes]:
     """Export from one machine, import on the other."""
     command = source.command("export", MODEL_ID, prelude=PIN)
     exported = subprocess.run(command, env=source.environ, capture_output=True, check=True).stdout

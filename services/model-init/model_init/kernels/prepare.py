@@ -1,4 +1,4 @@
-"""Makes the kernels ready for the engine's next start: checks what is there, fetches what is not, never fails."""
+"""Makes the kernels ready for the engine's next start: checks, fetches what is missing, never fails."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _made_ready(
         folder.discard()
         detail = f"{reason}; {COST}"
         reporter.say(
-            f"warning: no fast 4-bit kernels ({pinned.name}): {detail}. Start again when the package index answers "
-            "(PIP_INDEX_URL), or import a model that was exported with them; FAST_NF4=0 ends this warning"
+            f"warning: no fast 4-bit kernels ({pinned.name}): {detail}. Start again when the package "
+            "index answers (PIP_INDEX_URL), or import a model that was exported with them; FAST_NF4=0 ends this warning"
         )
         return "missing", detail
     reporter.say(f"the fast 4-bit kernels are ready: {pinned.name}, every byte verified")

@@ -172,7 +172,7 @@ def _read_files(
     kernels: CarriedKernels,
     reporter: Reporter,
 ) -> dict[str, ManifestFile]:
-    """Exactly the manifest's files and the engine's kernels, each proven as it is written; none is left behind when one is bad."""
+    """Exactly the manifest's files and the kernels, each proven as it is written; no bad one stays."""
     wanted = {f"{carried.model_id}/{file.path}": file.listed() for file in carried.files}
     proven: dict[str, ManifestFile] = {}
     try:
