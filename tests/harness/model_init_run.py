@@ -60,6 +60,7 @@ class ModelInit:
             "PARALLEL_FILES": "1",
             "MODEL_RETRIES": "2",
             "MODEL_RETRY_WAIT": "0",
+            "FAST_NF4": "0",
             "NO_PROXY": "*",
             **environ,
         }

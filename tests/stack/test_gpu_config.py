@@ -18,6 +18,8 @@ from appliance_cli.config import values
 from appliance_cli.gpu import compose_file
 from appliance_cli.gpu import settings as gpu_settings
 from harness.stack import REPO
+from model_init.kernels.folder import ROOT
+from model_init.kernels.pinned import PINNED
 
 STAND_IN = """
     image: {image}
@@ -71,6 +73,12 @@ def test_flags(rendered: dict[str, Any]) -> None:
     ]
 
 
+def test_the_fast_kernels_stand_before_the_images_own(rendered: dict[str, Any]) -> None:
+    environment = rendered["services"]["tgi"]["environment"]
+    assert environment["PYTHONPATH"] == f"/models/{ROOT}/fast-nf4-1/{PINNED.name}"
+    assert environment["BNB_CUDA_VERSION"] == "126"
+
+
 def test_one_pinned_card(rendered: dict[str, Any]) -> None:
     tgi = rendered["services"]["tgi"]
     assert tgi["image"] == "ghcr.io/huggingface/text-generation-inference:3.3.7"
@@ -122,7 +130,7 @@ def test_services_stand_in_data_flow_order() -> None:
     services = text[text.index("\nservices:") : text.index("\nnetworks:")]
     assert re.findall(r"^  ([\w-]+):$", services, re.M) == [
         *("model-init", "tgi"),
-        *("cpu-engine", "tgi-fast-nf4"),  # images that run in tgi's place
+        "cpu-engine",  # an image that runs in tgi's place
         *("ui", "nginx"),
         *("gpu-metrics", "prometheus", "grafana"),
     ]

@@ -1,6 +1,6 @@
 """The Compose file that `up` writes for the chosen mode and cards. Pure.
 
-It says what docker-compose.yml's variables cannot: other flags, another image, several engines. Values in
+It says what docker-compose.yml's variables cannot: other flags, several engines. Values in
 .env stay the operator's: each derived number is only the default of a variable that docker-compose.yml
 already has (`${MAX_TOTAL_TOKENS:-…}`). Without this file docker-compose.yml serves nf4 on one card by itself.
 """
@@ -35,6 +35,8 @@ def override(
     """
     model = _variable("MODEL_ID", settings.mode.model_id)
     lines = ["services:", "  model-init:", "    environment:", f"      MODEL_ID: {_scalar(model)}"]
+    if settings.mode.name != "nf4":
+        lines.append('      FAST_NF4: "0"')  # kernels that this mode does not call are not fetched
     width = settings.tensor_parallel
     for number in range(settings.replicas):
         cards = devices[number * width : (number + 1) * width]
@@ -95,10 +97,6 @@ def _engine(
     lines = [f"  {engine_names(number + 1)[-1]}:"]
     if not first:
         lines.append("    extends: { file: docker-compose.yml, service: tgi }")
-    if settings.fast_nf4:
-        lines += _built_image() if first else [f"    image: {settings.image}"]
-        # why: docker-compose.yml names the CUDA library for the older bitsandbytes; this one finds its own
-        lines.append("    environment: { BNB_CUDA_VERSION: !reset null }")
     memory = _variable("ENGINE_MEMORY", defaults.get("ENGINE_MEMORY"))
     lines += [
         "    command: !override",
@@ -119,11 +117,6 @@ def _pinned_to(cards: Sequence[str]) -> list[str]:
         "          devices: !override",
         f"            - {{ driver: nvidia, device_ids: {json.dumps(list(cards))}, capabilities: [gpu] }}",
     ]
-
-
-def _built_image() -> list[str]:
-    """The derived image and its build, from docker-compose.yml; the first engine builds it for all."""
-    return ["    extends: { file: docker-compose.yml, service: tgi-fast-nf4 }", "    profiles: !reset []"]
 
 
 def _variable(name: str, default: str | None = None) -> str:

@@ -59,7 +59,7 @@ def require_card(mode: Mode, card: Card, *, fast_nf4: bool) -> tuple[str, ...]:
     if card.capability <= NEWEST_BUILT:
         return ()
     built = f"{_dotted(LEAST_CAPABILITY)} to {_dotted(NEWEST_BUILT)}"
-    more = "" if fast_nf4 or mode.name != "nf4" else "; nor does its bitsandbytes 0.45.2: set FAST_NF4=1"
+    more = "" if fast_nf4 or mode.name != "nf4" else "; nor does its bitsandbytes 0.45.2: remove FAST_NF4=0"
     has = f"{card.name} has compute capability {_dotted(card.capability)}"
     return (f"{has}, and TGI 3.3.7 is compiled for {built}: not known to work{more}",)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from appliance_cli.config.table import default_of
 from appliance_cli.gpu.planning.weights import Format
 
-FAST_NF4_IMAGE = "qwen-appliance/tgi-fast-nf4:local"
 LEAST_CAPABILITY = (8, 0)
 """TGI's flash attention and every mode's kernels need Ampere or newer."""
 _7B = default_of("MODEL_ID")
@@ -33,7 +32,6 @@ class Mode:
     dtype: str | None = None
     model_id: str = _7B
     checkpoint: str | None = None
-    image: str = default_of("TGI_IMAGE")
     capability: tuple[int, int] = LEAST_CAPABILITY
 
     @property

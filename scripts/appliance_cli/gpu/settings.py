@@ -10,7 +10,7 @@ from appliance_cli.base.errors import BadSetting
 from appliance_cli.config.table.modes import WHOLE_CARD
 from appliance_cli.config.values import Values
 from appliance_cli.gpu import mode_rules
-from appliance_cli.gpu.modes import FAST_NF4_IMAGE, MODES, Mode
+from appliance_cli.gpu.modes import MODES, Mode
 from appliance_cli.gpu.planning import GIB
 from appliance_cli.gpu.planning.architecture import Architecture
 from appliance_cli.gpu.planning.cards import Card
@@ -22,6 +22,7 @@ class GpuSettings:
     """What the operator chose. None: left to the planner or to TGI.
 
     ``target_vram`` is in bytes, ``lora_adapters`` holds NAME=FOLDER, ``gpu_devices`` indexes or UUIDs.
+    ``fast_nf4`` is False for modes that call no 4-bit kernels.
     """
 
     mode: Mode
@@ -29,7 +30,7 @@ class GpuSettings:
     kv_cache_dtype: str | None = None
     speculate: int = 0
     lora_adapters: tuple[str, ...] = ()
-    fast_nf4: bool = False
+    fast_nf4: bool = True
     tensor_parallel: int = 1
     replicas: int = 1
     gpu_devices: tuple[str, ...] = ()
@@ -44,11 +45,6 @@ class GpuSettings:
     def cards_needed(self) -> int:
         """Cards that the engines occupy together."""
         return self.tensor_parallel * self.replicas
-
-    @property
-    def image(self) -> str:
-        """The engine's image: the mode's, or the derived one with newer 4-bit kernels."""
-        return FAST_NF4_IMAGE if self.fast_nf4 else self.mode.image
 
     @property
     def cuda_graphs(self) -> tuple[int, ...]:
@@ -68,7 +64,7 @@ def parse(given: Mapping[str, str]) -> GpuSettings:
         kv_cache_dtype=values.given("KV_CACHE_DTYPE"),
         speculate=values.whole("SPECULATE"),
         lora_adapters=values.words("LORA_ADAPTERS"),
-        fast_nf4=values.text("FAST_NF4") == "1",
+        fast_nf4=mode.name == "nf4" and values.text("FAST_NF4") == "1",
         tensor_parallel=values.whole("TENSOR_PARALLEL"),
         replicas=values.whole("TGI_REPLICAS"),
         gpu_devices=values.words("GPU_DEVICES") or values.words("GPU_DEVICE"),
@@ -114,14 +110,6 @@ def consequences(settings: GpuSettings) -> tuple[str, ...]:
 def _require_consistent(settings: GpuSettings, values: Values) -> None:
     total, longest = settings.max_total_tokens, settings.max_input_tokens
     budget = settings.max_batch_prefill_tokens
-    if settings.fast_nf4 and settings.mode.name != "nf4":
-        raise values.refused(
-            "FAST_NF4",
-            "MODE=nf4: the derived image differs in its nf4 kernels only",
-            title="FAST_NF4 cannot be used with this mode",
-            found=f"FAST_NF4=1 with MODE={settings.mode.name}",
-            remedy="remove FAST_NF4 from .env, or set MODE=nf4",
-        )
     if total is not None and longest is not None and longest >= total:
         raise values.refused(
             "MAX_INPUT_TOKENS",

@@ -14,6 +14,7 @@ from types import FrameType
 
 from .commands import add_commands, quiet_reporter
 from .errors import Interrupted, ModelInitError
+from .kernels.prepare import prepare_kernels
 from .prepare import prepare
 from .report.console import Console, human_bytes
 from .report.reporter import Reporter
@@ -65,6 +66,7 @@ def _run(settings: Settings, reporter: Reporter) -> None:
             manifest = prepare(
                 settings, reporter, lambda: make_source(settings, reporter.say), ended_badly=ended_badly
             )
+            prepare_kernels(settings, reporter)
         total = sum(file.size for file in manifest.files)
         message = _ready_message(manifest, total, time.monotonic() - started)
         reporter.ready(message, total, len(manifest.files))

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from .errors import CorruptDownload, SettingsError
+from .kernels.prepare import look
 from .report.console import Console, human_bytes
 from .report.reporter import Reporter
 from .report.status import Status
@@ -72,15 +73,22 @@ def _verify(settings: Settings, options: argparse.Namespace, reporter: Reporter)
     )
 
 
-def _list(settings: Settings, options: argparse.Namespace, _reporter: Reporter) -> None:
+def _list(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:
     models = list_models(settings.models_dir, settings.model_id)
+    kernels = look(settings)
     if options.json:
-        print(json.dumps({"models": [model.as_json() for model in models]}, ensure_ascii=False))
+        record = {
+            "models": [model.as_json() for model in models],
+            "fast_kernels": kernels.as_json() if kernels else None,
+        }
+        print(json.dumps(record, ensure_ascii=False))
         return
     for model in models:
         state = "complete" if model.complete else "incomplete"
         use = ", in use" if model.in_use else ""
         print(f"{model.model_id}  {model.revision or '-'}  {human_bytes(model.disk_bytes)}  {state}{use}")
+    if kernels:
+        reporter.say(f"fast 4-bit kernels: {kernels.package}: {kernels.detail or kernels.state}")
 
 
 def _remove(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:

@@ -57,6 +57,7 @@ class Settings:
     bandwidth_limit: float | None
     verify: VerifyLevel
     offline: bool
+    fast_nf4: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -89,6 +90,7 @@ class Settings:
             bandwidth_limit=_rate(environ, "BANDWIDTH_LIMIT"),
             verify=cast(VerifyLevel, _choice(environ, "VERIFY", "auto", get_args(VerifyLevel))),
             offline=_choice(environ, "OFFLINE", "0", ("0", "1")) == "1",
+            fast_nf4=_choice(environ, "FAST_NF4", "1", ("0", "1")) == "1",
         )
 
     def client_environment(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ sizes that its manifest states and digests that its bytes have.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import tarfile
@@ -18,6 +19,7 @@ from ..checks.structure import check_model
 from ..digests import READ_BYTES, difference, stat_mark
 from ..errors import CorruptDownload, DiskFailure, InvalidModel, ModelNotFound, SettingsError
 from ..file_list import ListedFile
+from ..kernels.carried import CarriedKernels, add_kernels
 from ..report.reporter import Reporter
 from ..selection import COMPANIONS, WEIGHT_SUFFIXES
 from ..settings import parse_model_id
@@ -79,6 +81,8 @@ def export_model(models_dir: Path, model_id: str, out: BinaryIO, reporter: Repor
             shown = reporter.file(file.path, file.size)
             _add(tar, folder.path / file.path, f"{model_id}/{file.path}", file, shown.progress)
             shown.finished()
+        if manifest.model_format == "safetensors":
+            add_kernels(tar, models_dir, reporter.say)
         tar.close()
         out.flush()
     except OSError as error:
@@ -135,8 +139,9 @@ def import_model(models_dir: Path, stream: BinaryIO, reporter: Reporter) -> Mani
         with tarfile.open(fileobj=stream, mode="r|", bufsize=READ_BYTES) as tar:
             carried = _read_manifest(tar)
             folder = ModelFolder(models_dir, carried.model_id)
-            with _nothing_left(folder, carried):
-                return _take_in(tar, carried, folder, reporter)
+            kernels = CarriedKernels(models_dir, reporter.say)
+            with _nothing_left(folder, carried, kernels):
+                return _take_in(tar, carried, folder, kernels, reporter)
     except (tarfile.TarError, EOFError) as error:
         raise CorruptDownload(
             f"corrupt import: expected an export of this appliance, found: {error}"
@@ -144,7 +149,7 @@ def import_model(models_dir: Path, stream: BinaryIO, reporter: Reporter) -> Mani
 
 
 @contextlib.contextmanager
-def _nothing_left(folder: ModelFolder, carried: Manifest) -> Iterator[None]:
+def _nothing_left(folder: ModelFolder, carried: Manifest, kernels: CarriedKernels) -> Iterator[None]:
     """After a failure no file of the import is on the volume, and no folder that it made."""
     existing = [path for path in (folder.path.parent, folder.path) if path.exists()]
     try:
@@ -152,6 +157,7 @@ def _nothing_left(folder: ModelFolder, carried: Manifest) -> Iterator[None]:
     except BaseException:
         for file in carried.file_list().files:
             folder.partial(file).unlink(missing_ok=True)
+        kernels.discard()
         for path in (folder.path, folder.path.parent):
             if path not in existing:
                 with contextlib.suppress(OSError):
@@ -159,20 +165,27 @@ def _nothing_left(folder: ModelFolder, carried: Manifest) -> Iterator[None]:
         raise
 
 
-def _take_in(tar: tarfile.TarFile, carried: Manifest, folder: ModelFolder, reporter: Reporter) -> Manifest:
+def _take_in(
+    tar: tarfile.TarFile,
+    carried: Manifest,
+    folder: ModelFolder,
+    kernels: CarriedKernels,
+    reporter: Reporter,
+) -> Manifest:
     folder.create()
     known = manifests.load(folder)
     total = sum(file.size for file in carried.files)
     require_free_space(folder.path, total)
     reporter.status.model_id = carried.model_id
     reporter.begin(done=0, total=total, files_done=0, files_total=len(carried.files))
-    proven = _read_files(tar, carried, folder, reporter)
+    proven = _read_files(tar, carried, folder, kernels, reporter)
     listed = [file.listed() for file in carried.files]
     for note in check_model({file.path: folder.partial(file) for file in listed}):
         reporter.say(f"note: {note}")
     manifest = carried.with_files(publish_files(folder, listed, listed, known, proven))
     manifest.write(folder)
     note_verified(folder.path.parent.parent, [manifest.model_id])
+    kernels.publish()
     return manifest
 
 
@@ -203,12 +216,18 @@ def _read_manifest(tar: tarfile.TarFile) -> Manifest:
 
 
 def _read_files(
-    tar: tarfile.TarFile, carried: Manifest, folder: ModelFolder, reporter: Reporter
+    tar: tarfile.TarFile,
+    carried: Manifest,
+    folder: ModelFolder,
+    kernels: CarriedKernels,
+    reporter: Reporter,
 ) -> dict[str, ManifestFile]:
-    """Exactly the manifest's files, each proven as it is written."""
+    """Exactly the manifest's files and the kernels, each proven as it is written."""
     wanted = {f"{carried.model_id}/{file.path}": file.listed() for file in carried.files}
     proven: dict[str, ManifestFile] = {}
     while (member := tar.next()) is not None:
+        if kernels.take(member, functools.partial(_body, tar, member)):
+            continue
         file = wanted.pop(member.name, None)
         if file is None or not member.isreg() or member.size != file.size:
             raise InvalidModel(

@@ -16,8 +16,6 @@ from typer.testing import CliRunner
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.cli.app import app
 from appliance_cli.config import version
-from appliance_cli.gpu import compose_file
-from appliance_cli.gpu import settings as gpu_settings
 
 REPO = Path(__file__).resolve().parents[4]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -72,15 +70,6 @@ def test_every_image_that_is_built_here_carries_the_version(files: str) -> None:
     assert ("tgi" in built) == ("cpu" in files)
     for name, build in built.items():
         assert build["labels"] == {"org.opencontainers.image.version": version.of(REPO)}, name
-
-
-def test_the_derived_engine_image_carries_it_too(tmp_path: Path) -> None:
-    (tmp_path / "docker-compose.yml").write_text((REPO / "docker-compose.yml").read_text())
-    text = compose_file.override(gpu_settings.parse({"FAST_NF4": "1"}), {}, ["GPU-0"])
-    (tmp_path / "fast.yml").write_text(text)
-    build = rendered("docker-compose.yml:fast.yml", tmp_path)["tgi"]["build"]
-    assert build["labels"] == {"org.opencontainers.image.version": version.of(REPO)}
-    assert build["context"].endswith("services/tgi")
 
 
 @BOTH

@@ -56,7 +56,7 @@ def test_a_dtype_is_given_only_where_tgi_takes_it() -> None:
         ),
         ({"MODE": "gptq", "MODEL_ID": "Qwen/Qwen2.5-7B-Instruct-AWQ"}, "MODE=gptq needs", "AWQ: awq"),
         ({"MODEL_ID": "Qwen/Qwen2.5-7B-Instruct-AWQ"}, "MODE=nf4 needs an unquantised", "AWQ: awq"),
-        ({"MODE": "awq", "FAST_NF4": "1"}, "FAST_NF4 cannot be used", "MODE=awq"),
+        ({"FAST_NF4": "2"}, "FAST_NF4 cannot be used", "'2'"),
         ({"KV_CACHE_DTYPE": "fp8"}, "KV_CACHE_DTYPE cannot be used", "'fp8'"),
         ({"SPECULATE": "-1"}, "SPECULATE cannot be used", "'-1'"),
         ({"SPECULATE": "three"}, "SPECULATE cannot be used", "'three'"),
@@ -98,8 +98,8 @@ def test_older_cards_are_refused_and_newer_ones_warned_of() -> None:
     with pytest.raises(BadSetting, match="does not run on T4"):
         validated(cards.by_name("T4"))
     (warning,) = validated(cards.by_name("RTX 5090"))
-    assert "12.0" in warning and "FAST_NF4=1" in warning
-    assert "FAST_NF4" not in validated(cards.by_name("RTX 5090"), FAST_NF4="1")[0]
+    assert "12.0" in warning and "FAST_NF4" not in warning
+    assert "remove FAST_NF4=0" in validated(cards.by_name("RTX 5090"), FAST_NF4="0")[0]
     assert validated(cards.by_memory(24)) == ()
 
 
@@ -207,7 +207,7 @@ def test_the_extras_flags(tmp_path: Path) -> None:
 
 
 def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
-    services = rendered(tmp_path, TGI_REPLICAS="2", TENSOR_PARALLEL="2", FAST_NF4="1")
+    services = rendered(tmp_path, TGI_REPLICAS="2", TENSOR_PARALLEL="2")
     engines = [services[name] for name in compose_file.engine_names(2)]
     cards_of = [
         engine["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for engine in engines
@@ -217,13 +217,29 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     assert watched["device_ids"] == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
     assert [len(engine["deploy"]["resources"]["reservations"]["devices"]) for engine in engines] == [1, 1]
     assert all("--num-shard=2" in engine["command"] for engine in engines)
-    assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
-    assert ["build" in engine for engine in engines] == [True, False]
-    assert engines[0]["build"]["args"]["TGI_IMAGE"] == default_of("TGI_IMAGE")
+    assert {engine["image"] for engine in engines} == {default_of("TGI_IMAGE")}
     assert [engine["networks"] for engine in engines] == [
         {"backend": None},  # its service's name is tgi
         {"backend": {"aliases": ["tgi"]}},
     ]
-    assert all("BNB_CUDA_VERSION" not in engine["environment"] for engine in engines)
-    for key in ("volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command"):
+    same = ("environment", "volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command")
+    for key in same:
         assert engines[0][key] == engines[1][key], key
+
+
+@pytest.mark.parametrize(
+    ("values", "fast", "fetched"),
+    [
+        ({}, True, None),
+        ({"FAST_NF4": "1"}, True, None),
+        ({"FAST_NF4": "0"}, False, None),
+        ({"MODE": "bf16"}, False, "0"),
+        ({"MODE": "awq", "FAST_NF4": "1"}, False, "0"),
+    ],
+)
+def test_the_fast_kernels_are_the_default_of_the_one_mode_that_calls_them(
+    tmp_path: Path, values: dict[str, str], fast: bool, fetched: str | None
+) -> None:
+    assert parse(values).fast_nf4 is fast
+    services = rendered(tmp_path, **values)
+    assert services["model-init"]["environment"]["FAST_NF4"] == fetched
