@@ -34,7 +34,7 @@ SECTION = Section(
             when="the newer ones make trouble",
             kind=Choice(("0", "1")),
             default="1",
-            services=("model-init",),
+            services=("model-init", "tgi"),
         ),
         Setting(
             "KV_CACHE_DTYPE",
