@@ -56,6 +56,13 @@ def test_model_init_keeps_the_operators_proxy(files: str) -> None:
     assert re.search(r"^      HTTPS_PROXY:$", text, re.MULTILINE)
 
 
+def test_what_tgis_python_needs_does_not_reach_the_cpu_engines() -> None:
+    own = {"PYTHONPATH", "BNB_CUDA_VERSION"}
+    assert own <= set(rendered("docker-compose.yml")["tgi"]["environment"])
+    on_cpu = rendered("docker-compose.yml:compose.cpu.yml")["tgi"]
+    assert not own & set(on_cpu["environment"])
+
+
 def test_curl_asks_no_proxy_for_the_engines_health() -> None:
     test = rendered("docker-compose.yml")["tgi"]["healthcheck"]["test"]
     assert test[:2] == ["CMD", "curl"]
