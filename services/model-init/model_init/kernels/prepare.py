@@ -76,7 +76,8 @@ def _made_ready(
         detail = f"{reason}; {COST}"
         reporter.say(
             f"warning: no fast 4-bit kernels ({pinned.name}): {detail}. Start again when the package "
-            "index answers (PIP_INDEX_URL), or import a model that was exported with them; FAST_NF4=0 ends this warning"
+            "index answers (PIP_INDEX_URL), or import a model that was exported with them; FAST_NF4=0 ends "
+            "this warning"
         )
         return "missing", detail
     reporter.say(f"the fast 4-bit kernels are ready: {pinned.name}, every byte verified")
