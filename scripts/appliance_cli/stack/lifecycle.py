@@ -85,6 +85,9 @@ def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> No
     model = (status.get("engine") or {}).get("model_id") or "tgi"
     by = f" from {appliance.engines} engines" if appliance.engines > 1 else ""
     output.item("ok", f"{model} answers{by}", f"after {duration(output.elapsed)}")
+    kernels = (status.get("model") or {}).get("fast_kernels") or {}
+    if kernels.get("state") == "missing":
+        output.item("warn", f"no fast 4-bit kernels ({kernels['package']})", kernels["detail"])
     output.say("")
     output.data(f"Chat:  {appliance.public_url}/")
     needs_key = not guard.is_open_to_programs(appliance)
