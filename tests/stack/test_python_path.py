@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import subprocess
 from collections.abc import Iterator
 
+import docker
 import pytest
 import yaml
 
@@ -28,7 +30,7 @@ def image() -> Iterator[str]:
     base = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
     name = f"appliance-test-{secrets.token_hex(3)}"
     text = DOCKERFILE.format(base=base)
-    subprocess.run(["docker", "build", "-q", "-t", name, "-"], input=text, text=True, check=True)
+    docker.from_env().images.build(fileobj=io.BytesIO(text.encode()), tag=name, rm=True)
     try:
         yield name
     finally:
