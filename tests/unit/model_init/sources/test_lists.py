@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from harness.hub import Hub, running_hub
+from harness.hub import Hub
 from harness.hub_faults import Fault
 from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, WANTED, ModelInit, tiny_model
@@ -17,32 +14,10 @@ PAGE = "with a web page, as a filter or a login page in between gives it"
 
 
 @pytest.fixture
-def mirror() -> Iterator[Hub]:
-    """A second hub with the same model, at the same commit."""
-    with running_hub() as running:
-        running.add(MODEL_ID, tiny_model())
-        yield running
-
-
-@pytest.fixture
-def scope() -> Iterator[Hub]:
-    """A hub that is asked with ModelScope's API."""
-    with running_hub() as running:
-        running.add(MODEL_ID, tiny_model())
-        yield running
-
-
-@pytest.fixture
-def all_three(volume: Path, hub: Hub, mirror: Hub, scope: Hub) -> ModelInit:
-    """model-init with every source, in the default order."""
-    return ModelInit(
-        volume,
-        MODEL_SOURCES="hub,hf-mirror,modelscope",
-        HF_ENDPOINT=hub.endpoint,
-        HF_MIRROR_ENDPOINT=mirror.endpoint,
-        MODELSCOPE_ENDPOINT=scope.endpoint,
-        MODEL_RETRIES="0",
-    )
+def all_three(all_three: ModelInit) -> ModelInit:
+    """The same, tried once."""
+    all_three.environ["MODEL_RETRIES"] = "0"
+    return all_three
 
 
 def test_a_person_is_told_whose_list_is_trusted(hub: Hub, all_three: ModelInit) -> None:
