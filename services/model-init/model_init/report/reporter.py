@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelInitError
+from ..rate import RateMeter
 from .console import Console, human_bytes, human_part, human_seconds
-from .status import UPDATE_INTERVAL_S, RateMeter, Stage, Status
+from .status import UPDATE_INTERVAL_S, Stage, Status
 
 
 class FileProgress:
