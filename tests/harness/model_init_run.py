@@ -18,14 +18,14 @@ SERVICE = Path(__file__).parents[2] / "services" / "model-init"
 # A prelude: the disk has room for 1.5 MB, then it is full.
 FILLING_DISK = """
 import errno, os
-real, room = os.write, [1_500_000]
-def write(handle, data):
+real, room = os.pwrite, [1_500_000]
+def write(handle, data, at):
     if handle > 2 and len(data) > room[0]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if handle > 2:
         room[0] -= len(data)
-    return real(handle, data)
-os.write = write
+    return real(handle, data, at)
+os.pwrite = write
 """
 MODEL_ID = "acme/tiny-chat"
 SHARD_1, SHARD_2 = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"

@@ -20,7 +20,11 @@ UPDATE_INTERVAL_S = 0.5
 
 @dataclass
 class Status:
-    """status.json, schema 1; sizes are bytes, rate is bytes per second, eta is seconds."""
+    """status.json, schema 1; sizes are bytes, rate is bytes per second, eta is seconds.
+
+    `sources`: the hubs that have given bytes, and how many a second of late. `waiting`: why nothing comes,
+    while that is so for a minute and more.
+    """
 
     model_id: str
     revision: str | None = None
@@ -30,6 +34,8 @@ class Status:
     bytes_total: int | None = None
     rate_bytes_per_s: float | None = None
     eta_s: float | None = None
+    sources: dict[str, int] = field(default_factory=dict)
+    waiting: str | None = None
     file: str | None = None
     files_done: int = 0
     files_total: int | None = None

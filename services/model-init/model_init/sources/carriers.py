@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from model_files.hubs import Hub, ModelScope
@@ -15,9 +14,9 @@ from model_files.hubs import Hub, ModelScope
 from ..errors import ModelNotFound, OtherFile, TransientError
 from ..file_list import Digest, ListedFile
 from ..settings import Settings
-from ..volume.sink import Sink
 from .http import get
 from .place import Place
+from .shares import Share
 from .stream import deliver, translated
 from .throttle import Throttle
 
@@ -41,16 +40,11 @@ class Carrier:
         self._hub, self._stall_s = hub, settings.stall_s
 
     def deliver(
-        self,
-        revision: str | None,
-        file: ListedFile,
-        sink: Sink,
-        progress: Callable[[int], None],
-        throttle: Throttle,
+        self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle
     ) -> None:
         """One try; see `stream.deliver`. By commit, so that a moving branch changes nothing."""
         url = self._hub.file_url(self.place.model_id, file.path, revision)
-        deliver(self.place, url, file, sink, progress, stall_s=self._stall_s, throttle=throttle)
+        deliver(self.place, url, share, file, stall_s=self._stall_s, throttle=throttle)
 
 
 class ModelScopeCarrier(Carrier):
@@ -63,16 +57,11 @@ class ModelScopeCarrier(Carrier):
         self._listing: dict[str, dict[str, Any]] | None = None
 
     def deliver(
-        self,
-        revision: str | None,
-        file: ListedFile,
-        sink: Sink,
-        progress: Callable[[int], None],
-        throttle: Throttle,
+        self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle
     ) -> None:
         """See `Carrier.deliver`."""
         self._refuse_another(file)
-        super().deliver(revision, file, sink, progress, throttle)
+        super().deliver(revision, file, share, throttle)
 
     def _refuse_another(self, file: ListedFile) -> None:
         with self._lock:

@@ -1,0 +1,90 @@
+"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: which way a request goes, and which ways can't be gone.
+
+Owns what of a proxy may be said (never its password) and refusing what is no proxy for a container.
+"""
+
+from __future__ import annotations
+
+import base64
+import urllib.request
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from .errors import SettingsError
+
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_KINDS = ("http", "socks5", "socks5h")
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Where it listens, what it speaks, and the variable that names it."""
+
+    kind: str
+    host: str
+    port: int
+    user: str | None
+    password: str
+
+    @property
+    def name(self) -> str:
+        """For people, without its password."""
+        return f"{self.kind}://{self.host}:{self.port}"
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether it speaks SOCKS 5."""
+        return self.kind != "http"
+
+    def authorization(self) -> dict[str, str]:
+        """The header that an HTTP proxy with a password wants."""
+        if self.user is None:
+            return {}
+        pair = f"{self.user}:{self.password}"
+        return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def proxy_for(scheme: str, host: str) -> Proxy | None:
+    """The one that requests of this kind to this host go through."""
+    found = urllib.request.getproxies()
+    address = found.get(scheme) or found.get("all")
+    if not address or urllib.request.proxy_bypass(host):
+        return None
+    parts = _split(address)
+    user = None if parts.username is None else unquote(parts.username)
+    port = parts.port or _PORTS[parts.scheme]
+    return Proxy(parts.scheme, parts.hostname or "", port, user, unquote(parts.password or ""))
+
+
+def refuse_unusable() -> None:
+    """Say of each proxy that is set whether it can be one.
+
+    Raises:
+        SettingsError: it speaks what we don't, has no good address, or is the container itself.
+    """
+    for scheme, address in urllib.request.getproxies().items():
+        if scheme in ("http", "https", "all") and address and not urllib.request.proxy_bypass("a.host"):
+            _refuse(f"{scheme.upper()}_PROXY", _split(address))
+
+
+def _refuse(variable: str, parts: SplitResult) -> None:
+    try:
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if parts.scheme not in _KINDS or not host:
+        raise SettingsError(
+            f"{variable}: expected http://, socks5:// or socks5h:// and an address with a port, found "
+            f"{parts.scheme if parts.scheme not in _KINDS else 'no such address'}; correct it"
+        )
+    if host in _OWN_NAMES:
+        raise SettingsError(
+            f"{variable}: expected an address that the container can reach, found {host}, which is the "
+            f"container itself; write {parts.scheme}://host.docker.internal:{parts.port or _PORTS[parts.scheme]} "
+            "and let the proxy listen for it (“allow LAN” in many of them)"
+        )
+
+
+def _split(address: str) -> SplitResult:
+    return urlsplit(address if "://" in address else f"http://{address}")
