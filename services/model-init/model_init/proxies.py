@@ -6,12 +6,15 @@ Owns what of a proxy may be said (never its password) and refusing what is no pr
 from __future__ import annotations
 
 import base64
+import socket
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from .errors import SettingsError
+from .errors import SettingsError, Unreachable
 
+CONNECT_TIMEOUT_S = 10.0
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _KINDS = ("http", "socks5", "socks5h")
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -57,15 +60,33 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     return Proxy(parts.scheme, parts.hostname or "", port, user, unquote(parts.password or ""))
 
 
-def refuse_unusable() -> None:
+def refuse_unusable(environ: Mapping[str, str]) -> None:
     """Say of each proxy that is set whether it can be one.
 
     Raises:
         SettingsError: it speaks what we don't, has no good address, or is the container itself.
     """
-    for scheme, address in urllib.request.getproxies().items():
-        if scheme in ("http", "https", "all") and address and not urllib.request.proxy_bypass("a.host"):
-            _refuse(f"{scheme.upper()}_PROXY", _split(address))
+    if (environ.get("NO_PROXY") or environ.get("no_proxy")) == "*":
+        return
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        for variable in (name, name.lower()):
+            if environ.get(variable):
+                _refuse(variable, _split(environ[variable]))
+
+
+def require_answer(url: str) -> None:
+    """Whether the proxy on the way to an address, if there is one, takes connections.
+
+    Raises:
+        Unreachable: it does not, within ten seconds.
+    """
+    parts = urlsplit(url)
+    proxy = proxy_for(parts.scheme, parts.hostname or "")
+    if proxy:
+        try:
+            socket.create_connection((proxy.host, proxy.port), CONNECT_TIMEOUT_S).close()
+        except OSError as error:
+            raise Unreachable(f"the proxy {proxy.name} does not answer ({error})") from error
 
 
 def _refuse(variable: str, parts: SplitResult) -> None:

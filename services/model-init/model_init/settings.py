@@ -71,7 +71,7 @@ class Settings:
         source = _source(environ, model_format, model_id)
         offline = _choice(environ, "OFFLINE", "0", ("0", "1")) == "1"
         if source != "folder" and not offline:
-            refuse_unusable()
+            refuse_unusable(environ)
         return cls(
             model_id=model_id,
             model_format=model_format,

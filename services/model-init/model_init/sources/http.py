@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from ..proxies import Proxy, proxy_for
+from ..proxies import CONNECT_TIMEOUT_S, Proxy, proxy_for
 
-CONNECT_TIMEOUT_S = 10.0
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "https": 443}
@@ -152,9 +151,9 @@ def _through_socks(proxy: Proxy, host: str, port: int, timeout: float) -> socket
             proxy_username=proxy.user,
             proxy_password=proxy.password,
         )
-    except socks.ProxyConnectionError as error:
-        raise NoConnection(f"the proxy {proxy.name}") from error.socket_err or error
     except socks.ProxyError as error:
+        if isinstance(error, socks.ProxyConnectionError) or isinstance(error.socket_err, TimeoutError):
+            raise NoConnection(f"the proxy {proxy.name}") from error.socket_err or error
         raise OSError(f"the proxy {proxy.name} says: {error.msg}") from error
 
 

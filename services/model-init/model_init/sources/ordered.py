@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..errors import NoNetwork, TransientError
 from ..file_list import FileList, ListedFile
+from ..proxies import require_answer
 from ..report.console import human_bytes
 from ..settings import Settings
 from ..volume.parts import EARLIER
@@ -62,6 +63,7 @@ class OrderedHubs:
         failures: list[TransientError | NoNetwork] = []
         for place in self._believed:
             try:
+                require_answer(place.endpoint)
                 return list_model(self._settings, place)
             except (TransientError, NoNetwork) as error:
                 failures.append(error)
