@@ -19,17 +19,19 @@ from ..volume.sink import Sink
 WORTH_S = 2.0
 WORTH_BYTES = 64 * 1024
 SILENT_S = 3.0
+# so long a new stream is taken for as fast as its source's others
+SETTLED_S = 1.0
 
 
 class Share:
     """What one stream is to bring: the bytes from `position` to before `stop`, which may come nearer."""
 
-    def __init__(self, shares: Shares, giver: str, start: int, stop: int) -> None:
+    def __init__(self, shares: Shares, giver: str, start: int, stop: int, expected_rate: float) -> None:
         self.giver, self.position, self.stop = giver, start, stop
         self.got = 0
         self._shares = shares
-        self._meter = RateMeter()
-        self._heard_at = time.monotonic()
+        self._expected_rate, self._meter = expected_rate, RateMeter()
+        self._began = self._heard_at = time.monotonic()
 
     @property
     def to_the_end(self) -> bool:
@@ -50,8 +52,12 @@ class Share:
         return self._shares.start_over(self)
 
     def rate(self) -> float:
-        """Bytes per second of late; 0 for one that is silent."""
-        return self._meter.update(self.got) or 0.0 if not self.silent() else 0.0
+        """Bytes per second of late, at first what the source is known for; 0 for one that is silent."""
+        measured = self._meter.update(self.got) or 0.0
+        if self.silent():
+            return 0.0
+        is_new = time.monotonic() - self._began < SETTLED_S
+        return max(measured, self._expected_rate) if is_new else measured
 
     def silent(self) -> bool:
         """Whether nothing came for a while."""
@@ -86,13 +92,13 @@ class Shares:
         with self._lock:
             free = self._free()
             if free:
-                share = Share(self, giver, *free)
+                share = Share(self, giver, *free, rate)
             else:
                 victim = max(self._taken, key=_seconds_left, default=None)
                 cut = _cut(victim, rate) if victim else None
                 if victim is None or cut is None:
                     return None
-                share, victim.stop = Share(self, giver, cut, victim.stop), cut
+                share, victim.stop = Share(self, giver, cut, victim.stop, rate), cut
             self._taken.append(share)
             return share
 
@@ -160,6 +166,5 @@ def _cut(victim: Share, rate: float) -> int | None:
     if victim.left < WORTH_BYTES:
         return None
     theirs = victim.rate()
-    ours = rate or theirs
-    part = theirs / (theirs + ours) if theirs + ours else 0.5
+    part = theirs / (theirs + rate) if theirs and rate else 0.5
     return victim.position + int(victim.left * part)

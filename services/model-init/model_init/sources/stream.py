@@ -45,7 +45,7 @@ def deliver(
         _refuse(place, file, answer, share)
         _take(answer, share, throttle, stall_s)
     if share.left:
-        raise ShortBody(f"{file.path}: the source ended after {share.position} of {file.size} bytes")
+        raise ShortBody(f"the source ended after {share.position} of {file.size} bytes")
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def _refuse(place: Place, file: ListedFile, answer: Answer, share: Share) -> Non
     if start != share.position:
         wanted = share.position
         if start or not share.start_over():
-            raise NoParts(f"{file.path}: asked for byte {wanted}, was given byte {start}")
+            raise NoParts(f"asked for byte {wanted}, was given byte {start}")
     etag = answer.headers.get("etag", "")
     if etag.startswith('"'):
         place.etags[file.path] = etag

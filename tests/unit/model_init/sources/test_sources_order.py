@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.hub import Hub, running_hub
+from harness.hub import Hub
 from harness.hub_faults import Fault
 from harness.hub_repo import sha256
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tensors, tiny_model
@@ -16,34 +15,6 @@ from model_init.settings import Settings
 from model_init.sources.pinned_models import pinned_list
 
 NOBODY = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def mirror() -> Iterator[Hub]:
-    """A second hub with the same model, at the same commit."""
-    with running_hub() as running:
-        running.add(MODEL_ID, tiny_model())
-        yield running
-
-
-@pytest.fixture
-def scope() -> Iterator[Hub]:
-    """A hub that is asked with ModelScope's API."""
-    with running_hub() as running:
-        running.add(MODEL_ID, tiny_model())
-        yield running
-
-
-@pytest.fixture
-def all_three(volume: Path, hub: Hub, mirror: Hub, scope: Hub) -> ModelInit:
-    """model-init with every source, in the default order."""
-    return ModelInit(
-        volume,
-        MODEL_SOURCES="hub,hf-mirror,modelscope",
-        HF_ENDPOINT=hub.endpoint,
-        HF_MIRROR_ENDPOINT=mirror.endpoint,
-        MODELSCOPE_ENDPOINT=scope.endpoint,
-    )
 
 
 def test_the_first_source_delivers_all_and_the_others_are_left_in_peace(
