@@ -16,7 +16,7 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,9 +71,13 @@ class Hub:
 
 
 @contextmanager
-def running_hub(bind: str = "127.0.0.1", port: int = 0) -> Iterator[Hub]:
-    """A hub in a thread, on a free port unless one is given."""
+def running_hub(
+    bind: str = "127.0.0.1", port: int = 0, models: Mapping[str, dict[str, bytes]] | None = None
+) -> Iterator[Hub]:
+    """A hub in a thread, on a free port unless one is given, that has these models from the first request on."""
     hub = Hub(bind, port)
+    for model_id, files in (models or {}).items():
+        hub.add(model_id, files)
     thread = threading.Thread(target=hub.serve, daemon=True)
     thread.start()
     try:

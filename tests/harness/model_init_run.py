@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from safetensors.numpy import save
@@ -64,13 +64,16 @@ class ModelInit:
             **environ,
         }
 
-    def start(self, *flags: str, prelude: str = "", **environ: str) -> subprocess.Popen[str]:
-        """Begin a run. `prelude` is Python that runs first in the same process, to break something in it."""
+    def start(
+        self, *flags: str, prelude: str = "", stderr: TextIO | int = subprocess.PIPE, **environ: str
+    ) -> subprocess.Popen[str]:
+        """Begin a run. `prelude` is Python that runs first in the same process, to break something in it;
+        `stderr` may be a file, for those who read it meanwhile."""
         return subprocess.Popen(
             self.command(*flags, prelude=prelude),
             env={**self.environ, **environ},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -83,19 +86,23 @@ class ModelInit:
     def finish(self, process: subprocess.Popen[str]) -> Result:
         """Wait for its end and collect what it left."""
         out, log = process.communicate(timeout=300)
-        status = self.volume / "status.json"
         manifest = self.folder / "manifest.json"
         return Result(
             code=process.returncode,
             out=out,
             log=log,
-            status=json.loads(status.read_text()) if status.exists() else {},
+            status=self.read_status(),
             manifest=json.loads(manifest.read_text()) if manifest.exists() else None,
         )
 
     def run(self, *flags: str, prelude: str = "", **environ: str) -> Result:
         """One run from start to end."""
         return self.finish(self.start(*flags, prelude=prelude, **environ))
+
+    def read_status(self) -> dict[str, Any]:
+        """status.json as it is now; empty before there is one."""
+        status = self.volume / "status.json"
+        return json.loads(status.read_text()) if status.exists() else {}
 
     def weights(self) -> list[str]:
         """Files that an engine would open, by name."""

@@ -74,6 +74,13 @@ def refuse_unusable(environ: Mapping[str, str]) -> None:
                 _refuse(variable, _split(environ[variable]))
 
 
+def by_way_of(url: str) -> str:
+    """`, through the proxy …` for an address that is reached so."""
+    parts = urlsplit(url)
+    proxy = proxy_for(parts.scheme, parts.hostname or "")
+    return f", through the proxy {proxy.name}" if proxy else ""
+
+
 def require_answer(url: str) -> None:
     """Whether the proxy on the way to an address, if there is one, takes connections.
 

@@ -30,7 +30,7 @@ from ..settings import Settings
 from .place import Place
 from .refusals import by_status, gated, one_line, untrusted
 
-LISTING_TIMEOUT_S = 15
+LISTING_TIMEOUT_S = 12
 
 
 def list_model(settings: Settings, place: Place) -> FileList:

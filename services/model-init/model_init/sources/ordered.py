@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import NoNetwork, TransientError
+from ..errors import GatedModel, NoNetwork, TransientError, Unreachable
 from ..file_list import FileList, ListedFile
-from ..proxies import require_answer
+from ..proxies import by_way_of, require_answer
 from ..report.console import human_bytes
 from ..settings import Settings
 from ..volume.parts import EARLIER
@@ -65,8 +65,17 @@ class OrderedHubs:
             try:
                 require_answer(place.endpoint)
                 return list_model(self._settings, place)
-            except (TransientError, NoNetwork) as error:
+            except Unreachable as error:
                 failures.append(error)
+            except TransientError as error:
+                failures.append(TransientError(f"{error}{by_way_of(place.endpoint)}", error.retry_after_s))
+            except NoNetwork as error:
+                failures.append(error)
+            except GatedModel as error:
+                # why: whoever may see the token may only be out of reach for now
+                if not place.withheld or not failures:
+                    raise
+                failures.append(TransientError(str(error)))
         transient = [error for error in failures if isinstance(error, TransientError)]
         if not transient:
             raise failures[0]
