@@ -1,10 +1,10 @@
-"""What does model-init make of several slow sources? Beside `hf download` and aria2c from the fastest of them.
+"""What does model-init make of several slow sources? Beside `hf download` and aria2c from the fastest one.
 
     PYTHONPATH=.:tests:services/model-init python bench/bench_sources.py --sources 150,300,450 --line 1000
 
-Three hubs on this machine, the first one the slowest, each held to a speed of its own, all together to that of
-the line (kB/s). The aim: 0.95 of the sum of the sources' speeds, up to the line's. Every figure is the wall time
-of a whole process; model-init's includes asking for the list, checking, fsync and publishing.
+Three hubs on this machine, the first one the slowest, each held to a speed of its own, all together to that
+of the line (kB/s). The aim: 0.95 of the sum of the sources' speeds, up to the line's. Every figure is the
+wall time of a whole process; model-init's includes asking for the list, checking, fsync and publishing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -39,7 +40,13 @@ def model_init(endpoints: list[str], folder: Path) -> float:
 
 def hf_download(endpoint: str, folder: Path) -> float:
     """Seconds with huggingface_hub's own command."""
-    command = [str(Path(sys.executable).with_name("hf")), "download", "bench/model", "--local-dir", str(folder)]
+    command = [
+        str(Path(sys.executable).with_name("hf")),
+        "download",
+        "bench/model",
+        "--local-dir",
+        str(folder),
+    ]
     return run(command, HF_ENDPOINT=endpoint, HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_TELEMETRY="1")[0]
 
 
@@ -57,17 +64,14 @@ def measure(speeds: list[float], line: float, megabytes: int, scratch: Path) -> 
     names = make_model(source, megabytes, 4)
     shared = Throttle(line * 1e3)
     with ExitStack() as stack:
-        endpoints = [
-            stack.enter_context(fast_hub(source, Throttle(speed * 1e3), shared)) for speed in speeds
-        ]
+        endpoints = [stack.enter_context(fast_hub(source, Throttle(speed * 1e3), shared)) for speed in speeds]
         fastest = endpoints[speeds.index(max(speeds))]
-        peers = {
+        peers: dict[str, Callable[[Path], float]] = {
             "model_init": lambda folder: model_init(endpoints, folder),
             "hf_download": lambda folder: hf_download(fastest, folder),
-            "aria2c": lambda folder: aria2c(fastest, names, folder),
         }
-        if not shutil.which("aria2c"):
-            del peers["aria2c"]
+        if shutil.which("aria2c"):
+            peers["aria2c"] = lambda folder: aria2c(fastest, names, folder)
         seconds = {}
         for name, peer in peers.items():
             folder = scratch / name

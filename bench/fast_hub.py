@@ -78,7 +78,12 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
         start = int(wanted[1]) if wanted else 0
         stop = int(wanted[2]) + 1 if wanted and wanted[2] else size
-        headers = {"Content-Length": str(stop - start), "Accept-Ranges": "bytes", "ETag": f'"{entry["etag"]}"', "X-Repo-Commit": COMMIT}
+        headers = {
+            "Content-Length": str(stop - start),
+            "Accept-Ranges": "bytes",
+            "ETag": f'"{entry["etag"]}"',
+            "X-Repo-Commit": COMMIT,
+        }
         if wanted:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         self._start(206 if wanted else 200, headers)

@@ -74,7 +74,7 @@ class Hub:
 def running_hub(
     bind: str = "127.0.0.1", port: int = 0, models: Mapping[str, dict[str, bytes]] | None = None
 ) -> Iterator[Hub]:
-    """A hub in a thread, on a free port unless one is given, that has these models from the first request on."""
+    """A hub in a thread, on a free port unless one is given, that has these models from the first request."""
     hub = Hub(bind, port)
     for model_id, files in (models or {}).items():
         hub.add(model_id, files)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -64,16 +64,13 @@ class ModelInit:
             **environ,
         }
 
-    def start(
-        self, *flags: str, prelude: str = "", stderr: TextIO | int = subprocess.PIPE, **environ: str
-    ) -> subprocess.Popen[str]:
-        """Begin a run. `prelude` is Python that runs first in the same process, to break something in it;
-        `stderr` may be a file, for those who read it meanwhile."""
+    def start(self, *flags: str, prelude: str = "", **environ: str) -> subprocess.Popen[str]:
+        """Begin a run. `prelude` is Python that runs first in the same process, to break something in it."""
         return subprocess.Popen(
             self.command(*flags, prelude=prelude),
             env={**self.environ, **environ},
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.PIPE,
             text=True,
         )
 

@@ -98,19 +98,19 @@ def require_answer(url: str) -> None:
 
 def _refuse(variable: str, parts: SplitResult) -> None:
     try:
-        host, _port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host = None
+        host = port = None
     if parts.scheme not in _KINDS or not host:
         raise SettingsError(
             f"{variable}: expected http://, socks5:// or socks5h:// and an address with a port, found "
             f"{parts.scheme if parts.scheme not in _KINDS else 'no such address'}; correct it"
         )
     if host in _OWN_NAMES:
+        instead = f"{parts.scheme}://host.docker.internal:{port or _PORTS[parts.scheme]}"
         raise SettingsError(
             f"{variable}: expected an address that the container can reach, found {host}, which is the "
-            f"container itself; write {parts.scheme}://host.docker.internal:{parts.port or _PORTS[parts.scheme]} "
-            "and let the proxy listen for it (“allow LAN” in many of them)"
+            f"container itself; write {instead} and let the proxy listen for it (“allow LAN” in many of them)"
         )
 
 

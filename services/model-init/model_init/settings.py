@@ -32,10 +32,11 @@ _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 class Settings:
     """What to bring, from where, and where to.
 
-    `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress,
-    None is no end of them; `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those that the
-    source `hub` stands for, in the order in which each file asks them. A source that sends nothing for
-    `stall_s` seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a limit.
+    `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress, None is no
+    end of them; `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those
+    that the source `hub` stands for, in the order in which each file asks them. A source that sends nothing
+    for `stall_s` seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a
+    limit.
     """
 
     model_id: str
@@ -84,7 +85,9 @@ class Settings:
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
             models_dir=Path(_text(environ, "MODELS_DIR", "/models")),
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
-            retries=int(_number(environ, "MODEL_RETRIES", 0, 0, 100)) if environ.get("MODEL_RETRIES") else None,
+            retries=int(_number(environ, "MODEL_RETRIES", 0, 0, 100))
+            if environ.get("MODEL_RETRIES")
+            else None,
             retry_wait_s=_number(environ, "MODEL_RETRY_WAIT", 1, 0, 60),
             stall_s=_number(environ, "STALL_SECONDS", 30, 0.1, 3600),
             parallel_files=int(_number(environ, "PARALLEL_FILES", 4, 1, 32)),

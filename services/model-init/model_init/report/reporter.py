@@ -12,7 +12,6 @@ from ..rate import RateMeter
 from .console import Console, human_bytes, human_part, human_seconds
 from .status import UPDATE_INTERVAL_S, Stage, Status
 
-
 # below it the end is not in sight
 MEANINGFUL_RATE = 10
 

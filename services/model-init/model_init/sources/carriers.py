@@ -39,9 +39,7 @@ class Carrier:
         self.place = Place.of(hub, settings)
         self._hub, self._stall_s = hub, settings.stall_s
 
-    def deliver(
-        self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle
-    ) -> None:
+    def deliver(self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle) -> None:
         """One try; see `stream.deliver`. By commit, so that a moving branch changes nothing."""
         url = self._hub.file_url(self.place.model_id, file.path, revision)
         deliver(self.place, url, share, file, stall_s=self._stall_s, throttle=throttle)
@@ -56,9 +54,7 @@ class ModelScopeCarrier(Carrier):
         self._lock = threading.Lock()
         self._listing: dict[str, dict[str, Any]] | None = None
 
-    def deliver(
-        self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle
-    ) -> None:
+    def deliver(self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle) -> None:
         """See `Carrier.deliver`."""
         self._refuse_another(file)
         super().deliver(revision, file, share, throttle)

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..errors import (
     CorruptDownload,
@@ -77,7 +78,12 @@ class Course:
     """See the module. `fetch` is one try at the whole file; the next one knows what the last one met."""
 
     def __init__(
-        self, file: ListedFile, carriers: list[Carrier], settings: Settings, records: Records, throttle: Throttle
+        self,
+        file: ListedFile,
+        carriers: list[Carrier],
+        settings: Settings,
+        records: Records,
+        throttle: Throttle,
     ) -> None:
         self.turns = [Turn(carrier, records.sources[carrier.place.name]) for carrier in carriers]
         self.alone: Turn | None = None
@@ -95,10 +101,8 @@ class Course:
         try:
             while shares.size < self._file.size:
                 self._put_to_work(shares, revision)
-                try:
+                with suppress(queue.Empty):
                     self._end(*self._ended.get(timeout=self._wait_s()), shares)
-                except queue.Empty:
-                    pass
                 for turn in self.turns:
                     if turn.share:
                         self._note(turn, turn.share, shares)
@@ -152,10 +156,11 @@ class Course:
     def _tell_of_help(self, helper: Turn) -> None:
         first = next((turn for turn in self.turns if turn.working and turn is not helper), None)
         if first and first.share:
+            rate = human_bytes(first.share.rate())
             self._records.helps(
                 helper.name,
-                f"{self._file.path}: {human_bytes(first.share.rate())}/s from {first.name}; taking parts of it from "
-                f"{helper.name}, too (MODEL_SOURCES chooses who is asked)",
+                f"{self._file.path}: {rate}/s from {first.name}; taking parts of it from {helper.name}, too "
+                "(MODEL_SOURCES chooses who is asked)",
             )
 
     def _wait_s(self) -> float:
@@ -203,7 +208,8 @@ class Course:
             self._records.rest(turn.name, error.retry_after_s or REST_S)
         then = f"trying again in {wait:.0f} s"
         if others:
-            then = f"going on with {min(others, key=lambda t: max(t.due, time.monotonic())).carrier.place.endpoint}"
+            following = min(others, key=lambda other: max(other.due, time.monotonic()))
+            then = f"going on with {following.record.endpoint}"
         tries = of_so_many(turn.failures, self._settings)
         self._records.failed(turn.name, str(error), f"{text}; {then}{tries}")
 

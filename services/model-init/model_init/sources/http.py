@@ -141,7 +141,7 @@ def _through_socks(proxy: Proxy, host: str, port: int, timeout: float) -> socket
     import socks
 
     try:
-        return socks.create_connection(
+        connected: socket.socket = socks.create_connection(
             (host, port),
             timeout=timeout,
             proxy_type=socks.SOCKS5,
@@ -151,6 +151,7 @@ def _through_socks(proxy: Proxy, host: str, port: int, timeout: float) -> socket
             proxy_username=proxy.user,
             proxy_password=proxy.password,
         )
+        return connected
     except socks.ProxyError as error:
         if isinstance(error, socks.ProxyConnectionError) or isinstance(error.socket_err, TimeoutError):
             raise NoConnection(f"the proxy {proxy.name}") from error.socket_err or error

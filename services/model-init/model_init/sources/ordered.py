@@ -97,8 +97,8 @@ class OrderedHubs:
         course.alone = best
         sink.doubt(best.name)
         return (
-            f"{file.path}: its parts, from {_names(givers)}, make a wrong whole; taking from {best.name} again what "
-            "others gave"
+            f"{file.path}: its parts, from {_names(givers)}, make a wrong whole; taking from {best.name} "
+            "again what others gave"
         )
 
     def rejected(self, file: ListedFile, sink: Sink) -> str:
@@ -117,7 +117,9 @@ class OrderedHubs:
             if name in self._records.sources:
                 endpoint = self._records.sources[name].endpoint
                 self._records.lied(
-                    name, f"{endpoint} gave wrong bytes, from byte {at} of {file.path} on; others are asked instead"
+                    name,
+                    f"{endpoint} gave wrong bytes, from byte {at} of {file.path} on; others are asked "
+                    "instead",
                 )
         givers = sink.givers()
         if len(givers) < 2:

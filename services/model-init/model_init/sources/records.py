@@ -90,6 +90,6 @@ class Records:
             minutes = round((now - self._quiet_since) / 60)
             troubles = [f"{r.endpoint}: {r.trouble}" for r in self.sources.values() if r.trouble]
         self.listener.waits(
-            f"nothing has come for {minutes} min; {'; '.join(troubles)}. What came is kept, and it goes on when "
-            "the line is back (an end: MODEL_RETRIES)"
+            f"nothing has come for {minutes} min; {'; '.join(troubles)}. What came is kept, and it goes on "
+            "when the line is back (an end: MODEL_RETRIES)"
         )

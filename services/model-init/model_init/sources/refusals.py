@@ -35,9 +35,9 @@ def gated(place: Place) -> GatedModel:
     """The Hub knows the model, and who asks may not have it."""
     if place.withheld:
         return GatedModel(
-            f"gated model: {place.endpoint} wants a token for {place.model_id}, and yours (HF_TOKEN_FILE) is for the "
-            "Hub alone, which did not answer; make the Hub reachable (HF_ENDPOINT, HTTPS_PROXY), or bring the "
-            "files by hand (MODEL_SOURCE=folder)"
+            f"gated model: {place.endpoint} wants a token for {place.model_id}, and yours (HF_TOKEN_FILE) is "
+            "for the Hub alone, which did not answer; make the Hub reachable (HF_ENDPOINT, HTTPS_PROXY), or "
+            "bring the files by hand (MODEL_SOURCE=folder)"
         )
     found = "the token's account has no access" if place.token else "no token"
     return GatedModel(
@@ -64,6 +64,6 @@ def no_network(where: str, found: str) -> NoNetwork:
     )
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An exception's text on one line."""
     return " ".join(str(error).split()) or "no reason given"

@@ -1,4 +1,4 @@
-"""Which bytes of an unfinished file are there, and who gave them. Owns the parts, their note on disk, and gaps.
+"""Which bytes of an unfinished file are there, and who gave them. Owns the parts, their note on disk, gaps.
 
 A file that grew from its start needs no note: its length says it all. One with gaps has, behind its last
 byte, one line of JSON with its parts; an older model-init takes such a file for too long and starts it over.
@@ -41,7 +41,9 @@ class Parts:
 
     def note(self) -> bytes:
         """One line, to be read by `from_note`."""
-        return json.dumps([[p.start, p.stop, p.giver] for p in self._parts], ensure_ascii=False).encode() + b"\n"
+        return (
+            json.dumps([[p.start, p.stop, p.giver] for p in self._parts], ensure_ascii=False).encode() + b"\n"
+        )
 
     @property
     def size(self) -> int:

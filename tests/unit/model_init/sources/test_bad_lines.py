@@ -1,14 +1,16 @@
-"""What a line, a server or a clock can do to a download: it waits and goes on, or says what is wrong by name."""
+"""What a line, a server or a clock can do to a download: it waits and goes on, or names what is wrong."""
 
 from __future__ import annotations
 
 import datetime
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from cryptography import x509
@@ -18,14 +20,14 @@ from cryptography.x509.oid import NameOID
 
 from harness.hub import Hub, running_hub
 from harness.hub_faults import Fault
-from harness.model_init_run import MODEL_ID, SHARD_1, WANTED, ModelInit, tiny_model
+from harness.model_init_run import MODEL_ID, SHARD_1, ModelInit, tiny_model
 from harness.waiting import wait_until
 from model_init.errors import TransientError
 from model_init.sources.retry import asked_to_wait_s, pause_s
 
 NOBODY = "http://127.0.0.1:9"
 HURRIED = """
-import model_init.sources.records as records, model_init.sources.course as course, model_init.sources.retry as retry
+from model_init.sources import course, records, retry
 records.SAY_EVERY_S = 0.5
 course.REST_S = retry.MAX_WAIT_S = 0.1
 """
@@ -45,7 +47,7 @@ def test_a_night_without_line_is_waited_for(volume: Path, hub: Hub) -> None:
     hub.before_block = go
     model_init = ModelInit(volume, HF_ENDPOINT=hub.endpoint)
     said = volume.parent / "said"
-    with said.open("w") as log, model_init.start(prelude=HURRIED, stderr=log, **ENDLESS) as process:
+    with said.open("w") as log, _start(model_init, log) as process:
         wait_until(lambda: "nothing has come for" in said.read_text(), "it says that it waits")
         waiting = model_init.read_status()
         port = int(hub.endpoint.rsplit(":", 1)[1])
@@ -54,8 +56,8 @@ def test_a_night_without_line_is_waited_for(volume: Path, hub: Hub) -> None:
             assert [r.range for r in back.deliveries_of(SHARD_1)] == ["bytes=400000-"]
     text = said.read_text()
     line = (
-        f"nothing has come for 0 min; {hub.endpoint}: no answer ([Errno 111] Connection refused). What came is "
-        "kept, and it goes on when the line is back (an end: MODEL_RETRIES)"
+        f"nothing has come for 0 min; {hub.endpoint}: no answer ([Errno 111] Connection refused). What came "
+        "is kept, and it goes on when the line is back (an end: MODEL_RETRIES)"
     )
     assert line in text
     # one line for each thing that happened, not one for each try
@@ -69,11 +71,18 @@ def test_before_there_is_a_list_it_is_waited_for_too(volume: Path) -> None:
         endpoint = first.endpoint
     model_init = ModelInit(volume, HF_ENDPOINT=endpoint)
     said = volume.parent / "said"
-    with said.open("w") as log, model_init.start(prelude=HURRIED, stderr=log, **ENDLESS) as process:
+    with said.open("w") as log, _start(model_init, log) as process:
         wait_until(lambda: "trying again in" in said.read_text(), "it says that it waits")
         port = int(endpoint.rsplit(":", 1)[1])
         with running_hub(port=port, models={MODEL_ID: tiny_model()}):
             assert process.wait(60) == 0, said.read_text()
+
+
+def _start(model_init: ModelInit, log: TextIO) -> subprocess.Popen[bytes]:
+    """A run whose lines can be read while it goes on."""
+    return subprocess.Popen(
+        model_init.command(prelude=HURRIED), env={**model_init.environ, **ENDLESS}, stderr=log
+    )
 
 
 @pytest.mark.parametrize("fault", [Fault(status=401, always=True), Fault(status=403, always=True)])
@@ -135,10 +144,13 @@ def test_a_dead_cdn_is_named(hub: Hub, model_init: ModelInit) -> None:
 
     assert result.code == 13
     assert (
-        f"{hub.endpoint}: {SHARD_1}: 127.0.0.1:9, to which it redirects, does not answer ([Errno 111] Connection "
-        "refused); trying again in 0 s (1 of 2)"
+        f"{hub.endpoint}: {SHARD_1}: 127.0.0.1:9, to which it redirects, does not answer ([Errno 111] "
+        "Connection refused); trying again in 0 s (1 of 2)"
     ) in result.log
-    assert f"expected an answer from {hub.endpoint}, found: 127.0.0.1:9, to which it redirects, does not" in result.log
+    assert (
+        f"expected an answer from {hub.endpoint}, found: 127.0.0.1:9, to which it redirects, does not"
+        in result.log
+    )
 
 
 def test_a_gated_model_whose_hub_is_out_of_reach(mirror: Hub, all_three: ModelInit, tmp_path: Path) -> None:
@@ -149,9 +161,9 @@ def test_a_gated_model_whose_hub_is_out_of_reach(mirror: Hub, all_three: ModelIn
 
     assert result.code == 13
     assert (
-        f"gated model: {mirror.endpoint} wants a token for {MODEL_ID}, and yours (HF_TOKEN_FILE) is for the Hub alone, "
-        "which did not answer; make the Hub reachable (HF_ENDPOINT, HTTPS_PROXY), or bring the files by hand "
-        "(MODEL_SOURCE=folder)"
+        f"gated model: {mirror.endpoint} wants a token for {MODEL_ID}, and yours (HF_TOKEN_FILE) is for the "
+        "Hub alone, which did not answer; make the Hub reachable (HF_ENDPOINT, HTTPS_PROXY), or bring the "
+        "files by hand (MODEL_SOURCE=folder)"
     ) in result.log
     assert "found no token" not in result.log
 

@@ -178,14 +178,18 @@ def test_a_proxy_that_is_the_container_itself_is_refused(model_init: ModelInit, 
     assert result.code == 2
     assert result.log == (
         "error: HTTPS_PROXY: expected an address that the container can reach, found "
-        f"{host.strip('[]')}, which is the container itself; write socks5h://host.docker.internal:7890 and let "
-        "the proxy listen for it (“allow LAN” in many of them)\n"
+        f"{host.strip('[]')}, which is the container itself; write socks5h://host.docker.internal:7890 and "
+        "let the proxy listen for it (“allow LAN” in many of them)\n"
     )
 
 
 @pytest.mark.parametrize(
     ("address", "found"),
-    [("socks4://10.0.0.1:1080", "socks4"), ("ftp://10.0.0.1", "ftp"), ("http://10.0.0.1:port", "no such address")],
+    [
+        ("socks4://10.0.0.1:1080", "socks4"),
+        ("ftp://10.0.0.1", "ftp"),
+        ("http://10.0.0.1:port", "no such address"),
+    ],
 )
 def test_a_proxy_of_another_kind_is_refused_by_name(model_init: ModelInit, address: str, found: str) -> None:
     result = model_init.run(prelude=NO_SOCKETS, NO_PROXY="", HTTPS_PROXY=address)
@@ -199,7 +203,9 @@ def test_a_proxy_of_another_kind_is_refused_by_name(model_init: ModelInit, addre
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
 @pytest.mark.parametrize("listed", [False, True], ids=["before the list", "after it"])
-def test_a_proxy_that_does_not_answer_is_named(model_init: ModelInit, hub: Hub, scheme: str, listed: bool) -> None:
+def test_a_proxy_that_does_not_answer_is_named(
+    model_init: ModelInit, hub: Hub, scheme: str, listed: bool
+) -> None:
     if listed:
         hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(status=500)]
         assert model_init.run(MODEL_RETRIES="0").code == 13

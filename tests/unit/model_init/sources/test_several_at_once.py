@@ -17,9 +17,9 @@ from harness.waiting import wait_until
 GOOD = tiny_model()[SHARD_1]
 
 
-def slow(hub: Hub, rate: float, **faults: int) -> None:
+def slow(hub: Hub, rate: float) -> None:
     """The hub sends the first shard with so many bytes per second."""
-    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(rate=rate, always=True, **faults)]
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(rate=rate, always=True)]
 
 
 def test_a_slow_source_is_no_brake(hub: Hub, mirror: Hub, scope: Hub, all_three: ModelInit) -> None:
@@ -30,16 +30,15 @@ def test_a_slow_source_is_no_brake(hub: Hub, mirror: Hub, scope: Hub, all_three:
     assert result.code == 0, result.log
     assert hub.sent[SHARD_1] + mirror.sent[SHARD_1] < 200_000 < scope.sent[SHARD_1]
     assert re.search(
-        rf"{SHARD_1}: \d\d\.\d kB/s from hub; taking parts of it from hf-mirror, too \(MODEL_SOURCES chooses who is asked\)",
+        rf"{SHARD_1}: \d\d\.\d kB/s from hub; taking parts of it from hf-mirror, too "
+        r"\(MODEL_SOURCES chooses who is asked\)",
         result.log,
     )
-    fetched = rf"fetched {SHARD_1}: 1.05 MB, sha256 {sha256(GOOD)}, from modelscope \([\d.]+ [kM]B\), .*hub \([\d.]+ kB\)"
-    assert re.search(fetched, result.log), result.log
+    fetched = f"fetched {SHARD_1}: 1.05 MB, sha256 {sha256(GOOD)}, from "
+    assert re.search(rf"{fetched}modelscope \([\d.]+ [kM]B\), .*hub \([\d.]+ kB\)", result.log), result.log
 
 
-def test_several_slow_sources_carry_together(
-    hub: Hub, mirror: Hub, scope: Hub, all_three: ModelInit
-) -> None:
+def test_several_slow_sources_carry_together(hub: Hub, mirror: Hub, scope: Hub, all_three: ModelInit) -> None:
     for place in (hub, mirror, scope):
         slow(place, 100_000)
     result = all_three.run("--json", prelude="import model_init.report.console as c; c.PLAIN_INTERVAL_S = 0")
@@ -80,7 +79,6 @@ def test_kill_9_with_several_sources_at_work_costs_nothing(
     assert hub.sent[SHARD_1] + mirror.sent[SHARD_1] <= len(GOOD) - sent + 2 * 65_536
 
 
-
 def test_a_liar_among_several_is_found_and_left_out(
     hub: Hub, mirror: Hub, scope: Hub, all_three: ModelInit
 ) -> None:
@@ -91,16 +89,17 @@ def test_a_liar_among_several_is_found_and_left_out(
     assert result.code == 0, result.log
     assert (all_three.folder / SHARD_1).read_bytes() == GOOD
     assert f"{SHARD_1}: its parts, from hf-mirror, hub, make a wrong whole; taking from " in result.log
-    lie = re.search(rf"{mirror.endpoint} gave wrong bytes, from byte (\d+) of {SHARD_1} on; others are asked instead", result.log)
+    lie = re.search(
+        rf"{mirror.endpoint} gave wrong bytes, from byte (\d+) of {SHARD_1} on; others are asked instead",
+        result.log,
+    )
     asked_mirror_alone = f"corrupt download: {SHARD_1} from hf-mirror: " in result.log
     assert lie or asked_mirror_alone, result.log
     if lie:
         assert int(lie[1]) <= 1_000_000
 
 
-def test_a_source_that_dies_is_taken_over_in_the_middle(
-    hub: Hub, mirror: Hub, all_three: ModelInit
-) -> None:
+def test_a_source_that_dies_is_taken_over_in_the_middle(hub: Hub, mirror: Hub, all_three: ModelInit) -> None:
     slow(hub, 200_000)
     mirror.repos[MODEL_ID].faults[SHARD_1] = [Fault(rate=200_000, stall_at=700_000, always=True)]
     result = all_three.run(MODEL_SOURCES="hub,hf-mirror", STALL_SECONDS="1")
@@ -127,13 +126,7 @@ def test_under_a_limit_several_sources_share_it(
 ) -> None:
     """The limit is the job's: what is slept makes up the time that it asks for, however many bring bytes."""
     count = """
-import time, threading
-real, slept, lock = time.sleep, [], threading.Lock()
-def sleep(seconds):
-    slept.append(seconds)
-    real(seconds)
-time.sleep = sleep
-import atexit, model_init.sources.throttle
+import atexit, time
 began = time.monotonic()
 atexit.register(lambda: print("took", time.monotonic() - began))
 """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from model_init.file_list import Digest, ListedFile
+from model_init.rate import RateMeter
 from model_init.sources import shares as module
 from model_init.sources.shares import Share, Shares
 from model_init.volume.sink import Sink
@@ -28,9 +30,8 @@ def sink(tmp_path: Path) -> Iterator[Sink]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time stands still unless a test moves it."""
     now[0] = 100.0
-    meter = module.RateMeter
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(module, "RateMeter", lambda: meter(clock=lambda: now[0]))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "RateMeter", lambda: RateMeter(clock=lambda: now[0]))
 
 
 @pytest.fixture

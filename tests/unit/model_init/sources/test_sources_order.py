@@ -86,8 +86,8 @@ def test_of_a_bad_mixture_only_what_the_best_source_did_not_give_comes_again(
     found = sha256(wrong[:100] + bytes([wrong[100] ^ 1]) + wrong[101:])
     assert result.code == 0, result.log
     assert (
-        f"corrupt download: expected sha256 {sha256(wrong)}, found {found}: {SHARD_1}: its parts, from hf-mirror, "
-        "hub, make a wrong whole; taking from hf-mirror again what others gave"
+        f"corrupt download: expected sha256 {sha256(wrong)}, found {found}: {SHARD_1}: its parts, from "
+        "hf-mirror, hub, make a wrong whole; taking from hf-mirror again what others gave"
     ) in result.log
     assert [r.range for r in mirror.deliveries_of(SHARD_1)] == ["bytes=400000-", "bytes=0-399999"]
     assert (

@@ -141,7 +141,7 @@ def _held(sink: Sink) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    "note", [b"", b"7", b"[[5, 3, \"hub\"]]", b"[[0, 99999999, \"hub\"]]", b"\0" * 40, b"[[0, 1]]"]
+    "note", [b"", b"7", b'[[5, 3, "hub"]]', b'[[0, 99999999, "hub"]]', b"\0" * 40, b"[[0, 1]]"]
 )
 def test_a_note_that_is_none_starts_the_file_over(tmp_path: Path, note: bytes) -> None:
     path = tmp_path / "x.partial"
