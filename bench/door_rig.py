@@ -165,8 +165,8 @@ class Rig:
 
     def cpu_seconds(self, container: Container) -> float:
         """Processor seconds of all its processes since its start, the kernel's work for them included."""
-        stats = self._docker.api.stats(container.id, stream=False, one_shot=True)
-        return stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+        stats = self._docker.api.stats(str(container.id), stream=False, one_shot=True)
+        return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
     def all_cpu_seconds(self) -> float:
         """Of all containers that run now."""

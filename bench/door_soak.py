@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from bench.request_load import Line
-from bench.stream_load import Plan, StreamLoad, http_request
+from bench.stream_load import Demand, StreamLoad, http_request
 
 IDLE_EVERY_S = 30.0
 SAMPLE_EVERY_S = 5.0
@@ -81,10 +81,10 @@ async def _sample(pids: Callable[[], Sequence[int]], began: float, samples: list
         await asyncio.sleep(SAMPLE_EVERY_S)
 
 
-async def _run(plan: Plan, idle: Idle, pids: Callable[[], Sequence[int]]) -> dict[str, Any]:
+async def _run(demand: Demand, idle: Idle, pids: Callable[[], Sequence[int]]) -> dict[str, Any]:
     samples: list[Sample] = []
     before = memory(pids())
-    load = StreamLoad(plan)
+    load = StreamLoad(demand)
     others = [
         asyncio.create_task(idle.run()),
         asyncio.create_task(_sample(pids, time.monotonic(), samples)),
@@ -142,7 +142,7 @@ def soak(
 ) -> dict[str, Any]:
     """Runs idle and active clients for about so many minutes; returns counts, memory and its trend."""
     turns = max(1, round(minutes * 60 * rate / tokens))
-    plan = Plan(address, key, streams, streams * turns, tokens, rate, ttft_ms=40, patience_s=60)
+    demand = Demand(address, key, streams, streams * turns, tokens, rate, ttft_ms=40, patience_s=60)
     gc.collect()
     gc.freeze()
-    return {"minutes": minutes, "tokens_per_s": rate, **uvloop.run(_run(plan, Idle(address, idle), pids))}
+    return {"minutes": minutes, "tokens_per_s": rate, **uvloop.run(_run(demand, Idle(address, idle), pids))}

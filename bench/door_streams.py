@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.quiet import Quiet
-from bench.stream_load import Plan, run
+from bench.stream_load import Demand, run
 
 Figures = dict[str, Any]
 RATIOS = (("ttft_ms", "p50"), ("ttft_ms", "p99"), ("gap_ms", "p50"), ("gap_ms", "p99"))
@@ -27,13 +27,13 @@ class Cell:
     rate: int
     ttft_ms: int
 
-    def plan(self, address: tuple[str, int], key: str) -> Plan:
+    def demand(self, address: tuple[str, int], key: str) -> Demand:
         """At least 20 streams, so that percentiles of first tokens mean something; a lone one is shorter.
 
         Five seconds each: of 500, whose starts are spread over two, all run together for three.
         """
         short = self.streams == 1
-        return Plan(
+        return Demand(
             address=address,
             key=key,
             streams=self.streams,
@@ -74,13 +74,13 @@ def compare(
     Returns:
         Medians of each way's figures, the ratios' medians with least and greatest, the door's processor time.
     """
-    plans = {name: cell.plan(address, key) for name, address in ways.items()}
-    for plan in plans.values():
-        run(replace(plan, total=plan.streams, tokens=10))
+    demands = {name: cell.demand(address, key) for name, address in ways.items()}
+    for demand in demands.values():
+        run(replace(demand, total=demand.streams, tokens=10))
     rounds: list[Figures] = []
     while not quiet.enough([each["others"] for each in rounds], repeat):
         quiet.wait()
-        rounds.append(_round(plans, len(rounds) % 2 == 1, cpu_seconds))
+        rounds.append(_round(demands, len(rounds) % 2 == 1, cpu_seconds))
         rounds[-1]["others"] = quiet.share()
         print(f"{cell}: round {len(rounds)}, others {rounds[-1]['others']}", file=sys.stderr)
     kept = sorted(rounds, key=lambda each: each["others"])[:repeat]
@@ -99,11 +99,11 @@ def compare(
     }
 
 
-def _round(plans: dict[str, Plan], door_first: bool, cpu_seconds: Callable[[], float]) -> Figures:
+def _round(demands: dict[str, Demand], door_first: bool, cpu_seconds: Callable[[], float]) -> Figures:
     figures: Figures = {}
-    for name in sorted(plans, reverse=door_first):
+    for name in sorted(demands, reverse=door_first):
         before = cpu_seconds()
-        report = figures[name] = run(plans[name]).report()
+        report = figures[name] = run(demands[name]).report()
         if name == "door":
             figures["cpu_us_per_token"] = (cpu_seconds() - before) / max(report["tokens"], 1) * 1e6
     return figures

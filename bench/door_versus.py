@@ -16,7 +16,7 @@ from typing import Any
 from bench.door_streams import spread
 from bench.quiet import Quiet
 from bench.request_load import run_requests
-from bench.stream_load import Plan, run
+from bench.stream_load import Demand, run
 
 Figures = dict[str, Any]
 LEVELS = (5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 400, 500)
@@ -72,9 +72,9 @@ def _round(proxy: Proxy, key: str, count: int) -> Figures:
         report["cpu_seconds_per_1000"] = (proxy.cpu_seconds() - before) / count * 1000
         figures[f"short_{connections}_at_a_time"] = report
     before = proxy.cpu_seconds()
-    plan = Plan(proxy.address, key, streams=5, total=100, tokens=50, rate=50, ttft_ms=40)
-    report = run(plan).report()
-    report["cpu_seconds_per_1000"] = (proxy.cpu_seconds() - before) / plan.total * 1000
+    demand = Demand(proxy.address, key, streams=5, total=100, tokens=50, rate=50, ttft_ms=40)
+    report = run(demand).report()
+    report["cpu_seconds_per_1000"] = (proxy.cpu_seconds() - before) / demand.total * 1000
     figures["streams_5_at_a_time"] = report
     return figures
 
@@ -126,10 +126,10 @@ def _level(proxy: Proxy, direct: tuple[str, int], key: str, rate: int, level: in
     before = cpu = 0.0
     for name, address in (("direct", direct), (proxy.name, proxy.address)):
         before = proxy.cpu_seconds()
-        plan = Plan(
+        demand = Demand(
             address, key, level, total=level, tokens=int(seconds * rate), rate=rate, ttft_ms=40, patience_s=30
         )
-        reports[name] = run(plan).report()
+        reports[name] = run(demand).report()
         cpu = proxy.cpu_seconds() - before
     through = reports[proxy.name]
     added = through["latency_ms"].get("p99", 1e9) - reports["direct"]["latency_ms"]["p99"]

@@ -20,7 +20,7 @@ import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -32,7 +32,7 @@ _END = b"\r\n0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Demand:
     """What to ask, of whom.
 
     Attributes:
@@ -43,7 +43,7 @@ class Plan:
         tokens: tokens in each.
         rate: tokens a second in each.
         ttft_ms: what the engine waits before a first token.
-        patience_s: after so many seconds more than the plan needs, what has not ended is an error.
+        patience_s: after so many seconds more than the demand needs, what has not ended is an error.
     """
 
     address: tuple[str, int]
@@ -88,7 +88,7 @@ class Times:
     finished: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, Any]:
         """Percentiles in milliseconds."""
         return {
             "streams": self.finished,
@@ -143,8 +143,8 @@ class _Slot(asyncio.Protocol):
             self._fail(f"connection lost after {self._tokens} tokens: {error}")
 
     def _finish(self) -> None:
-        if self._tokens != self._load.plan.tokens:
-            self._fail(f"{self._tokens} tokens instead of {self._load.plan.tokens}")
+        if self._tokens != self._load.demand.tokens:
+            self._fail(f"{self._tokens} tokens instead of {self._load.demand.tokens}")
             return
         self._running = False
         self._load.times.finished += 1
@@ -158,32 +158,32 @@ class _Slot(asyncio.Protocol):
 
 
 class StreamLoad:
-    """One run of a plan.
+    """One run of a demand.
 
     Attributes:
         times: what happened so far.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan, self.request = plan, plan.request()
+    def __init__(self, demand: Demand) -> None:
+        self.demand, self.request = demand, demand.request()
         self.times = Times()
-        self._left = plan.total
+        self._left = demand.total
         self._slots: list[_Slot] = []
         self._opening: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Times:
-        """Runs the plan to its end, or until its patience is over; what is unfinished then counts as
+        """Runs the demand to its end, or until its patience is over; what is unfinished then counts as
         errors."""
         self._done = asyncio.Event()
         loop = asyncio.get_running_loop()
-        slots = [await self._open() for _ in range(self.plan.streams)]
-        step = self.plan.ramp_seconds() / self.plan.streams
+        slots = [await self._open() for _ in range(self.demand.streams)]
+        step = self.demand.ramp_seconds() / self.demand.streams
         for number, slot in enumerate(slots):
             loop.call_later(number * step, self._next, slot)
         try:
-            await asyncio.wait_for(self._done.wait(), self.plan.seconds() + self.plan.patience_s)
+            await asyncio.wait_for(self._done.wait(), self.demand.seconds() + self.demand.patience_s)
         except TimeoutError:
-            missing = self.plan.total - self.times.finished - len(self.times.errors)
+            missing = self.demand.total - self.times.finished - len(self.times.errors)
             self.times.errors += ["not ended in time"] * missing
             self._done.set()
         for slot in self._slots:
@@ -192,7 +192,7 @@ class StreamLoad:
 
     def ended(self, slot: _Slot) -> None:
         """A stream is over, well or not: its connection takes the next one."""
-        if self.times.finished + len(self.times.errors) >= self.plan.total:
+        if self.times.finished + len(self.times.errors) >= self.demand.total:
             self._done.set()
         elif slot.closed and self._left:
             again = asyncio.get_running_loop().create_task(self._replace())
@@ -203,7 +203,7 @@ class StreamLoad:
 
     async def _open(self) -> _Slot:
         loop = asyncio.get_running_loop()
-        _, slot = await loop.create_connection(lambda: _Slot(self), *self.plan.address)
+        _, slot = await loop.create_connection(lambda: _Slot(self), *self.demand.address)
         self._slots.append(slot)
         return slot
 
@@ -237,13 +237,13 @@ def percentiles(values: Sequence[int]) -> dict[str, float]:
     }
 
 
-def run(plan: Plan) -> Times:
-    """Runs a plan from code that has no event loop."""
+def run(demand: Demand) -> Times:
+    """Runs a demand from code that has no event loop."""
     # Why: a collection in the middle would be measured as the proxy's delay.
     gc.collect()
     gc.disable()
     try:
-        return uvloop.run(StreamLoad(plan).run())
+        return uvloop.run(StreamLoad(demand).run())
     finally:
         gc.enable()
 
@@ -265,7 +265,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=50)
     parser.add_argument("--ttft-ms", type=int, default=0)
     options = parser.parse_args()
-    plan = Plan(
+    demand = Demand(
         address=address_of(options.url),
         key=options.key,
         streams=options.streams,
@@ -274,7 +274,7 @@ def main() -> None:
         rate=options.rate,
         ttft_ms=options.ttft_ms,
     )
-    print(json.dumps(run(plan).report(), indent=1))
+    print(json.dumps(run(demand).report(), indent=1))
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def milliseconds(run: Callable[[], None]) -> float:
         run()
         end.record()
         end.synchronize()
-        times.append(begin.elapsed_time(end))
+        times.append(float(begin.elapsed_time(end)))
     return round(statistics.median(times), 3)
 
 

@@ -219,7 +219,7 @@ def _used_by_this_process() -> int | None:
         if process.pid == os.getpid() and process.usedGpuMemory:
             return int(process.usedGpuMemory)
     free, total = torch.cuda.mem_get_info()
-    return total - free
+    return int(total - free)
 
 
 def _handle() -> Any:

@@ -38,7 +38,7 @@ def answer(values: dict[str, str]) -> None:
     """One configuration: the plan and the generated file's devices, or the refusal."""
     print(f"\n=== {' '.join(f'{key}={value}' for key, value in values.items()) or 'nothing set'}")
     try:
-        setup = gpu_setup.decide(values, cards_here.look().cards)
+        setup = gpu_setup.decide(gpu_setup.read(values), cards_here.look().cards)
     except ApplianceError as refusal:
         print(f"refused: {refusal}\n  expected: {refusal.expected}\n  found: {refusal.found}")
         return

@@ -6,6 +6,7 @@
 // Knows nothing of requests.
 
 import fs from 'fs';
+import limits from 'limits.js';
 
 const FOLDER = '/access/';
 const FILES = {
@@ -130,30 +131,19 @@ function replaceAll(kind, accounts) {
 }
 
 function parseKeys(document) {
-    return list(document.keys).map(key => limited({
+    return list(document.keys).map(key => Object.assign({
         id: text(key.sha256, 'sha256'),
         account: 'key:' + text(key.name, 'name'),
         expires: key.expires ? moment(key.expires) : null,
-    }, key));
+    }, limits.of(key)));
 }
 
 function parseUsers(document) {
-    return list(document.users).map(user => limited({
+    return list(document.users).map(user => Object.assign({
         id: text(user.name, 'name'),
         account: 'user:' + user.name,
         bcrypt: text(user.bcrypt, 'bcrypt'),
-    }, user));
-}
-
-function limited(account, source) {
-    ['rpm', 'concurrent', 'daily_tokens'].forEach(limit => {
-        const value = source[limit];
-        if (value !== null && value !== undefined && !(Number.isInteger(value) && value >= 0)) {
-            throw new Error(`${limit} of ${account.account}: expected a whole number or null, found ${value}`);
-        }
-        account[limit] = value === undefined ? null : value;
-    });
-    return account;
+    }, limits.of(user)));
 }
 
 function list(value) {

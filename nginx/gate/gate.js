@@ -1,4 +1,5 @@
-// The checks at the door, one function a kind of route; nginx calls them in its access phase (see snippets/).
+// The checks at the door, one function a kind of route; nginx calls them in its access phase (see snippets/). What else has to be
+// known of a route comes from the table `routes`, in variables.
 // Decides who it is (accounts, sessions, single sign-on) and whether he may go on (limits); answers refusals itself.
 
 import crypto from 'crypto';
@@ -8,9 +9,9 @@ import limits from 'limits.js';
 import meter from 'meter.js';
 import sessions from 'sessions.js';
 
-const NOBODY = { account: '-', rpm: null, concurrent: null, daily_tokens: null };
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;   // of `users add`, and what single sign-on calls people
-
+const NOBODY = unlimited({ account: '-' });
+// A person's name that logs, figures and headers can carry: whatever `users add` takes, and more for single sign-on.
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 const NOBODYS_NAME = /^(localhost|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\])$/;
 
 // The API at the door: a key, where one is needed.
@@ -19,7 +20,7 @@ function api(r) {
     accounts.ensureLoaded();
     if (!accounts.apiIsClosed()) {
         if (isOwnAddress(r)) {
-            goOn(r, NOBODY, r.method === 'POST');
+            goOn(r, NOBODY);
         }
         return;
     }
@@ -27,7 +28,7 @@ function api(r) {
     if (account === undefined) {
         answers.refuse(r, 'unauthorized');
     } else {
-        goOn(r, account, r.method === 'POST');
+        goOn(r, account);
     }
 }
 
@@ -56,17 +57,21 @@ function internal(r) {
     accounts.ensureLoaded();
     const name = r.headersIn['X-User'] || '';
     const person = NAME.test(name) ? accounts.byName(name) || guest(name) : NOBODY;
-    goOn(r, person, r.uri === '/generate_stream');
+    goOn(r, person);
 }
 
 // Somebody whom single sign-on vouches for.
 function guest(name) {
-    return { account: 'user:' + name, id: name, rpm: null, concurrent: null, daily_tokens: null };
+    return unlimited({ account: 'user:' + name, id: name });
 }
 
-function goOn(r, account, counted) {
+function unlimited(account) {
+    return Object.assign(account, limits.of({}));
+}
+
+function goOn(r, account) {
     r.variables.account = account.account;
-    if (!counted) {
+    if (r.variables.counted !== 'yes' || r.method !== 'POST') {
         return;
     }
     const refusal = limits.admit(account);
@@ -94,7 +99,7 @@ async function page(r) {
 }
 
 function signedIn(r) {
-    const person = accounts.sessionSecret() && sessions.account(r.variables.cookie_session);
+    const person = accounts.sessionSecret() && sessions.account(r.variables[`cookie_${sessions.cookieName()}`]);
     return person ? person.id : undefined;
 }
 

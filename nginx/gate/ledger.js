@@ -49,13 +49,12 @@ function fromHeaders(r) {
 
 // A stream that did not say how long its prompt was, or was left before it did: the engine's own tokenizer says so afterwards.
 function countLater(r, account, day) {
-    const route = { '/': '/tokenize', '/generate': '/tokenize', '/generate_stream': '/tokenize', '/v1/completions': '/tokenize',
-        '/v1/chat/completions': '/chat_tokenize' }[r.uri];
-    if (route === undefined || !r.variables.upstream_status || !r.variables.upstream_status.startsWith('200')) {
+    const counter = r.variables.prompt_counter;
+    if (counter === '' || !r.variables.upstream_status || !r.variables.upstream_status.startsWith('200')) {
         return;
     }
     try {
-        ngx.shared.uncounted.set(`${account}|${day}|${route}|${r.variables.request_id}`, r.requestText || '');
+        ngx.shared.uncounted.set(`${account}|${day}|${counter}|${r.variables.request_id}`, r.requestText || '');
     } catch (error) {
         ngx.log(ngx.WARN, `usage: a prompt of ${account} was not counted: ${error.message}`);
     }
@@ -71,7 +70,7 @@ async function countWaiting() {
         }
         try {
             await countOne(key, key.split('|'));
-        } catch (error) {
+        } catch {
             return;
         }
     }
@@ -89,11 +88,11 @@ async function countOne(key, parts) {
 }
 
 // null where the engine refuses to count. Raises when there is no engine.
-async function tokensOf(route, body) {
+async function tokensOf(counter, body) {
     const document = JSON.parse(body);
     let count = 0;
-    for (const text of route === '/tokenize' ? [].concat(document.inputs || document.prompt) : [null]) {
-        const reply = await ngx.fetch('http://127.0.0.1:8088' + route, {
+    for (const text of counter === '/tokenize' ? [].concat(document.inputs || document.prompt) : [null]) {
+        const reply = await ngx.fetch('http://127.0.0.1:8088' + counter, {
             method: 'POST',
             headers: { 'Content-Type': 'application/json' },
             body: text === null ? body : JSON.stringify({ inputs: text }),

@@ -4,8 +4,26 @@
 import fs from 'fs';
 import usage from 'usage.js';
 
+// The limits, by their names in keys.json and users.json: null, without one, or a whole number from LEAST to MOST.
+const NAMES = ['rpm', 'concurrent', 'daily_tokens'];
+const LEAST = 1;
+const MOST = 1e12;
+
 const MINUTE_MS = 60000;
 const EVERYTHING = 100000;
+
+// The limits of an account's entry, or of nobody's. Raises where one cannot be understood.
+function of(entry) {
+    const found = {};
+    NAMES.forEach(name => {
+        const value = entry[name] === undefined ? null : entry[name];
+        if (value !== null && !(Number.isInteger(value) && value >= LEAST && value <= MOST)) {
+            throw new Error(`${name} of ${entry.name}: expected null or a whole number from ${LEAST} to ${MOST}, found ${value}`);
+        }
+        found[name] = value;
+    });
+    return found;
+}
 
 // Takes one place for the account: undefined when it may go on (give it back with `release`), else why not and after how many
 // seconds to ask again. An account without a limit is counted all the same, for the figures.
@@ -32,8 +50,15 @@ function release(name) {
 
 // Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it.
 function take(name, places) {
-    ngx.shared.running.incr(`${process.pid} ${name}`, places, 0);
-    return ngx.shared.running.incr(name, places, 0);
+    const part = `${process.pid} ${name}`;
+    const running = ngx.shared.running.incr(name, places, 0);
+    try {
+        ngx.shared.running.incr(part, places, 0);
+    } catch (error) {
+        ngx.shared.running.incr(name, -places, 0);
+        throw error;
+    }
+    return running;
 }
 
 // Gives back the places of workers that are gone. Called every second by a timer in one worker.
@@ -51,7 +76,7 @@ function isAlive(pid) {
     try {
         fs.statSync(`/proc/${pid}`);
         return true;
-    } catch (error) {
+    } catch {
         return false;
     }
 }
@@ -93,4 +118,4 @@ function secondsUntilFree(before, count, rpm, now) {
     return seconds;
 }
 
-export default { admit, release, reclaim, inFlight };
+export default { of, admit, release, reclaim, inFlight, secondsUntilFree };

@@ -2,13 +2,18 @@
 //
 // TGI sends one frame a token, so the frames are the generated tokens, whether or not the client stays to the end. Where the
 // stream itself carries the engine's count (usage, or details of the last frame), that count is taken, and the prompt's with it.
+// A frame is one line, `data: {…}`; what else stands between them counts for nothing.
 
-const NEWLINE = 10;
+// The kinds of frames that the table `routes` names: what tells one that carries the engine's count, and how it is taken.
+const FRAMES = {
+    tgi: { mark: '"details":{', take: details },
+    openai: { mark: '"usage":{', take: usage },
+};
 // With a mark to flush: otherwise nginx gathers tokens until they fill a buffer, 16 KB of it under TLS.
 const MORE = { flush: true };
 const LAST = { last: true, flush: true };
 
-let streaming = false;
+let kind = null;   // one of FRAMES, while an event stream passes
 let frames = 0;
 let prompt = 0;
 let generated = 0;
@@ -19,14 +24,14 @@ let rest = null;
 // js_body_filter: hands every piece on at once, then looks at it.
 function watch(r, data, flags) {
     r.sendBuffer(data, flags.last ? LAST : MORE);
-    if (!streaming) {
+    if (kind === null) {
         // an event stream's headers come at once; its first frame is the first token
         r.variables.first_byte = r.variables.request_time;
-        if (!isEventStream(r)) {
+        kind = isEventStream(r) ? kindOf(r) : null;
+        if (kind === null) {
             r.done();
             return;
         }
-        streaming = true;
     }
     if (data.length > 0) {
         take(rest === null ? data : Buffer.concat([rest, data]));
@@ -37,9 +42,18 @@ function isEventStream(r) {
     return (r.headersOut['Content-Type'] || '').startsWith('text/event-stream');
 }
 
+function kindOf(r) {
+    const found = FRAMES[r.variables.frames];
+    if (found === undefined) {
+        ngx.log(ngx.ERR, `meter: a stream of ${r.variables.route} is not counted: the table of routes names no frames for it`);
+        return null;
+    }
+    return found;
+}
+
 // At the start of each request: nginx may hand a finished request's context to the next one.
 function begin() {
-    streaming = false;
+    kind = null;
     frames = 0;
     prompt = 0;
     generated = 0;
@@ -50,28 +64,24 @@ function begin() {
 
 function take(data) {
     let start = 0;
-    let end = data.indexOf('\n\n', 0);
+    let end = data.indexOf('\n', 0);
     while (end >= 0) {
-        frame(data, start, end);
-        start = end + 2;
-        while (data[start] === NEWLINE) {
-            start++;
-        }
-        end = data.indexOf('\n\n', start);
+        frame(data.subarray(start, end));
+        start = end + 1;
+        end = data.indexOf('\n', start);
     }
     // a copy: the buffer is nginx's again when this call returns
     rest = start < data.length ? Buffer.from(data.subarray(start)) : null;
 }
 
 // Quotes inside a JSON text are escaped, so these needles are found only where they are keys.
-function frame(data, start, end) {
-    const line = data.subarray(start, end);
+function frame(line) {
     if (line.indexOf('data: [DONE]') === 0) {
         complete = prompt > 0;
     } else if (line.indexOf('data: {') !== 0) {
         return;
-    } else if (line.indexOf('"usage":{') >= 0 || line.indexOf('"details":{') >= 0) {
-        totals(JSON.parse(line.toString().slice(5)));
+    } else if (line.indexOf(kind.mark) >= 0) {
+        kind.take(JSON.parse(line.toString().slice(5)));
     } else if (line.indexOf('{"error":') >= 0) {
         refused = frames === 0;
     } else {
@@ -79,25 +89,24 @@ function frame(data, start, end) {
     }
 }
 
-// The frame with the engine's count: of a whole answer, or of one of several prompts'. Most carry a token, too.
-function totals(event) {
-    const usage = event.usage;
-    const details = event.details;
-    if (usage) {
-        prompt += usage.prompt_tokens;
-        generated += usage.completion_tokens;
-        frames += (event.choices || []).length;
-    } else {
-        prompt += details.input_length;
-        generated += details.generated_tokens;
-        frames++;
-        complete = true;
-    }
+// The engine's count of a whole answer, in its last frame, which carries a token, too.
+function details(event) {
+    prompt += event.details.input_length;
+    generated += event.details.generated_tokens;
+    frames++;
+    complete = true;
+}
+
+// The same, or that of one of several prompts' answers; some of these frames carry a token, too.
+function usage(event) {
+    prompt += event.usage.prompt_tokens;
+    generated += event.usage.completion_tokens;
+    frames += (event.choices || []).length;
 }
 
 // What has passed so far. undefined when nothing was streamed; the prompt is null where the stream did not tell all of it.
 function counts() {
-    if (!streaming) {
+    if (kind === null) {
         return undefined;
     }
     return { prompt: complete || refused ? prompt : null, generated: Math.max(generated, frames) };

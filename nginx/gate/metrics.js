@@ -5,7 +5,6 @@ import limits from 'limits.js';
 
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 const EVERYTHING = 100000;
-const ENGINE_ROUTES = ['chat', 'completions', 'generate', 'generate_stream', 'tokenize'];
 const KINDS = {
     appliance_requests_total: 'counter',
     appliance_account_requests_total: 'counter',
@@ -27,10 +26,8 @@ function book(r, account, refused, tokens) {
     count('appliance_account_requests_total', `account="${account}"`, 1);
     addPrompt(account, tokens.prompt || 0);
     count('appliance_tokens_total', `account="${account}",kind="generated"`, tokens.generated || 0);
-    if (ENGINE_ROUTES.includes(route)) {
-        observe('appliance_request_seconds', route, Number(r.variables.request_time));
-        observe('appliance_first_byte_seconds', route, parseFloat(r.variables.first_byte));
-    }
+    observe('appliance_request_seconds', route, Number(r.variables.request_time));
+    observe('appliance_first_byte_seconds', route, parseFloat(r.variables.first_byte));
 }
 
 function addPrompt(account, tokens) {
@@ -38,7 +35,11 @@ function addPrompt(account, tokens) {
 }
 
 function count(name, labels, amount) {
-    ngx.shared.counters.incr(`${name}{${labels}}`, amount, 0);
+    try {
+        ngx.shared.counters.incr(`${name}{${labels}}`, amount, 0);
+    } catch (error) {
+        ngx.log(ngx.ERR, `metrics: ${name}{${labels}} could not be counted: ${error.message}`);
+    }
 }
 
 // One count in the first bucket that holds the value; `text` adds them up.
@@ -62,10 +63,11 @@ function text(variables) {
     ngx.shared.counters.items(EVERYTHING).forEach(item => {
         values[item[0]] = item[1];
     });
+    const routes = variables.counted_routes.split(' ');
     const lines = [];
     for (const name in KINDS) {
         lines.push(`# TYPE ${name} ${KINDS[name]}`);
-        lines.push.apply(lines, KINDS[name] === 'counter' ? counters(name, values) : histograms(name, values));
+        lines.push.apply(lines, KINDS[name] === 'counter' ? counters(name, values) : histograms(name, values, routes));
     }
     lines.push('# TYPE appliance_running gauge');
     limits.inFlight().forEach(item => lines.push(`appliance_running{account="${item[0]}"} ${item[1]}`));
@@ -80,10 +82,10 @@ function counters(name, values) {
         .map(series => `${series} ${values[series]}`);
 }
 
-function histograms(name, values) {
+function histograms(name, values, routes) {
     const lines = [];
     // also those that nobody has asked for yet: a series that begins at 1 hides its first request from rate()
-    ENGINE_ROUTES.forEach(route => {
+    routes.forEach(route => {
         let total = 0;
         BUCKETS.concat('+Inf').forEach(limit => {
             const series = `${name}_bucket{route="${route}",le="${limit}"}`;

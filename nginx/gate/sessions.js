@@ -4,8 +4,12 @@
 import crypto from 'crypto';
 import accounts from 'accounts.js';
 
-const COOKIE = 'session';
 const DAY_S = 86400;
+
+// Cookies know no port: the appliance's name keeps two of one host apart.
+function cookieName() {
+    return `${process.env.APPLIANCE_NAME}_session`;
+}
 
 // The Set-Cookie value that signs a person in.
 function open(name, secure) {
@@ -21,7 +25,7 @@ function close(secure) {
 }
 
 function cookie(value, seconds, secure) {
-    return `${COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+    return `${cookieName()}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
 }
 
 // The account of a valid cookie value, or undefined.
@@ -48,4 +52,4 @@ function same(expected, given) {
     return difference === 0;
 }
 
-export default { open, close, account };
+export default { cookieName, open, close, account };

@@ -13,8 +13,13 @@ function today() {
 }
 
 function add(account, day, what, amount) {
-    if (amount > 0) {
+    if (amount === 0) {
+        return;
+    }
+    try {
         ngx.shared.usage.incr(`${day}|${account}|${what}`, amount, 0);
+    } catch (error) {
+        ngx.log(ngx.ERR, `usage: ${amount} ${what} of ${account} could not be booked: ${error.message}`);
     }
 }
 
@@ -51,4 +56,4 @@ function forgetOldDays() {
     });
 }
 
-export default { today, add, tokensToday, secondsLeftToday, keep };
+export default { today, add, tokensToday, secondsLeftToday, keep, forgetOldDays };

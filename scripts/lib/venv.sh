@@ -49,14 +49,16 @@ require_python() {
 }
 
 # ensure_venv DIR PURPOSE ASSUME_YES LOCK [NO_DEPS_LOCK]: have DIR be a virtual environment with what LOCK pins, and what
-# NO_DEPS_LOCK pins without its dependencies.
+# NO_DEPS_LOCK pins without its dependencies. Made again when a lock or the Python beneath it has changed.
 # Built aside and renamed when complete, so that an interruption leaves either the old one or none; one at a time.
 ensure_venv() {
     venv=$1 purpose=$2 ask_nobody=$3
     shift 3
     stamp=$(cat "$@" | cksum)
     if venv_is_current; then return 0; fi
-    say "Preparing $purpose (first use) …"
+    why='first use'
+    if [ -d "$venv" ]; then why='what they need has changed'; fi
+    say "Preparing $purpose ($why) …"
     require_python "$ask_nobody"
     folder=$(dirname "$venv")
     if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
@@ -69,7 +71,13 @@ ensure_venv() {
 }
 
 venv_is_current() {
-    [ -x "$venv/bin/python" ] && [ -f "$venv/.stamp" ] && [ "$(cat "$venv/.stamp")" = "$stamp" ]
+    [ -f "$venv/.stamp" ] && [ "$(cat "$venv/.stamp")" = "$stamp $(interpreter_of "$venv")" ]
+}
+
+# interpreter_of VENV: such as cpython-311; nothing when its Python is gone or cannot run. An upgraded distribution
+# leaves the same python3 with another version behind it, which finds none of the packages.
+interpreter_of() {
+    "$1/bin/python" -I -S -c 'import sys; print(sys.implementation.cache_tag)' 2>/dev/null || true
 }
 
 # build_venv LOCK [NO_DEPS_LOCK]
@@ -82,7 +90,7 @@ build_venv() {
         fail "pip to install what $1 pins" "the error above; all of it is in $log" \
             'see that pip reaches its package index: PIP_INDEX_URL for a mirror, PIP_CERT for the CA of a TLS-inspecting proxy'
     fi
-    printf '%s' "$stamp" >"$new/.stamp"
+    printf '%s' "$stamp $(interpreter_of "$new")" >"$new/.stamp"
     if ! { rm -rf "$venv" && mv "$new" "$venv"; }; then exit 4; fi
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -40,6 +41,12 @@ PLANS = """() => {
   window.clearTimeout = (id) => { window.plans.delete(id); drop(id); };
 }"""
 """From now on `window.plans` has how long each timer waits that is still to come."""
+KEPT_ONCE = {
+    "user": None,
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "Say a color."}], "metadata": {}}],
+    "inputs": ["half a ques", "Be brief.", 1.2, 0.5, 40, 1.3],
+}
+"""What a browser holds of the page whose settings were kept by position."""
 READY_MS = 15000  # as static/banner.js has it
 CANCELLED, STREAM = "gradio_api/cancel", "queue/data"
 
@@ -135,6 +142,21 @@ def test_a_reload_keeps_the_conversation(person: Person) -> None:
     person.ask("And of Italy?")
     person.finishes()
     expect(person.questions).to_have_count(2)
+
+
+def test_settings_that_were_kept_by_position_are_found_again(person: Person, stack: Stack) -> None:
+    person.page.goto(f"{stack.url}/whoami")
+    person.page.evaluate(
+        "(kept) => { sessionStorage.clear(); localStorage.setItem('qwen-appliance.chat.1', kept); }",
+        json.dumps(KEPT_ONCE),
+    )
+    person.page.goto(stack.url)
+
+    expect(person.message).to_have_value("half a ques")
+    expect(person.questions.first).to_contain_text("Say a color.")
+    expect(person.page.get_by_label("System prompt")).to_have_value("Be brief.")
+    for setting, value in {"Temperature": "1.2", "Top-p": "0.5", "Max new tokens": "40"}.items():
+        expect(person.page.get_by_label(re.compile(f"number input for {setting}"))).to_have_value(value)
 
 
 def test_who_is_quicker_than_the_page_loses_nothing(person: Person) -> None:

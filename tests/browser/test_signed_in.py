@@ -76,7 +76,7 @@ def asks_who_it_is(page: Page) -> None:
 
 def session_ends(context: BrowserContext) -> None:
     """As after SESSION_DAYS, or a new password."""
-    context.clear_cookies(name="session")
+    context.clear_cookies(name=re.compile("_session$"))
 
 
 def test_a_person_signs_in_chats_and_signs_out(arrive: Callable[[], Page], site: Stack) -> None:

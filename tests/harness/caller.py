@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
@@ -70,7 +71,7 @@ class Stream:
     def __init__(self, response: requests.Response) -> None:
         self.response = response
         self.status = response.status_code
-        self.frames: list[dict[str, Any] | str] = []
+        self.frames: list[Any] = []
         # kept: dropping the iterator would close the connection
         self._coming = events(response)
 
@@ -110,7 +111,7 @@ def callers(stack: Stack, keys: dict[str, Sequence[str]]) -> Iterator[list[Calle
         known = [Caller(stack.url, name, key) for name, key in zip(wanted, made, strict=True)]
         try:
             for someone in known:
-                wait_until(lambda someone=someone: works(someone), f"the key {someone.name} opens the door")
+                wait_until(partial(works, someone), f"the key {someone.name} opens the door")
             yield known
         finally:
             list(pool.map(lambda name: stack.appliance("keys", "revoke", name, "--yes"), wanted))

@@ -20,10 +20,10 @@ from docker.models.containers import Container
 
 # why: no answer of a test takes as long; a hang becomes a failure that says so
 HANG_SECONDS = 300
-_SYSTEM_PROMPT = "You are a helpful assistant."
-# temperature, top-p and repetition penalty at which a small model counts on and on
-_COLD, _NARROW, _NO_PENALTY = 0.05, 0.05, 1.0
-_CONFIG = "window.gradio_config = "
+# settings at which a small model counts on and on
+_COUNTING = {"temperature": 0.05, "top_p": 0.05, "repetition_penalty": 1.0}
+# what the page says of itself: Gradio's events, and the chat's settings by name
+_CONFIG, _CHAT = "window.gradio_config = ", "window.CHAT = "
 
 Message = dict[str, Any]
 
@@ -87,12 +87,13 @@ class Chatter:
     answers: list[Answer] = field(default_factory=list)
     _page: str = ""
     _event: tuple[int, int] = (0, 0)
+    _settings: dict[str, Any] = field(default_factory=dict)
     _reading: asyncio.Task[None] | None = None
 
     @property
     def seat(self) -> str:
         """The replica that nginx gave this person: the affinity cookie's value."""
-        return next(cookie.value for cookie in self.http.cookie_jar if cookie.key == "ui_route")
+        return next(cookie.value for cookie in self.http.cookie_jar if cookie.key.endswith("_ui_route"))
 
     @property
     def answer(self) -> Answer:
@@ -109,7 +110,8 @@ class Chatter:
         async with self.http.get(self.url, headers={"Accept": "text/html"}) as response:
             response.raise_for_status()
             html = await response.text()
-        config, _ = json.JSONDecoder().raw_decode(html, html.index(_CONFIG) + len(_CONFIG))
+        config = _object_after(_CONFIG, html)
+        self._settings = _object_after(_CHAT, config["head"])["settings"]
         (chat,) = (d for d in config["dependencies"] if d["queue"] and d["types"]["generator"])
         self._event = chat["id"], next(target for target, kind in chat["targets"] if kind == "submit")
         self._page = secrets.token_hex(6)
@@ -131,7 +133,8 @@ class Chatter:
             await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _follow(self, answer: Answer, before: list[Message], question: str, tokens: int) -> None:
-        inputs = [before, question, _SYSTEM_PROMPT, _COLD, _NARROW, tokens, _NO_PENALTY]
+        settings = {**self._settings, **_COUNTING, "max_new_tokens": tokens}
+        inputs = [before, question, *settings.values()]
         function, trigger = self._event
         body = {"data": inputs, "fn_index": function, "trigger_id": trigger, "session_hash": self._page}
         join, data = (f"{self.url}/gradio_api/queue/{name}" for name in ("join", "data"))
@@ -146,6 +149,11 @@ class Chatter:
             answer.lost = str(error) or repr(error)
         finally:
             answer.over = True
+
+
+def _object_after(mark: str, text: str) -> dict[str, Any]:
+    value, _ = json.JSONDecoder().raw_decode(text, text.index(mark) + len(mark))
+    return dict(value)
 
 
 async def _read(response: aiohttp.ClientResponse, answer: Answer) -> str:
@@ -198,4 +206,4 @@ def _text(message: Message) -> str:
 
 
 def _is_note(message: Message) -> bool:
-    return message["metadata"].get("id") == "note"
+    return bool(message["metadata"].get("id") == "note")

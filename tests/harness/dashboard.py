@@ -28,7 +28,7 @@ class Query:
 
 
 def dashboard() -> dict[str, Any]:
-    return json.loads(PATH.read_text())
+    return dict(json.loads(PATH.read_text()))
 
 
 def panels() -> list[dict[str, Any]]:

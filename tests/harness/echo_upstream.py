@@ -13,14 +13,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 SERVICES = {7860: "ui", 3000: "tgi", 4180: "sso"}
 CONTROL_PORT = 9000
 STREAMS = ("/generate_stream", "/gradio_api/queue/data")
 STREAM_PAUSE_S = 0.1
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
 seen: list[dict[str, Any]] = []
 
 
@@ -99,9 +101,7 @@ async def _control(reader: Reader, writer: Writer) -> None:
 async def main() -> None:
     """Serves until the container ends."""
     for port, service in SERVICES.items():
-        await asyncio.start_server(
-            lambda r, w, service=service: _serve(service, r, w), port=port, limit=2**22
-        )
+        await asyncio.start_server(partial(_serve, service), port=port, limit=2**22)
     await (await asyncio.start_server(_control, port=CONTROL_PORT)).serve_forever()
 
 

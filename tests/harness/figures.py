@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from harness.stack import Stack
+from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
 
 NOTHING = {"requests": 0, "prompt_tokens": 0, "generated_tokens": 0, "refused": 0}
@@ -25,7 +25,7 @@ def usage(stack: Stack) -> dict[str, dict[str, int]]:
     """Each account's total, as the operator sees it."""
     done = stack.appliance("usage", "--json")
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["accounts"]
+    return dict(json.loads(done.stdout)["accounts"])
 
 
 def used(stack: Stack, account: str) -> dict[str, int]:
@@ -36,9 +36,7 @@ def used(stack: Stack, account: str) -> dict[str, int]:
 def metrics_text(stack: Stack) -> str:
     """What Prometheus scrapes, asked from where Prometheus stands."""
     inside = stack.containers("ui")[0]
-    result = inside.exec_run(["python3", "-c", _ASK, "http://nginx:8088/metrics"])
-    assert result.exit_code == 0, result.output.decode()
-    return result.output.decode()
+    return said_inside(inside, "python3", "-c", _ASK, "http://nginx:8088/metrics")
 
 
 def metrics(stack: Stack) -> dict[str, float]:

@@ -108,6 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(self.request_seen)
         if scope := re.fullmatch(r"/api/v1/models/(.+?)/repo(/files)?", path):
             self._modelscope(scope[1], parse_qs(urlsplit(self.path).query), listing=bool(scope[2]))
+        elif tree := re.fullmatch(r"/api/models/(.+?)/tree/([^/]+)/?", path):
+            self._tree(tree[1], tree[2])
         elif info := re.fullmatch(r"/api/models/(.+?)(?:/revision/(.+))?", path):
             self._info(info[1], info[2] or "main")
         elif file := re.fullmatch(r"/(cdn/)?(.+?)/resolve/([^/]+)/(.+)", path):
@@ -117,6 +119,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
+    def do_POST(self) -> None:
+        """What mirrors ask before they fetch: size and digest of some paths."""
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        asked = re.fullmatch(r"/api/models/(.+?)/paths-info/([^/]+)", unquote(urlsplit(self.path).path))
+        repo = self._repo(asked[1], asked[2]) if asked else None
+        if repo is not None:
+            names = json.loads(body)["paths"] if body.startswith("{") else parse_qs(body)["paths"]
+            self._json([repo.branch(name) for name in names if name in repo.files])
+
     def _modelscope(self, model_id: str, query: dict[str, list[str]], *, listing: bool) -> None:
         """ModelScope's API: a list of files with SHA-256, and each file directly."""
         repo, names = self.hub.repos.get(model_id), query.get("FilePath", [""])
@@ -124,13 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, "", "record not found")
         if not listing:
             return self._deliver(repo, names[0])
+        if repo.info_fault:
+            return self._fail(repo.info_fault)
         files = [
             {"Path": name, "Type": "blob", "Size": len(data), "Sha256": sha256(data)}
             for name, data in repo.files.items()
         ]
-        body = json.dumps({"Code": 200, "Data": {"Files": files}, "Success": True}).encode()
-        self._start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
-        self.wfile.write(body)
+        self._json({"Code": 200, "Data": {"Files": files}, "Success": True})
 
     def _repo(self, model_id: str, revision: str) -> Repo | None:
         repo = self.hub.repos.get(model_id)
@@ -148,9 +159,25 @@ class _Handler(BaseHTTPRequestHandler):
         if repo.info_fault:
             return self._fail(repo.info_fault)
         siblings = [repo.sibling(name) for name in repo.files] + repo.info_extra
-        body = json.dumps({"id": model_id, "sha": repo.commit, "siblings": siblings}).encode()
-        self._start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
-        if self.command == "GET":
+        self._json({"id": model_id, "sha": repo.commit, "siblings": siblings})
+
+    def _tree(self, model_id: str, revision: str) -> None:
+        """The repository's files in pages of seven, each with the next one's address in its Link."""
+        repo = self._repo(model_id, revision)
+        if repo is None:
+            return
+        if not repo.tree:
+            return self._error(404, "", "Not found")
+        start = int(parse_qs(urlsplit(self.path).query).get("cursor", ["0"])[0])
+        following = f'<{self.hub.endpoint}{urlsplit(self.path).path}?cursor={start + 7}>; rel="next"'
+        page = [repo.branch(name) for name in list(repo.files)[start : start + 7]]
+        self._json(page, {"Link": following} if start + 7 < len(repo.files) else {})
+
+    def _json(self, record: object, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(record).encode()
+        kind = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        self._start(200, kind | (headers or {}))
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def _file(self, model_id: str, revision: str, name: str, *, from_cdn: bool) -> None:
@@ -219,8 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
             held = fault.stall_at if fault.stall_at is not None else fault.trickle_at
             if held is not None and position + len(block) > held:
                 return self._hold(
-                    block[max(0, held - position) :] if fault.trickle_at is not None else b"",
-                    block[: max(0, held - position)],
+                    bytes(block[max(0, held - position) :]) if fault.trickle_at is not None else b"",
+                    bytes(block[: max(0, held - position)]),
                 )
             try:
                 self.wfile.write(block)
@@ -252,6 +279,12 @@ class _Handler(BaseHTTPRequestHandler):
         return faults[0] if faults[0].always else faults.pop(0)
 
     def _fail(self, fault: Fault) -> None:
+        if fault.page:
+            page = b"<!doctype html><title>Sign in</title>"
+            kind = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(page))}
+            self._start(fault.status or 200, kind)
+            self.wfile.write(page)
+            return
         self._error(fault.status or 500, fault.error_code or "", "Injected fault", dict(fault.headers))
 
     def _error(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:

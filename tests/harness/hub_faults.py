@@ -21,6 +21,7 @@ class Fault:
         status: answer with this status instead, with `error_code` as X-Error-Code and `headers` besides.
         etag: state this tag, on the redirect too.
         ignore_range: answer 200 with the whole file to a request for a part.
+        page: answer with a web page, as a company's filter or a login page does.
         always: it stays; otherwise it is used up by one delivery of the file.
     """
 
@@ -37,4 +38,5 @@ class Fault:
     headers: tuple[tuple[str, str], ...] = ()
     etag: str | None = None
     ignore_range: bool = False
+    page: bool = False
     always: bool = False

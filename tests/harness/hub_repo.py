@@ -26,7 +26,10 @@ class Request:
 @dataclass
 class Repo:
     """One model with one revision: `main` and its commit. `gated` asks for this token on every file, `cdn` is
-    where large files lie ("": on the hub itself)."""
+    where large files lie ("": on the hub itself).
+
+    `info_blobs`: whether model info states sizes and digests; `tree`: whether there is an API for the tree.
+    """
 
     files: dict[str, bytes]
     commit: str
@@ -35,15 +38,27 @@ class Repo:
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     info_fault: Fault | None = None
     info_extra: list[dict[str, object]] = field(default_factory=list)
+    info_blobs: bool = True
+    tree: bool = True
 
     def sibling(self, name: str) -> dict[str, object]:
         """One file as the API lists it with `blobs=true`."""
         data = self.files[name]
+        if not self.info_blobs:
+            return {"rfilename": name}
         entry: dict[str, object] = {"rfilename": name, "size": len(data), "blobId": git_blob_id(data)}
         if name.endswith(LFS_SUFFIXES):
             pointer = f"version 1\noid sha256:{sha256(data)}\nsize {len(data)}\n".encode()
             lfs = {"sha256": sha256(data), "size": len(data), "pointerSize": len(pointer)}
             entry |= {"blobId": git_blob_id(pointer), "lfs": lfs}
+        return entry
+
+    def branch(self, name: str) -> dict[str, object]:
+        """One file as the API of the tree lists it."""
+        data = self.files[name]
+        entry: dict[str, object] = {"type": "file", "path": name, "size": len(data), "oid": git_blob_id(data)}
+        if name.endswith(LFS_SUFFIXES):
+            entry["lfs"] = {"oid": sha256(data), "size": len(data), "pointerSize": 134}
         return entry
 
 

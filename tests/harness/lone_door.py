@@ -20,7 +20,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from harness.sse import events
-from harness.stack import Stack
+from harness.stack import Stack, run_inside
 from harness.waiting import wait_until
 
 NGINX = "qwen-appliance/nginx:local"
@@ -49,9 +49,9 @@ class LoneDoor:
 
     @classmethod
     def beside(cls, stack: Stack, settings: dict[str, str] | None = None) -> LoneDoor:
-        """A door that knows the keys and people of a running appliance."""
+        """A door that knows the keys and people of a running appliance, and takes its cookies."""
         user = stack.container("nginx").attrs["Config"]["User"]
-        return cls(stack.access, user, settings)
+        return cls(stack.access, user, {"APPLIANCE_NAME": stack.project, **(settings or {})})
 
     def __enter__(self) -> LoneDoor:
         try:
@@ -82,7 +82,8 @@ class LoneDoor:
 
     def seen(self) -> list[dict[str, Any]]:
         """What reached chat, engine and sign-on service, in order: service, method, target, headers, body."""
-        return requests.get(f"{self._control}/seen", timeout=10).json()
+        seen: list[dict[str, Any]] = requests.get(f"{self._control}/seen", timeout=10).json()
+        return seen
 
     def forget(self) -> None:
         """Empties the record."""
@@ -90,7 +91,7 @@ class LoneDoor:
 
     def log(self) -> str:
         """What nginx wrote: the access log's JSON lines and the error log."""
-        return self.nginx.logs().decode()
+        return str(self.nginx.logs().decode())
 
     @contextmanager
     def stream(
@@ -124,8 +125,7 @@ class LoneDoor:
 
     def run(self, *command: str) -> tuple[int, str]:
         """A command in nginx's container: its exit code, and what it said."""
-        result = self.nginx.exec_run(list(command))
-        return int(result.exit_code), result.output.decode()
+        return run_inside(self.nginx, *command)
 
     def restart(self) -> None:
         """Kills nginx, as a power cut does, and starts it again; the published port may change."""
@@ -182,7 +182,7 @@ class LoneDoor:
         self.nginx.reload()
         assert self.nginx.status == "running", f"nginx ended:\n{self.log()}"
         try:
-            return self.nginx.exec_run("/etc/nginx/healthcheck.sh").exit_code == 0
+            return bool(self.nginx.exec_run("/etc/nginx/healthcheck.sh").exit_code == 0)
         except APIError:  # it ended just now: the next look says so
             return False
 
@@ -213,4 +213,6 @@ def headers_of(request: dict[str, Any]) -> dict[str, str]:
 
 def _published(container: Container, port: str) -> int:
     container.reload()
-    return int(container.ports[port][0]["HostPort"])
+    bindings = container.ports[port]
+    assert bindings, f"{port} is not published"
+    return int(bindings[0]["HostPort"])

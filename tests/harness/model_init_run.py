@@ -60,6 +60,7 @@ class ModelInit:
             "PARALLEL_FILES": "1",
             "MODEL_RETRIES": "2",
             "MODEL_RETRY_WAIT": "0",
+            "FAST_NF4": "0",
             "NO_PROXY": "*",
             **environ,
         }
@@ -120,11 +121,13 @@ def tensors(seed: int, *names: str) -> bytes:
     return save({name: numbers.random((512, 256), dtype=np.float32) for name in names}, {"format": "pt"})
 
 
-def gguf(*names: str, tail: bytes = b"") -> bytes:
-    """A GGUF file with one F32 tensor of 64 numbers for each name."""
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(names), 1)
+def gguf(*names: str, tail: bytes = b"", numbers: dict[str, int] | None = None) -> bytes:
+    """A GGUF file with one F32 tensor of 64 numbers for each name, and `numbers` among its metadata."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(names), 1 + len(numbers or {}))
     key, value = b"general.architecture", b"llama"
     head += struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(value)) + value
+    for name, number in (numbers or {}).items():
+        head += struct.pack("<Q", len(name)) + name.encode() + struct.pack("<IH", 2, number)
     for number, name in enumerate(names):
         head += struct.pack("<Q", len(name)) + name.encode() + struct.pack("<IQIQ", 1, 64, 0, 256 * number)
     return head + bytes(-len(head) % 32) + bytes(256 * len(names)) + tail

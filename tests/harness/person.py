@@ -34,7 +34,7 @@ class Person:
     @property
     def seat(self) -> str:
         """The replica that nginx gave this person: the affinity cookie's value."""
-        return next(c["value"] for c in self.page.context.cookies() if c["name"] == "ui_route")
+        return next(c["value"] for c in self.page.context.cookies() if c["name"].endswith("_ui_route"))
 
     def choose(self, setting: str, value: str) -> None:
         """Sets one of the numbers in the settings panel."""

@@ -18,8 +18,8 @@ import docker
 from docker.errors import ImageNotFound, NotFound
 from docker.models.containers import Container
 
-from appliance_cli.config import dotenv_file
-from harness.stack import REPO, Stack, running
+from appliance_cli.config import values
+from harness.stack import REPO, Stack, running, said_inside
 from harness.waiting import wait_until
 
 IMAGE = "qwen-appliance/test-prometheus:local"
@@ -52,7 +52,7 @@ def ensure_image() -> None:
     with _docker() as client, suppress(ImageNotFound):
         client.images.get(IMAGE)
         return
-    base = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
+    base = values.read(REPO / ".env").text("PYTHON_BASE")
     command = ["docker", "build", "--tag", IMAGE, "--build-arg", f"BASE={base}", "-"]
     done = subprocess.run(command, input=_DOCKERFILE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
@@ -75,11 +75,11 @@ class Prometheus:
 
     def query(self, expression: str, *, at: float) -> list[dict[str, Any]]:
         """The samples of an instant query at a Unix time in seconds."""
-        return self._ask("query", query=expression, time=at)["result"]
+        return list(self._ask("query", query=expression, time=at)["result"])
 
     def query_range(self, expression: str, *, start: float, end: float, step: float) -> list[dict[str, Any]]:
         """The series of a range query; times are Unix seconds, `step` is in seconds."""
-        return self._ask("query_range", query=expression, start=start, end=end, step=step)["result"]
+        return list(self._ask("query_range", query=expression, start=start, end=end, step=step)["result"])
 
     def healthy_jobs(self) -> set[str]:
         """The scrape jobs with at least one target whose last scrape succeeded."""
@@ -88,9 +88,8 @@ class Prometheus:
 
     def _ask(self, path: str, **parameters: object) -> Any:
         # Inside the container: `backend` has no way in, and the service publishes nothing.
-        result = self.container.exec_run(["python3", "-c", _ASK, f"{path}?{urlencode(parameters)}"])
-        assert result.exit_code == 0, result.output.decode()
-        answer = json.loads(result.output)
+        target = f"{path}?{urlencode(parameters)}"
+        answer = json.loads(said_inside(self.container, "python3", "-c", _ASK, target))
         assert answer["status"] == "success", answer
         return answer["data"]
 

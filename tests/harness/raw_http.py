@@ -104,7 +104,7 @@ def ask(port: int, method: str, target: str, *fields: str, host: str = "door", b
 
 def _split(received: bytes) -> tuple[list[Answer], bytes]:
     """The complete answers, and the bytes after them. Interim ones (100 Continue) are no answers."""
-    answers = []
+    answers: list[Answer] = []
     while True:
         head, end, rest = received.partition(b"\r\n\r\n")
         if not end:

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 
-def events(response: requests.Response) -> Iterator[dict[str, Any] | str]:
+def events(response: requests.Response) -> Iterator[Any]:
     """Yields each `data:` payload as it arrives: parsed JSON, or the bare text (``[DONE]``).
 
     Raises:

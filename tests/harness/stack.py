@@ -30,11 +30,15 @@ class Stack:
     Attributes:
         url: the address that nginx publishes, e.g. ``http://127.0.0.1:40001``.
         access: the folder with this appliance's keys, users and certificate.
-        project: the Compose project's name.
+        project: the Compose project's name, with which its cookies begin.
+        session_cookie: the name of the cookie that says who is signed in.
+        seat_cookie: the name of the one that says which replica serves the browser.
     """
 
     def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
         self.project = f"appliance-test-{secrets.token_hex(3)}"
+        self.session_cookie = f"{self.project}_session"
+        self.seat_cookie = f"{self.project}_ui_route"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env_file = directory / "appliance.env"
@@ -102,14 +106,16 @@ class Stack:
     def containers(self, service: str, *, stopped: bool = False) -> list[Container]:
         wanted = {"project": self.project, "service": service, "oneoff": "False"}
         labels = [f"com.docker.compose.{key}={value}" for key, value in wanted.items()]
-        return self.docker.containers.list(all=stopped, filters={"label": labels})
+        found: list[Container] = self.docker.containers.list(all=stopped, filters={"label": labels})
+        return found
 
     def container(self, service: str, *, stopped: bool = False) -> Container:
         (only,) = self.containers(service, stopped=stopped)
         return only
 
     def status(self) -> dict[str, Any]:
-        return requests.get(f"{self.url}/status", timeout=10).json()
+        status: dict[str, Any] = requests.get(f"{self.url}/status", timeout=10).json()
+        return status
 
     def wait_ready(self) -> None:
         """Waits until every replica and the engine are healthy and nginx reaches them."""
@@ -133,7 +139,7 @@ class Stack:
 
     def _write_env(self, settings: dict[str, str]) -> None:
         """Starts from what `appliance prepare` found on this host (base images, CA)."""
-        found = _read_env(REPO / ".env")
+        found = found_on_this_host()
         host_keys = ("PYTHON_BASE", "NGINX_BASE", "CA_BUNDLE", "PIP_INDEX_URL")
         inherited = {key: found[key] for key in host_keys if key in found}
         values = {
@@ -146,10 +152,24 @@ class Stack:
         self.env_file.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
 
 
+def run_inside(container: Container, *command: str) -> tuple[int, str]:
+    """A command in a running container: its exit code, and what it said."""
+    result = container.exec_run(list(command))
+    assert isinstance(result.output, bytes)  # it is not streamed
+    return int(result.exit_code or 0), result.output.decode()
+
+
+def said_inside(container: Container, *command: str) -> str:
+    """What a command in a running container said; it must succeed."""
+    code, said = run_inside(container, *command)
+    assert code == 0, said
+    return said
+
+
 def gauge(engine: Container, name: str) -> float:
     """One value of an engine's /metrics, read inside its container (the route is not public)."""
     script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:3000/metrics').read().decode())"
-    lines = engine.exec_run(["python3", "-c", script]).output.decode().splitlines()
+    lines = run_inside(engine, "python3", "-c", script)[1].splitlines()
     return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}[ {{]", line))
 
 
@@ -164,7 +184,9 @@ def running(container: Container) -> Callable[[], bool]:
     return condition
 
 
-def _read_env(path: Path) -> dict[str, str]:
+def found_on_this_host() -> dict[str, str]:
+    """The settings that `appliance prepare` wrote: base images, a proxy's CA."""
+    path = REPO / ".env"
     if not path.exists():
         return {}
     lines = (line.strip() for line in path.read_text().splitlines())

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from harness.crowd import Crowd
-from harness.stack import Stack
+from harness.stack import Stack, run_inside
 from harness.waiting import wait_until
 
 # llama.cpp reserves its memory for every slot: short conversations keep fifty of them small
@@ -56,7 +56,7 @@ def nothing_left(stack: Stack) -> Iterator[None]:
 
 def places(stack: Stack) -> dict[str, int]:
     """Requests in flight by account, as nginx counts them."""
-    text = stack.containers("ui")[0].exec_run(["python3", "-c", READ_METRICS]).output.decode()
+    _, text = run_inside(stack.containers("ui")[0], "python3", "-c", READ_METRICS)
     return {
         account: int(n)
         for account, n in re.findall(r'^appliance_running\{account="(.*)"\} (\S+)', text, re.M)

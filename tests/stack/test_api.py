@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import huggingface_hub
 import openai
 import pytest
@@ -12,7 +14,7 @@ from harness.stack import Stack
 from harness.waiting import wait_until
 
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
-CAPITAL = [
+CAPITAL: Any = [
     {"role": "system", "content": "You are a helpful assistant."},
     {"role": "user", "content": "What is the capital of France?"},
 ]
@@ -119,7 +121,7 @@ def test_openai_client(stack: Stack) -> None:
 def test_hugging_face_client(stack: Stack) -> None:
     client = huggingface_hub.InferenceClient(base_url=stack.url)
     answer = client.chat_completion(CAPITAL, max_tokens=30, temperature=0)
-    assert "Paris" in answer.choices[0].message.content
+    assert "Paris" in (answer.choices[0].message.content or "")
 
     endpoint = huggingface_hub.InferenceClient(model=stack.url)
     assert "Paris" in endpoint.text_generation(PROMPT, max_new_tokens=20)

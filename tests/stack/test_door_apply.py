@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -14,12 +15,12 @@ import requests
 from harness import raw_http
 from harness.lone_door import LoneDoor
 from harness.sse import events
-from harness.stack import Stack
+from harness.stack import Stack, run_inside
 from harness.waiting import wait_until
 
 pytest_plugins = ["harness.door_fixtures"]
 
-ENDLESS = {"inputs": "1, 2, 3,", "parameters": {"max_new_tokens": 2000, "do_sample": False}}
+ENDLESS: dict[str, Any] = {"inputs": "1, 2, 3,", "parameters": {"max_new_tokens": 2000, "do_sample": False}}
 SYNTAX_ERROR = "location = /hello { retrun 500; }\n"
 
 
@@ -160,9 +161,9 @@ def test_usage_and_limits_survive_a_reload(guarded: Stack, custom: Path) -> None
 
 
 def _requests_of(guarded: Stack, account: str) -> int:
-    found = guarded.container("nginx").exec_run(["cat", "/state/usage.json"])
+    code, found = run_inside(guarded.container("nginx"), "cat", "/state/usage.json")
     # there is no file before the first request is counted
-    counts = json.loads(found.output or b"{}") if found.exit_code == 0 else {}
+    counts = json.loads(found or "{}") if code == 0 else {}
     return int(sum(v["value"] for name, v in counts.items() if name.endswith(f"|{account}|requests")))
 
 
@@ -175,16 +176,18 @@ def test_a_damaged_usage_file_costs_at_most_what_came_after_its_copy(
     with LoneDoor.beside(guarded) as door:
         for so_far, damage in enumerate(damages):
             assert raw_http.ask(door.port, "POST", "/generate", bearer, body=b"{}").status == 200
-            wait_until(
-                lambda n=so_far: _counted(door) == n + 1, "it is counted", deadline_s=20, detail=door.log
-            )
+            expected = so_far + 1
+            wait_until(_has_counted(door, expected), "it is counted", deadline_s=20, detail=door.log)
             door.run("cp", "/state/usage.json", "/state/usage.json.backup")
             door.run("sh", "-c", f"{damage} /state/usage.json")
             door.restart()
-            assert door.log().count("/state/usage.json was damaged") == so_far + 1, damage
+            assert door.log().count("/state/usage.json was damaged") == expected, damage
 
 
-def _counted(door: LoneDoor) -> int:
-    code, document = door.run("cat", "/state/usage.json")
-    counts = json.loads(document) if code == 0 and document else {}
-    return int(sum(v["value"] for name, v in counts.items() if name.endswith("|requests")))
+def _has_counted(door: LoneDoor, requests: int) -> Callable[[], bool]:
+    def condition() -> bool:
+        code, document = door.run("cat", "/state/usage.json")
+        counts = json.loads(document) if code == 0 and document else {}
+        return bool(requests == sum(v["value"] for name, v in counts.items() if name.endswith("|requests")))
+
+    return condition

@@ -9,34 +9,24 @@ import pytest
 from harness import raw_http
 from harness.lone_door import LoneDoor
 from harness.raw_http import Answer
+from harness.routes import Route, routes
 from harness.stack import Stack
 from harness.waiting import wait_until
 
 pytest_plugins = ["harness.door_fixtures"]
 
-API = (
-    *(
-        "POST /",
-        "POST /generate",
-        "POST /generate_stream",
-        "POST /tokenize",
-        "POST /chat_tokenize",
-        "GET /info",
-    ),
-    *("POST /v1/chat/completions", "POST /v1/completions", "GET /v1/models"),
-)
-PAGE = (
-    *("GET /", "GET /config", "GET /config/", "GET /whoami", "GET /theme.css"),
-    *("GET /manifest.json", "GET /assets/x.js", "GET /static/x.png", "GET /svelte/x.js"),
-    *(
-        "GET /gradio_api/app_id",
-        "GET /gradio_api/theme.css",
-        "GET /gradio_api/file=x",
-        "GET /gradio_api/queue/data",
-    ),
-    *("POST /gradio_api/queue/join", "POST /gradio_api/run/predict"),
-    *("POST /gradio_api/cancel", "POST /gradio_api/reset"),
-)
+
+def _asked(route: Route) -> str:
+    """How a client asks for it."""
+    method = "POST" if route.counted or route.kind == "page_action" else "GET"
+    if route.kind == "api_root":
+        return "POST /"
+    return f"{method} {route.path}{'x' if route.match == '^~' else ''}"
+
+
+AT_THE_DOOR = [route for route in routes() if route.where == "door"]
+API = [_asked(route) for route in AT_THE_DOOR if route.kind.startswith("api_")]
+PAGE = [_asked(route) for route in AT_THE_DOOR if route.kind.startswith("page")]
 EVERYBODYS = ("GET /status", "GET /health", "GET /login", "GET /favicon.ico")
 CLOSED = (
     # TGI's

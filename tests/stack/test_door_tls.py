@@ -184,13 +184,15 @@ def test_a_client_cannot_renegotiate(secured: LoneDoor) -> None:
     assert "HTTP/1.1" not in done[1]
 
 
-def test_cookies_are_for_https_only(secured: LoneDoor, cookie: str, person: tuple[str, str]) -> None:
+def test_cookies_are_for_https_only(
+    guarded: Stack, secured: LoneDoor, cookie: str, person: tuple[str, str]
+) -> None:
     signed_in = _ask(secured, raw_http.request("POST", "/session", raw_http.basic(*person)))
     assert signed_in.status == 204
-    assert signed_in.headers["set-cookie"].startswith("session=")
+    assert signed_in.headers["set-cookie"].startswith(f"{guarded.session_cookie}=")
     page = _ask(secured, raw_http.request("GET", "/whoami", cookie))
     assert page.status == 200
-    assert page.headers["set-cookie"].startswith("ui_route=")
+    assert page.headers["set-cookie"].startswith(f"{guarded.seat_cookie}=")
     signed_out = _ask(secured, raw_http.request("POST", "/logout", cookie))
     for answer in (signed_in, page, signed_out):
         attributes = answer.headers["set-cookie"].lower().split("; ")

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from harness.chats import HANG_SECONDS, Chatter, seat_of
 from harness.crowd import Crowd, broken, finish
-from harness.stack import Stack
+from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -123,7 +123,12 @@ def test_while_the_engine_restarts_everybody_is_told_and_goes_on_afterwards(
     finally:
         engine.start()
     told = [refusal(wide_stack)]
-    wait_until(lambda: told.append(refusal(wide_stack)) or told[-1] == "", "the engine is back")
+
+    def answers() -> bool:
+        told.append(refusal(wide_stack))
+        return told[-1] == ""
+
+    wait_until(answers, "the engine is back")
     assert "engine_restarting" in told
     crowd.ask(people[:10], SHORT)
     finish(people[:10])
@@ -133,7 +138,7 @@ def test_while_the_engine_restarts_everybody_is_told_and_goes_on_afterwards(
 
 def phases(stack: Stack) -> set[str]:
     """How the engine stands, by each of the replicas."""
-    cookies = [{"ui_route": seat_of(replica)} for replica in stack.containers("ui")]
+    cookies = [{stack.seat_cookie: seat_of(replica)} for replica in stack.containers("ui")]
     return {
         requests.get(f"{stack.url}/status", cookies=c, timeout=30).json()["engine"]["phase"] for c in cookies
     }
@@ -167,8 +172,7 @@ def one_replica(stack: Stack, crowd: Crowd, people: list[Chatter]) -> Iterator[C
 def signal_service(container: Container, number: signal.Signals) -> None:
     """To the service's own process, which is the only child of Docker's init."""
     script = f"import os; os.kill(int(open('/proc/1/task/1/children').read().split()[0]), {int(number)})"
-    result = container.exec_run(["python3", "-c", script])
-    assert result.exit_code == 0, result.output.decode()
+    said_inside(container, "python3", "-c", script)
 
 
 def by_seat(people: list[Chatter], seat: str) -> tuple[list[Chatter], list[Chatter]]:

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from appliance_cli.config import dotenv_file
+from appliance_cli.config import values
 from appliance_cli.gpu import compose_file
 from appliance_cli.gpu import settings as gpu_settings
 from harness.stack import REPO
+from model_init.kernels.folder import ROOT
+from model_init.kernels.pinned import PINNED
 
 STAND_IN = """
     image: {image}
@@ -48,7 +50,7 @@ def rendered() -> dict[str, Any]:
     ]
     environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
 
 
 def test_flags(rendered: dict[str, Any]) -> None:
@@ -62,12 +64,19 @@ def test_flags(rendered: dict[str, Any]) -> None:
         "--num-shard=1",
         "--max-input-tokens=7168",
         "--max-total-tokens=8192",
-        "--max-batch-prefill-tokens=8192",
-        "--cuda-memory-fraction=0.72",
+        "--max-batch-prefill-tokens=4096",
+        "--cuda-graphs=1,2,4,8,16,32,48,64,96,128",
+        "--cuda-memory-fraction=0.70",
         "--max-concurrent-requests=128",
         "--usage-stats=off",
         "--json-output",
     ]
+
+
+def test_the_fast_kernels_stand_before_the_images_own(rendered: dict[str, Any]) -> None:
+    environment = rendered["services"]["tgi"]["environment"]
+    assert environment["PYTHONPATH"] == f"/models/{ROOT}/fast-nf4-1/{PINNED.name}"
+    assert environment["BNB_CUDA_VERSION"] == "126"
 
 
 def test_one_pinned_card(rendered: dict[str, Any]) -> None:
@@ -120,24 +129,11 @@ def test_services_stand_in_data_flow_order() -> None:
     text = (REPO / "docker-compose.yml").read_text()
     services = text[text.index("\nservices:") : text.index("\nnetworks:")]
     assert re.findall(r"^  ([\w-]+):$", services, re.M) == [
-        *("model-init", "tgi", "ui", "nginx"),
+        *("model-init", "tgi"),
+        "cpu-engine",  # an image that runs in tgi's place
+        *("ui", "nginx"),
         *("gpu-metrics", "prometheus", "grafana"),
     ]
-
-
-def test_env_example_lists_every_setting_with_its_default() -> None:
-    compose = (REPO / "docker-compose.yml").read_text()
-    both = compose + (REPO / "compose.cpu.yml").read_text()
-    used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", both + compose))  # the GPU file's default wins
-    bare = re.findall(r"^      ([A-Z_]+):$", compose, re.M)
-    example = dict(re.findall(r"^#(\w+)=(.*)$", (REPO / ".env.example").read_text(), re.M))
-    read_by_compose = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
-    read_by_scripts = {"DEBIAN_MIRROR", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES"}
-    read_by_scripts |= {"MODE", "TARGET_VRAM", "FAST_NF4", "KV_CACHE_DTYPE", "SPECULATE", "LORA_ADAPTERS"}
-    read_by_scripts |= {"TENSOR_PARALLEL", "GPU_DEVICES"}
-    assert set(example) - read_by_compose - read_by_scripts == set(used) | set(bare)
-    different = {key: (example[key], value) for key, value in used.items() if example[key] != value}
-    assert different == {"MODEL_FOLDER": ("", "import")}  # a volume's name, which only Compose needs to know
 
 
 @pytest.fixture
@@ -147,7 +143,7 @@ def two_engines(tmp_path: Path) -> Iterator[Callable[..., str]]:
     settings = gpu_settings.parse({"TGI_REPLICAS": "2"})
     (tmp_path / "engines.yml").write_text(compose_file.override(settings, {}, ["GPU-a", "GPU-b"]))
     names = compose_file.engine_names(2)
-    image = dotenv_file.read(REPO / ".env").get("PYTHON_BASE", "python:3.13-slim")
+    image = values.read(REPO / ".env").text("PYTHON_BASE")
     stand_ins = "".join(f"  {name}:{STAND_IN.format(image=image)}" for name in names)
     (tmp_path / "stand-ins.yml").write_text(f"services:\n{stand_ins}")
     files = [part for name in ("docker-compose.yml", "engines.yml", "stand-ins.yml") for part in ("-f", name)]

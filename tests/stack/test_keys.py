@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ import requests
 from harness import figures, raw_http
 from harness.caller import COUNTING, MODEL, Caller, caller, counting, works
 from harness.lone_door import LoneDoor
-from harness.stack import Stack
+from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
 
-CHAT = [{"role": "user", "content": "Count to ten."}]
+CHAT: Any = [{"role": "user", "content": "Count to ten."}]
 SPAN_OF_LIFE = 200  # tokens of a stream that outlives its key
 
 
@@ -52,10 +53,14 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(guarded: Stack, reader: Caller
 
     logs = guarded.compose("logs", "--no-color").stdout
     assert reader.account in logs
-    state = guarded.container("nginx").exec_run(["find", "/state", "-type", "f", "-exec", "cat", "{}", "+"])
-    assert b"|requests" in state.output
-    everywhere = (listed.stdout, listed.stderr, logs, state.output.decode(), *written.values())
+    wait_until(lambda: "|requests" in _state(guarded), "the request is in the usage file")
+    everywhere = (listed.stdout, listed.stderr, logs, _state(guarded), *written.values())
     assert not any(reader.key in text for text in everywhere)
+
+
+def _state(guarded: Stack) -> str:
+    """All that nginx keeps on the disk."""
+    return said_inside(guarded.container("nginx"), "find", "/state", "-type", "f", "-exec", "cat", "{}", "+")
 
 
 def test_a_revoked_key_is_refused_while_its_stream_goes_on_to_the_end(guarded: Stack) -> None:
@@ -112,7 +117,7 @@ def test_only_the_very_key_opens_the_door(guarded: Stack, reader: Caller) -> Non
     for target, field in {
         f"/v1/models?key={key}&api_key={key}&access_token={key}": "Accept: */*",
         "/v1/models": f"X-Api-Key: {key}",
-        "/info": f"Cookie: session={key}; Authorization=Bearer {key}",
+        "/info": f"Cookie: {guarded.session_cookie}={key}; Authorization=Bearer {key}",
     }.items():
         assert raw_http.ask(guarded.port, "GET", target, field).status == 401, (target, field)
     right = (f"Bearer {key}", f"bearer {key}", f"BEARER {key}", f"Bearer   {key}", f"  Bearer {key}  ")
@@ -177,7 +182,7 @@ def test_keys_come_and_go_while_others_work(guarded: Stack, reader: Caller) -> N
             for turn in range(3):
                 with caller(guarded, f"guest-{turn}") as guest:
                     pass
-                wait_until(lambda guest=guest: refused(guest), "the guest's key is refused again")
+                wait_until(partial(refused, guest), "the guest's key is refused again")
         finally:
             over.set()
         for work in working:

@@ -11,7 +11,7 @@ import requests
 
 from harness import figures
 from harness.caller import COUNTING, Caller, Stream, caller, callers, counting, works
-from harness.stack import Stack
+from harness.stack import Stack, run_inside, said_inside
 from harness.waiting import wait_until
 
 TOKENIZE = "/tokenize", {"inputs": COUNTING}  # a quick POST
@@ -136,8 +136,7 @@ def test_a_reload_keeps_the_counts(guarded: Stack) -> None:
         stream = someone.count_on()
         assert {answer.status_code for answer in someone.at_once(1, *TOKENIZE)} == {200}
         workers = worker_processes(guarded)
-        reloaded = guarded.container("nginx").exec_run(["/etc/nginx/apply"])
-        assert reloaded.exit_code == 0, reloaded.output.decode()
+        said_inside(guarded.container("nginx"), "/etc/nginx/apply")
         wait_until(lambda: worker_processes(guarded) - workers, "there are new workers")
 
         assert figures.running(guarded) == {someone.account: 1}
@@ -169,5 +168,5 @@ def test_a_worker_that_dies_takes_no_place_with_it(guarded: Stack) -> None:
 def worker_processes(stack: Stack) -> set[str]:
     """The process ids of nginx's workers, old ones that still serve included."""
     search = "grep -l 'worker [p]rocess' /proc/[0-9]*/cmdline"
-    found = stack.container("nginx").exec_run(["bash", "-c", search])
-    return {path.split("/")[2] for path in found.output.decode().split()}
+    _, found = run_inside(stack.container("nginx"), "bash", "-c", search)
+    return {path.split("/")[2] for path in found.split()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import docker
 import pytest
@@ -20,8 +21,8 @@ def model_init(stack: Stack, **settings: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def manifest(stack: Stack) -> dict[str, object]:
-    return json.loads(in_volume(stack, f"print(open('/models/{MODEL}/manifest.json').read())"))
+def manifest(stack: Stack) -> dict[str, Any]:
+    return dict(json.loads(in_volume(stack, f"print(open('/models/{MODEL}/manifest.json').read())")))
 
 
 def test_a_second_start_fetches_nothing(stack: Stack) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from harness.stack import REPO, Stack
+from harness.stack import REPO, Stack, said_inside
 from harness.volume import GGUF_BYTES, MODEL, flip_a_byte
 from harness.waiting import wait_until
 
@@ -169,7 +169,7 @@ def test_a_killed_download_goes_on_where_it_stopped(stack: Stack, hub: str) -> N
 def partial_bytes(stack: Stack, model: str) -> int:
     """How much of an unfinished download is on disk."""
     script = f"import glob, os; print(sum(map(os.path.getsize, glob.glob('/models/{model}/*.partial'))))"
-    return int(stack.containers("ui")[0].exec_run(["python3", "-c", script]).output)
+    return int(said_inside(stack.containers("ui")[0], "python3", "-c", script))
 
 
 def test_a_model_that_does_not_exist_changes_nothing(stack: Stack, hub: str) -> None:

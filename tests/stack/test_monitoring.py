@@ -38,7 +38,7 @@ def rendered(*files: str, profile: str = "monitoring") -> dict[str, Any]:
     done = subprocess.run(
         [*command, "--format", "json"], cwd=REPO, env=environment, capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout)["services"]
+    return dict(json.loads(done.stdout)["services"])
 
 
 def has_data(asked: Prometheus, query: Query, since: float) -> bool:

@@ -152,7 +152,8 @@ def test_the_gauges_show_what_runs(guarded: Stack, seen: Caller) -> None:
     now = figures.metrics(guarded)
     assert now[f'appliance_running{{account="{seen.account}"}}'] == 1
     connections = {state: now[f'nginx_connections{{state="{state}"}}'] for state in STATES}
-    assert connections["active"] == sum(connections[state] for state in STATES[1:])
+    # one that nginx lets end slowly, after a malformed request, is active and nothing else
+    assert connections["active"] >= sum(connections[state] for state in STATES[1:])
     assert connections["writing"] >= 2, "the stream and the question for the figures"
     stream.close()
     figures.wait_idle(guarded, seen.account)

@@ -15,7 +15,7 @@ import pytest
 import requests
 from docker.models.containers import Container
 
-from harness.stack import Stack
+from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
 
 PASSWORD = "correct horse"
@@ -45,14 +45,12 @@ class Attempt:
     @property
     def cookie(self) -> str:
         assert self.status == 204, self.body
-        return self.headers["set-cookie"].partition(";")[0].removeprefix("session=")
+        return self.headers["set-cookie"].partition(";")[0].partition("=")[2]
 
 
 def attempt(replica: Container, name: str, password: str) -> Attempt:
     """Tries a password from inside a chat replica: an address whose attempts are counted apart."""
-    result = replica.exec_run(["python3", "-c", TRY, name, password])
-    assert result.exit_code == 0, result.output.decode()
-    return Attempt(*json.loads(result.output))
+    return Attempt(*json.loads(said_inside(replica, "python3", "-c", TRY, name, password)))
 
 
 def sign_in(stack: Stack, name: str, password: str) -> Attempt:
@@ -61,7 +59,9 @@ def sign_in(stack: Stack, name: str, password: str) -> Attempt:
 
 def enters(stack: Stack, session: str) -> bool:
     """Whether a browser with this cookie gets the page's configuration."""
-    answer = requests.get(f"{stack.url}/config", headers={"Cookie": f"session={session}"}, timeout=30)
+    answer = requests.get(
+        f"{stack.url}/config", headers={"Cookie": f"{stack.session_cookie}={session}"}, timeout=30
+    )
     assert answer.status_code in (200, 401)
     return answer.status_code == 200
 
@@ -88,7 +88,7 @@ def test_the_right_password_gives_a_cookie(guarded: Stack) -> None:
     assert (answer.status, answer.body) == (204, "")
     cookie, *attributes = answer.headers["set-cookie"].split("; ")
     assert attributes == ["Path=/", f"Max-Age={WEEK_S}", "HttpOnly", "SameSite=Lax"], "Secure only with TLS"
-    assert cookie.startswith("session=")
+    assert cookie.startswith(f"{guarded.session_cookie}=")
     assert enters(guarded, answer.cookie)
 
 
@@ -138,7 +138,7 @@ def encoded(data: bytes) -> str:
 
 def password_hash(stack: Stack, name: str) -> str:
     (found,) = re.findall(rf"^{name}:(.*)$", (stack.access / "users.htpasswd").read_text(), re.MULTILINE)
-    return found
+    return str(found)
 
 
 def test_a_session_ends_in_time(guarded: Stack) -> None:
@@ -184,10 +184,15 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(guarded: Stack, session
 
 def test_signing_out_clears_the_cookie(guarded: Stack, session: str) -> None:
     answer = requests.post(
-        f"{guarded.url}/logout", headers={"Cookie": f"session={session}"}, allow_redirects=False, timeout=30
+        f"{guarded.url}/logout",
+        headers={"Cookie": f"{guarded.session_cookie}={session}"},
+        allow_redirects=False,
+        timeout=30,
     )
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
-    assert answer.headers["set-cookie"] == "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    cookie, *attributes = answer.headers["set-cookie"].split("; ")
+    assert cookie == f"{guarded.session_cookie}="
+    assert attributes == ["Path=/", "Max-Age=0", "HttpOnly", "SameSite=Lax"]
 
 
 def test_without_a_session_a_browser_is_sent_to_sign_in_and_a_script_is_told(guarded: Stack) -> None:
@@ -214,7 +219,7 @@ def test_signing_in_and_out_are_posts(guarded: Stack, path: str) -> None:
 
 
 def test_what_proves_people_is_never_served(guarded: Stack, session: str) -> None:
-    headers = {"Cookie": f"session={session}"}
+    headers = {"Cookie": f"{guarded.session_cookie}={session}"}
     for name in ("users.htpasswd", "users.json", "keys.json", "session.secret", "tls/server.pem"):
         for folder in ("", "access/", "pages/", "assets/../../access/", "gradio_api/file=/access/"):
             answer = requests.get(f"{guarded.url}/{folder}{name}", headers=headers, timeout=30)

@@ -23,7 +23,7 @@ COMPLETIONS = {"model": "tgi", "prompt": list(PROMPTS), "temperature": 0, "max_t
 DETAILED = {"inputs": COUNTING, "parameters": {**counting(4)["parameters"], "details": True}}
 ANSWERED_SHORTLY = "<|im_start|>user\nSay hi.<|im_end|>\n<|im_start|>assistant\n"
 REFUSED_BY_THE_ENGINE = {"inputs": COUNTING, "parameters": {"max_new_tokens": 0}}
-INCLUDED = {"stream": True, "stream_options": {"include_usage": True}}
+INCLUDED: dict[str, object] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def test_what_is_used_is_booked_to_the_token(guarded: Stack) -> None:
@@ -37,15 +37,15 @@ def test_what_is_used_is_booked_to_the_token(guarded: Stack) -> None:
         answer = mixed.post("/v1/chat/completions", CHAT).json()
         assert answer["usage"] == chat
         expected.add(chat["prompt_tokens"], chat["completion_tokens"])
-        for stream in ({"stream": True}, INCLUDED):
-            assert mixed.post("/v1/chat/completions", {**CHAT, **stream}).text.endswith("data: [DONE]\n\n")
+        for options in ({"stream": True}, INCLUDED):
+            assert mixed.post("/v1/chat/completions", {**CHAT, **options}).text.endswith("data: [DONE]\n\n")
             expected.add(chat["prompt_tokens"], chat["completion_tokens"])
         for path in ("/generate", "/generate_stream"):
             for body in (counting(4), DETAILED):
                 assert mixed.post(path, body).status_code == 200
                 expected.add(prompts[0], 4)
-        for stream in ({}, {"stream": True}):
-            assert mixed.post("/v1/completions", {**COMPLETIONS, **stream}).status_code == 200
+        for options in ({}, {"stream": True}):
+            assert mixed.post("/v1/completions", {**COMPLETIONS, **options}).status_code == 200
             expected.add(sum(prompts), 2 * 4)
         for path, body in {"/tokenize": counting(1), "/chat_tokenize": CHAT}.items():
             assert mixed.post(path, body).status_code == 200
@@ -119,7 +119,7 @@ def generated_for(stack: Stack, left: Stream) -> int:
     """The tokens of a stream that its client left: in the access log, at least those that the client saw."""
     entry = figures.log_entry(stack, left.response.headers["x-request-id"])
     assert len(left.frames) <= entry["generated_tokens"] < LONG
-    return entry["generated_tokens"]
+    return int(entry["generated_tokens"])
 
 
 def test_an_answer_from_the_root_is_booked_like_any_other(guarded: Stack) -> None:

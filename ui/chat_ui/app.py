@@ -19,6 +19,7 @@ from chat_ui.caller import Caller
 from chat_ui.chat import Chat
 from chat_ui.drain import Drain, DrainWatch
 from chat_ui.engine import EngineClient
+from chat_ui.gradio_internals import HEARTBEAT_ROUTE
 from chat_ui.settings import Settings
 from chat_ui.status import StatusService
 
@@ -32,7 +33,12 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = EngineClient(settings.engine_url)
     status = StatusService(
-        engine, settings.models_dir, settings.host_name, settings.port, settings.engine_host_name
+        engine,
+        settings.models_dir,
+        settings.host_name,
+        settings.port,
+        settings.engine_host_name,
+        settings.version,
     )
 
     @asynccontextmanager
@@ -73,7 +79,7 @@ def _add_routes(app: FastAPI, status: StatusService) -> None:
     app.add_route("/whoami", whoami, methods=["GET"])
     app.add_route("/healthz", healthz, methods=["GET"])
     # why: the page opens no heartbeat, and one that a client held open would hold a replica that is to stop
-    app.add_route("/gradio_api/heartbeat/{session}", not_found, methods=["GET"])
+    app.add_route(HEARTBEAT_ROUTE, not_found, methods=["GET"])
     for shape in ("openai", "tgi"):
         # any method: nginx comes here with the method of the request that failed
         app.add_route(f"/engine-unavailable/{shape}", engine_unavailable, methods=["GET", "POST", "HEAD"])

@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any
 
 from chat_ui.caller import Caller
+from chat_ui.chat_settings import ChatSettings
 from chat_ui.conversation import Message, for_model
 from chat_ui.engine import Ending, EngineClient
 from chat_ui.errors import EngineError, EngineUnavailable, MessageTooLong
 from chat_ui.messages import Language, again, text
 from chat_ui.pump import coalesce
-from chat_ui.sampling import Sampling
 from chat_ui.trimming import Fitted, fit
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Chat:
     status: Callable[[], Awaitable[dict[str, Any]]]
 
     async def answer(
-        self, question: Question, sampling: Sampling, language: Language, caller: Caller
+        self, question: Question, settings: ChatSettings, language: Language, caller: Caller
     ) -> AsyncGenerator[View, None]:
         """The views from the question alone to the finished answer; the last one has `running` False.
 
@@ -80,11 +80,11 @@ class Chat:
             info = await self.engine.info(caller)
             asked = for_model(question.messages)
             tokenize = partial(self.engine.chat_prompt, caller=caller)
-            fitted = await fit(tokenize, info, asked, sampling.system_prompt, sampling.max_new_tokens)
+            fitted = await fit(tokenize, info, asked, settings.system_prompt, settings.max_new_tokens)
             if fitted.left_out:
                 note = text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of)
                 shown = [*shown, Message("assistant", note, "note")]
-            async with aclosing(self._stream(shown, fitted, sampling, language, caller)) as views:
+            async with aclosing(self._stream(shown, fitted, settings, language, caller)) as views:
                 async for view in views:
                     shown = view.messages
                     yield view
@@ -100,10 +100,15 @@ class Chat:
             yield View(_ended(shown, text(language, "error_internal")), False)
 
     async def _stream(
-        self, before: list[Message], fitted: Fitted, sampling: Sampling, language: Language, caller: Caller
+        self,
+        before: list[Message],
+        fitted: Fitted,
+        settings: ChatSettings,
+        language: Language,
+        caller: Caller,
     ) -> AsyncGenerator[View, None]:
         ending = Ending()
-        parameters = sampling.parameters(fitted.max_new_tokens)
+        parameters = settings.parameters(fitted.max_new_tokens)
         source = self.engine.generate(fitted.prompt.text, parameters, ending, caller)
         answer = ""
         async with aclosing(coalesce(source)) as chunks:

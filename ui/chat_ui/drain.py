@@ -2,32 +2,30 @@
 
 A question is two requests: the page posts it, and only then opens the stream that carries its answer. A
 replica that stopped listening between the two would lose the answer, since only its own queue knows of it.
-Streams that are open are uvicorn's business (`server.py`). Touches Gradio's queue to ask which answers are
-being written.
+Streams that are open are uvicorn's business (`server.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
 from urllib.parse import parse_qs
 
 import gradio as gr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE, sessions_being_answered
+
 # why: a page opens the stream one round trip after its question; one that has not by now went away
 SETTLE_SECONDS = 5.0
 _POLL_SECONDS = 0.01
-_JOIN = "/gradio_api/queue/join"
-_DATA = "/gradio_api/queue/data"
 
 
 class Drain:
     """Knows the questions that are being posted and the streams that are being read; see `DrainWatch`."""
 
     def __init__(self, demo: gr.Blocks) -> None:
-        self._queue = demo._queue
+        self._demo = demo
         self.questions: set[int] = set()
         self.streams: dict[int, str] = {}
 
@@ -42,9 +40,7 @@ class Drain:
 
     def _unread(self) -> set[str]:
         """The sessions whose answers are being written, but that have not opened their stream yet."""
-        events: dict[str, Any] = self._queue.event_ids_to_events
-        written = {event.session_hash for event in events.values() if event.alive}
-        return written - set(self.streams.values())
+        return sessions_being_answered(self._demo) - set(self.streams.values())
 
 
 class DrainWatch:
@@ -57,9 +53,9 @@ class DrainWatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path")
         request = id(scope)
-        if path == _JOIN:
+        if path == QUESTION_ROUTE:
             self._drain.questions.add(request)
-        elif path == _DATA:
+        elif path == STREAM_ROUTE:
             query = parse_qs(scope["query_string"].decode("latin-1"))
             self._drain.streams[request] = query.get("session_hash", [""])[0]
         try:

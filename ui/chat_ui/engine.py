@@ -102,6 +102,7 @@ class EngineClient:
                 total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
             ),
             read_bufsize=LINE_BYTES,
+            trust_env=False,  # no proxy
         )
         return self
 

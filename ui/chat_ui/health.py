@@ -15,8 +15,10 @@ TIMEOUT_SECONDS = 3.0
 def check(port: str) -> str | None:
     """Why this replica does not serve; None when it does."""
     url = f"http://127.0.0.1:{port}/healthz"
+    # why: a proxy of the environment would be asked for its own 127.0.0.1
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
+        with direct.open(url, timeout=TIMEOUT_SECONDS) as response:
             return None if response.status == 200 else f"{url} answered {response.status}"
     except (OSError, ValueError) as error:
         return f"{url} does not answer: {error}"

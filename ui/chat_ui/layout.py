@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from chat_ui import messages
-from chat_ui.sampling import (
-    MAX_NEW_TOKENS,
-    REPETITION_PENALTY,
-    SYSTEM_PROMPT,
-    SYSTEM_PROMPT_MAX_CHARS,
-    TEMPERATURE,
-    TOP_P,
-    Range,
-    Sampling,
-)
+from chat_ui.chat_settings import CONTROLS, Number, Text
 
 STATIC = Path(__file__).parent / "static"
 MESSAGE_MAX_CHARS = 200_000
@@ -27,13 +18,14 @@ CONVERSATION = "conversation"
 RETRY = "retry"
 
 TEXTS = messages.page_texts()
-# Gradio knows the two Chinese locales zh-CN and zh-TW; labels are English for any other tag
-I18N = gr.I18n(**{"en": TEXTS["en"], "zh-CN": TEXTS["zh-CN"], "zh-TW": TEXTS["zh-CN"]})
+# Gradio takes the texts of the browser's tag, then those of its beginning, then the English ones; labels are
+# English for a tag that Gradio does not know
+I18N = gr.I18n(**{tag.partition("-")[0]: texts for tag, texts in reversed(TEXTS.items())} | TEXTS)
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The components that events read and write."""
+    """The components that events read and write; `settings` in the order of `chat_settings.CONTROLS`."""
 
     chatbot: gr.Chatbot
     notice: gr.HTML
@@ -43,16 +35,7 @@ class Controls:
     retry: gr.Button
     new_chat: gr.Button
     reset: gr.Button
-    system_prompt: gr.Textbox
-    temperature: gr.Slider
-    top_p: gr.Slider
-    max_new_tokens: gr.Slider
-    repetition_penalty: gr.Slider
-
-    @property
-    def sampling(self) -> list[gr.Textbox | gr.Slider]:
-        """The settings panel, in the order of `Sampling`'s fields."""
-        return [getattr(self, field.name) for field in fields(Sampling)]
+    settings: list[gr.Textbox | gr.Slider]
 
 
 def theme() -> gr.themes.Base:
@@ -68,12 +51,12 @@ def theme() -> gr.themes.Base:
 
 def layout() -> Controls:
     """Build the components inside the current `gr.Blocks`."""
-    settings = _settings_panel()
+    panel = _settings_panel()
     new_chat = _header()
     gr.HTML('<div id="banner" role="status" aria-live="polite" hidden></div>', elem_id="banner-place")
     chatbot = _conversation()
     notice = gr.HTML("", elem_id="notice")
-    return Controls(chatbot=chatbot, notice=notice, new_chat=new_chat, **settings, **_question_box())
+    return Controls(chatbot=chatbot, notice=notice, new_chat=new_chat, **panel, **_question_box())
 
 
 def _settings_panel() -> dict[str, Any]:
@@ -81,23 +64,21 @@ def _settings_panel() -> dict[str, Any]:
         with gr.Row(elem_id="settings-head"):
             gr.Markdown(I18N("page_settings"))
             close = gr.Button(I18N("page_close"), size="sm", scale=0, min_width=70)
-        system_prompt = gr.Textbox(
-            label=I18N("page_system_prompt"),
-            value=SYSTEM_PROMPT,
-            info=I18N("page_system_prompt_info"),
-            lines=3,
-            max_lines=10,
-            max_length=SYSTEM_PROMPT_MAX_CHARS,
-        )
-        sliders = {
-            "temperature": _slider("temperature", TEMPERATURE),
-            "top_p": _slider("top_p", TOP_P),
-            "max_new_tokens": _slider("max_new_tokens", MAX_NEW_TOKENS),
-            "repetition_penalty": _slider("repetition_penalty", REPETITION_PENALTY),
-        }
+        settings = [_setting(name, control) for name, control in CONTROLS.items()]
         reset = gr.Button(I18N("page_reset_settings"), size="sm")
     _toggles_settings(close)
-    return {"system_prompt": system_prompt, **sliders, "reset": reset}
+    return {"settings": settings, "reset": reset}
+
+
+def _setting(name: str, control: Text | Number) -> gr.Textbox | gr.Slider:
+    shown: dict[str, Any] = {
+        "label": I18N(f"page_{name}"),
+        "info": I18N(f"page_{name}_info"),
+        "value": control.default,
+    }
+    if isinstance(control, Text):
+        return gr.Textbox(lines=3, max_lines=10, max_length=control.max_chars, **shown)
+    return gr.Slider(control.low, control.high, step=control.step, **shown)
 
 
 def _header() -> gr.Button:
@@ -153,14 +134,3 @@ def _question_box() -> dict[str, Any]:
             "stop": gr.Button(I18N("page_stop"), variant="stop", scale=0, min_width=90, visible=False),
             "retry": gr.Button(I18N("page_retry"), scale=0, min_width=90, elem_id=RETRY),
         }
-
-
-def _slider(name: str, span: Range) -> gr.Slider:
-    return gr.Slider(
-        span.low,
-        span.high,
-        value=span.default,
-        step=span.step,
-        label=I18N(f"page_{name}"),
-        info=I18N(f"page_{name}_info"),
-    )

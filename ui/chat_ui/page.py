@@ -11,22 +11,29 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import fields
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from chat_ui import conversation, messages
+from chat_ui import conversation, gradio_internals, messages
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat, Question, View
+from chat_ui.chat_settings import DEFAULTS, ChatSettings
 from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
-from chat_ui.sampling import Sampling
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
 MAX_STREAMS = 300
+_STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
-_SCRIPTS = ("account.js", "conversation.js", "banner.js")
+_SCRIPTS = (
+    "gradio_internals.js",
+    "texts.js",
+    "browser_storage.js",
+    "account.js",
+    "conversation.js",
+    "banner.js",
+)
 
 
 def build(chat: Chat, secret: str) -> gr.Blocks:
@@ -35,19 +42,14 @@ def build(chat: Chat, secret: str) -> gr.Blocks:
     with demo:
         controls = layout()
         _wire(demo, controls, chat)
-    demo.app_id = app_id(secret)
-    demo.max_threads = MAX_STREAMS
-    # queue() reads max_threads, so it comes after; api_open=False: nothing skips the queue
-    demo.queue(api_open=False, default_concurrency_limit=None)
-    # why: the queue looks for work every millisecond by default, 5% of a core for an idle replica
-    demo._queue.sleep_when_free = 0.01
-    demo._queue.progress_update_sleep_when_free = 1.0
+    gradio_internals.identify(demo, app_id(secret))
+    gradio_internals.start_queue(demo, MAX_STREAMS)
     return demo
 
 
 def mount_options() -> dict[str, Any]:
     """The arguments of `gr.mount_gradio_app` that belong to the page."""
-    known = {"texts": TEXTS, "settings": [getattr(Sampling(), field.name) for field in fields(Sampling)]}
+    known = {"texts": TEXTS, "settings": DEFAULTS}
     scripts = [
         f"window.CHAT = {json.dumps(known, ensure_ascii=False)};".replace("<", "\\u003c"),
         *((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
@@ -63,7 +65,7 @@ def mount_options() -> dict[str, Any]:
         "max_file_size": 1,
         "i18n": I18N,
         "theme": theme(),
-        "css_paths": STATIC / "style.css",
+        "css_paths": [STATIC / name for name in _STYLES],
         "favicon_path": str(STATIC / "icon.svg"),
         "head": "".join(f"<script>{script}</script>" for script in scripts),
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
@@ -85,7 +87,7 @@ def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
     answering = gr.on(
         [c.message.submit, c.send.click, c.retry.click, c.chatbot.edit, c.chatbot.example_select],
         handlers.respond,
-        [c.chatbot, c.message, *c.sampling],
+        [c.chatbot, c.message, *c.settings],
         outputs,
         concurrency_limit=None,
         trigger_mode="once",
@@ -105,9 +107,9 @@ def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
     answering.failure(None, **after)
     c.stop.click(None, js="() => chatPage.stop()", cancels=[answering], **local)
     c.new_chat.click(None, None, outputs, js="() => chatPage.newChat()", cancels=[answering], **local)
-    c.reset.click(None, None, c.sampling, js="() => chatPage.defaultSettings()", **local)
+    c.reset.click(None, None, c.settings, js="() => chatPage.defaultSettings()", **local)
     c.chatbot.change(None, [c.chatbot], None, js="(value) => chatPage.keepConversation(value)", **local)
-    kept = [c.message, *c.sampling]
+    kept = [c.message, *c.settings]
     gr.on(
         [component.change for component in kept],
         None,
@@ -127,45 +129,29 @@ class _Handlers:
         self._chat = chat
 
     async def respond(
-        self,
-        shown: Any,
-        draft: Any,
-        system_prompt: Any,
-        temperature: Any,
-        top_p: Any,
-        max_new_tokens: Any,
-        repetition_penalty: Any,
-        request: gr.Request,
-        event: gr.EventData,
+        self, request: gr.Request, event: gr.EventData, shown: Any, draft: Any, *settings: Any
     ) -> AsyncGenerator[list[Any], None]:
         """Ask, retry or edit, whichever control it was; yields one value for each of the outputs."""
         question = _question(conversation.parse(shown), draft, event)
         if question is None:
             yield [gr.skip()] * 6
             return
-        sampling = Sampling.from_browser(
-            system_prompt, temperature, top_p, max_new_tokens, repetition_penalty
-        )
+        chosen = ChatSettings.from_browser(*settings)
         language = messages.language_of(request.headers.get("accept-language"))
         caller = Caller.from_headers(request.headers)
         try:
-            async with aclosing(self._chat.answer(question, sampling, language, caller)) as views:
+            async with aclosing(self._chat.answer(question, chosen, language, caller)) as views:
                 first = True
                 async for view in views:
                     yield _updates(view, first)
                     first = False
         finally:
-            self._forget(request)
-
-    def _forget(self, request: gr.Request) -> None:
-        """Drop what Gradio remembers of this session: each component's last value, so the conversation."""
-        self._demo.state_holder.session_data.pop(request.session_hash or "", None)
+            gradio_internals.forget_session(self._demo, request.session_hash)
 
 
 def _question(shown: list[conversation.Message], draft: Any, event: gr.EventData) -> Question | None:
-    """What the event asks: by its element's id, since Gradio gives each session components of its own."""
-    data: Any = event._data or {}
-    source = event.target.elem_id if event.target else None
+    """What the event asks; None when it is nothing."""
+    source, data = gradio_internals.source_of(event)
     if source == RETRY:
         asked = conversation.retry(shown)
         return Question(asked, shown) if asked else None

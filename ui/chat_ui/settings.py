@@ -23,6 +23,7 @@ class Settings:
         host_name: the name whose DNS A records are the replicas.
         drain_seconds: how long running answers may go on after SIGTERM.
         engine_host_name: the name whose DNS A records are the engine's running containers.
+        version: the appliance's, as Compose knows it.
     """
 
     engine_url: str = "http://nginx:8088"
@@ -32,6 +33,7 @@ class Settings:
     host_name: str = "ui"
     drain_seconds: int = 600
     engine_host_name: str = "tgi"
+    version: str = "unknown"
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -49,6 +51,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         host_name=environ.get("UI_HOST_NAME") or default.host_name,
         drain_seconds=_integer(environ, "UI_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
         engine_host_name=environ.get("ENGINE_HOST_NAME") or default.engine_host_name,
+        version=environ.get("APPLIANCE_VERSION") or default.version,
     )
 
 

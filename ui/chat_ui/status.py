@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ WAIT_FOR_PROBE_SECONDS = 1.0
 RECENT_SECONDS = 15.0
 REPLICA_SECONDS = 1.0
 STATUS_FILE_BYTES = 1_000_000
+
+log = logging.getLogger(__name__)
 
 _MODEL_STAGES = ("starting", "downloading", "verifying", "failed")
 _MESSAGES = {
@@ -109,9 +112,12 @@ def read_model_status(models_dir: Path) -> dict[str, Any] | None:
 class StatusService:
     """Answers `current()` from a cache of one second, filled by one caller while the others wait for it.
 
+    What fails in a way that nobody foresaw is logged, counts as not healthy, and is asked again next time.
+
     Attributes:
         host_name, port: where the page's replicas are found.
         engine_host_name: has an address as long as an engine's container runs.
+        version: the appliance's, told to whoever asks.
     """
 
     engine: EngineClient
@@ -119,6 +125,7 @@ class StatusService:
     host_name: str
     port: int
     engine_host_name: str
+    version: str
     clock: Callable[[], float] = time.monotonic
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _cached: dict[str, Any] | None = field(default=None, init=False)
@@ -147,6 +154,7 @@ class StatusService:
         model = read_model_status(self.models_dir)
         state = overall_state(model, engine)
         return {
+            "version": self.version,
             "state": state,
             "message": summary(state, model, engine),
             "model": model,
@@ -159,8 +167,8 @@ class StatusService:
             self._probe = asyncio.create_task(self._probe_engine())
         await asyncio.wait({self._probe}, timeout=WAIT_FOR_PROBE_SECONDS)
         if self._probe.done():
-            self._seen = self._probe.result()
-            self._probe = None
+            probe, self._probe = self._probe, None
+            self._seen = probe.result()
             if self._seen.healthy:
                 self._healthy_at = self.clock()
         elif self._seen.healthy and self.clock() - self._healthy_at > RECENT_SECONDS:
@@ -172,7 +180,11 @@ class StatusService:
             await self.engine.check_health(PROBE_SECONDS)
             return EngineHealth("ready", await self.engine.info())
         except EngineError as error:
-            return EngineHealth(await self._absence(), detail=str(error))
+            detail = str(error)
+        except Exception as error:
+            log.exception("the engine could not be asked for its health")
+            detail = f"{type(error).__name__}: {error}"
+        return EngineHealth(await self._absence(), detail=detail)
 
     async def _absence(self) -> Phase:
         if not await _addresses(self.engine_host_name):
@@ -194,6 +206,9 @@ class StatusService:
             ) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+        except Exception:
+            log.exception("the replica at %s could not be asked", address)
             return False
 
 

@@ -6,15 +6,18 @@ ApplianceError              exit 1   something nobody foresaw
 ├── StepFailed              exit 4   installing, building, starting or stopping did not work
 └── ApplianceFailed         exit 5   it started, but the model or a service failed for good
 
-Everything that goes wrong carries what was expected, what was found, and what to do. The command line
-(cli/edge.py) turns these into text and an exit code in one place; no other module prints them or exits.
+Everything that goes wrong carries what was expected, what was found, and what to do. cli/run.py turns these
+into text and an exit code, for every command in one place.
 """
 
 from dataclasses import dataclass
 
 
 class ApplianceError(Exception):
-    """A failure with its remedy. ``details`` are lines of evidence, such as the end of a log."""
+    """A failure with its remedy. ``details`` are lines of evidence, such as the end of a log.
+
+    Only what nobody foresaw may leave ``expected`` empty.
+    """
 
     exit_code = 1
 
@@ -22,9 +25,9 @@ class ApplianceError(Exception):
         self,
         title: str,
         *,
-        expected: str = "",
-        found: str = "",
-        remedy: str = "",
+        expected: str,
+        found: str,
+        remedy: str,
         details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(title)

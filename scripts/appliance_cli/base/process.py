@@ -1,4 +1,7 @@
-"""Runs other programs: the one place that does. What to run is decided elsewhere, as argument lists."""
+"""Ways to run other programs: ask, act, launch what goes on by itself, hand the terminal over.
+
+What to run is decided elsewhere, as argument lists.
+"""
 
 import os
 import subprocess
@@ -6,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from appliance_cli.base.errors import StepFailed
 
@@ -62,7 +66,7 @@ def act(
     on_line: Callable[[str], None] = lambda line: None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    remedy: str = "",
+    remedy: str,
 ) -> None:
     """Run a program that changes something; its output goes into ``log`` and line by line to ``on_line``.
 
@@ -104,6 +108,17 @@ def act(
             remedy=remedy,
             details=tuple(tail),
         )
+
+
+def hand_over(
+    argv: Sequence[str],
+    *,
+    stdin: IO[bytes] | int | None = None,
+    stdout: IO[bytes] | None = None,
+    cwd: Path | None = None,
+) -> int:
+    """Run a program on this terminal, or on the files given, until it ends; returns its exit code."""
+    return subprocess.call(argv, cwd=cwd, stdin=stdin, stdout=stdout)
 
 
 def launch(

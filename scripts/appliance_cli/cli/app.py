@@ -7,8 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from appliance_cli.base.output import Output
 from appliance_cli.cli import door, gpu, keys, models, plan, users
-from appliance_cli.cli.run import Json, Run, command
+from appliance_cli.cli.run import ROOT, Json, Run, command, edge
+from appliance_cli.compose.volumes import everything
+from appliance_cli.config import version
+from appliance_cli.config.table import HIGHEST_PORT, MOST_REPLICAS, default_of
 from appliance_cli.stack import lifecycle as running
 from appliance_cli.stack import prepare as preparing
 from appliance_cli.stack.status import report, table
@@ -23,8 +27,14 @@ app = typer.Typer(
     "(nothing was changed), 4 a step failed, 5 the model or a service failed for good, 130 interrupted.",
 )
 
-Replicas = Annotated[int | None, typer.Option(min=1, max=100, help="Chat replicas.", show_default="3")]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.", show_default="8080")]
+Replicas = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_REPLICAS, help="Chat replicas.", show_default=default_of("UI_REPLICAS")),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(min=1, max=HIGHEST_PORT, help="Port to listen on.", show_default=default_of("HTTP_PORT")),
+]
 Service = Annotated[str | None, typer.Argument(help="model-init, tgi, ui or nginx; all without it.")]
 EngineOption = Annotated[
     Literal["auto", "gpu", "cpu"],
@@ -32,9 +42,22 @@ EngineOption = Annotated[
 ]
 
 
+def show_version(wanted: bool) -> None:
+    """Print which version this is, and end."""
+    if wanted:
+        output = Output()
+        with edge(output):
+            output.data(f"appliance {version.of(ROOT)}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version, and exit."),
+    ] = False,
     env_file: Annotated[
         Path | None, typer.Option("--env-file", envvar="APPLIANCE_ENV_FILE", hidden=True)
     ] = None,
@@ -80,14 +103,12 @@ def prepare(
 @command(app, asks=True)
 def down(
     run: Run,
-    volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also delete the downloaded model and the usage counted.")
-    ] = False,
+    volumes: Annotated[bool, typer.Option("--volumes", help=f"Also delete {everything()}.")] = False,
 ) -> None:
-    """Stop the appliance and remove its containers. Keeps the downloaded model unless --volumes is given."""
+    """Stop the appliance and remove its containers. Keeps what they stored unless --volumes is given."""
     output = run.output
     appliance = run.appliance
-    question = f"Delete the downloaded model and the counted usage of {appliance.project}?"
+    question = f"Delete {everything()} of {appliance.project}?"
     if volumes and not output.confirm_loss(question):
         output.say("Nothing was changed.")
         return

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from appliance_cli.base.errors import StepFailed
-from appliance_cli.base.process import ask
 from appliance_cli.cli.run import Json, Run
 from appliance_cli.compose import commands as compose
+from appliance_cli.compose import runner
 from appliance_cli.door import access
 from appliance_cli.door import tls as tls_module
 from appliance_cli.door import usage as usage_module
@@ -53,7 +53,7 @@ def scale(
 def reload(run: Run) -> None:
     """Have nginx test and take over ACCESS_DIR/custom/*.conf. A refusal changes nothing (exit code 4)."""
     appliance = run.appliance
-    answer = ask(compose.in_nginx(appliance, "/etc/nginx/apply"), timeout=60, cwd=appliance.root)
+    answer = runner.ask(appliance, compose.in_nginx(appliance, "/etc/nginx/apply"), timeout=60)
     words = (answer.out + answer.err).strip().splitlines()
     if answer.code != 0:
         raise StepFailed(

@@ -11,6 +11,7 @@ from appliance_cli.base import tables
 from appliance_cli.base.output import Output
 from appliance_cli.cli.run import Json, Run
 from appliance_cli.config import dotenv_file
+from appliance_cli.config import values as given_values
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.cards_here import Choice, Gpu, Gpus
@@ -37,7 +38,7 @@ def gpu(
     found = cards_here.look()
     configured = dotenv_file.read(path).get("GPU_DEVICE") or None
     choice = cards_here.choose(found.cards, pick or configured)
-    settings = gpu_settings.parse(dotenv_file.effective(path))
+    settings = gpu_settings.parse(given_values.read(path))
     several = settings.cards_needed > 1 and pick is None
     serving = (
         cards_here.pick_several(found.cards, settings.gpu_devices, settings.cards_needed)
@@ -70,8 +71,7 @@ def _tell_several(serving: Sequence[Gpu], settings: GpuSettings, output: Output)
 
 def pin(path: Path, gpu: Gpu) -> bool:
     """Write a card's UUID as GPU_DEVICE; False when it was there."""
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    return dotenv_file.write(path, dotenv_file.merged(old, {}, {"GPU_DEVICE": gpu.uuid}, HEADING))
+    return dotenv_file.choose(path, {"GPU_DEVICE": gpu.uuid}, HEADING)
 
 
 def content(found: Gpus, choice: Choice, serving: Sequence[Gpu]) -> dict[str, Any]:

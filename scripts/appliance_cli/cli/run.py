@@ -8,7 +8,8 @@ import functools
 import inspect
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ import typer
 
 from appliance_cli.base.errors import ApplianceError, StepFailed, render
 from appliance_cli.base.output import Output
+from appliance_cli.compose import client
 from appliance_cli.config.appliance import Appliance, load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,7 +56,10 @@ def command(
             *, context: typer.Context, env_file: Path | None, verbose: bool, yes: bool = False, **own: Any
         ) -> None:
             output = Output(verbose=verbose, assume_yes=yes)
-            with_edge(functools.partial(function, **own), Run(env_path(env_file or context.obj), output))
+            run = Run(env_path(env_file or context.obj), output)
+            with edge(output):
+                _ = run.appliance
+                function(run, **own)
 
         _show_to_typer(guarded, function, asks=asks)
         app.command(name, epilog=epilog)(guarded)
@@ -80,23 +85,23 @@ def _show_to_typer(guarded: Callable[..., None], function: Callable[..., None], 
     guarded.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
 
 
-def with_edge(act: Callable[[Run], None], run: Run) -> None:
-    """Act, and end with the failure's text and exit code. Tracebacks only when verbose."""
+@contextmanager
+def edge(output: Output) -> Iterator[None]:
+    """End with a failure's text and exit code. Tracebacks only when verbose."""
     try:
-        _ = run.appliance
-        act(run)
+        yield
     except typer.Exit:
         raise
     except KeyboardInterrupt:
-        run.output.say("\nInterrupted. Running it again goes on where this stopped.")
+        output.say("\nInterrupted. Running it again goes on where this stopped.")
         raise typer.Exit(130) from None
     except Exception as error:
         told = _explained(error)
-        if run.output.verbose:
-            run.output.say(traceback.format_exc())
-        run.output.say("")
+        if output.verbose:
+            output.say(traceback.format_exc())
+        output.say("")
         for line in render(told):
-            run.output.say(line)
+            output.say(line)
         raise typer.Exit(told.exit_code) from None
 
 
@@ -104,12 +109,14 @@ def _explained(error: Exception) -> ApplianceError:
     """The failure in the operator's terms."""
     if isinstance(error, ApplianceError):
         return error
+    if isinstance(error, client.FAILURES):
+        return client.refused(error)
     if isinstance(error, OSError) and error.filename:
         remedy = "see that it is what it should be, and run this as its owner or with sudo"
         found = f"{error.filename}: {error.strerror}"
         return StepFailed("A file cannot be used", expected="access to it", found=found, remedy=remedy)
     remedy = "run it again with --verbose and report what it shows"
-    return ApplianceError("Something unforeseen happened", found=repr(error), remedy=remedy)
+    return ApplianceError("Something unforeseen happened", expected="", found=repr(error), remedy=remedy)
 
 
 def env_path(given: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""The docker compose commands of one appliance, as argument lists. Runs nothing."""
+"""The docker compose commands of one appliance, as argument lists. Runs nothing: runner.py does."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,6 @@ from appliance_cli.config.appliance import Appliance
 
 # Replicas that are scaled away may drain for ten minutes; taking the whole appliance down waits no longer.
 DOWN_TIMEOUT_S = 45
-# why: these make Compose build with the engine's own BuildKit where no buildx is installed, as on Debian 12
-BUILD_ENVIRONMENT = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
 
 
 def base(appliance: Appliance) -> list[str]:
@@ -41,9 +39,14 @@ def up(appliance: Appliance) -> list[str]:
 
 
 def down(appliance: Appliance, *, volumes: bool) -> list[str]:
-    """Stop and remove the containers and networks; with ``volumes`` the model and the usage too."""
+    """Stop and remove the containers and networks; with ``volumes`` the volumes too.
+
+    Of every profile: Compose would leave what belongs to one that is off by now.
+    """
     return [
         *base(appliance),
+        "--profile",
+        "*",
         "--progress",
         "plain",
         "down",

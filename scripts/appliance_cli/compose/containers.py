@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 
 import docker
 
+from appliance_cli.compose.client import FAILURES
+
 ENGINE_SERVICE = "tgi"
 ONE_SHOT = "model-init"
+DEFAULT_RETRIES = 3  # Docker's, of a health check that names none
 # In data-flow order, as in docker-compose.yml; of several engines the first stands for all.
 ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "nginx")
 
@@ -15,7 +18,9 @@ ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "nginx")
 class Container:
     """One container.
 
-    ``state`` and ``health`` are Docker's words; ``health`` is "" where no check is defined.
+    ``state`` and ``health`` are Docker's words; ``health`` is "" where no check is defined. ``failed_checks``
+    failed in a row since the last one passed, after ``allowed_checks`` of which Docker calls it unhealthy;
+    ``check_words`` is what the last one said.
     """
 
     id: str
@@ -27,6 +32,9 @@ class Container:
     exit_code: int
     restarts: int
     started_at: str
+    failed_checks: int = 0
+    allowed_checks: int = DEFAULT_RETRIES
+    check_words: tuple[str, ...] = ()
 
     @property
     def fine(self) -> bool:
@@ -57,8 +65,11 @@ def is_engine(service: str) -> bool:
 
 
 def log_tail(client: docker.DockerClient, container_id: str, lines: int = 10) -> tuple[str, ...]:
-    """The last lines that a container wrote."""
-    text = client.containers.get(container_id).logs(tail=lines).decode(errors="replace")
+    """The last lines that a container wrote; none when it is gone."""
+    try:
+        text = client.containers.get(container_id).logs(tail=lines).decode(errors="replace")
+    except FAILURES:
+        return ()
     return tuple(text.strip().splitlines())
 
 
@@ -69,14 +80,19 @@ def _place(service: str) -> int:
 
 def _container(attrs: dict) -> Container:  # type: ignore[type-arg]
     state, config = attrs["State"], attrs["Config"]
+    health = state.get("Health") or {}
+    last_check = (health.get("Log") or [{}])[-1]
     return Container(
         id=attrs["Id"],
         name=attrs["Name"].lstrip("/"),
         service=config["Labels"].get("com.docker.compose.service", ""),
         image=config["Image"],
         state=state["Status"],
-        health=(state.get("Health") or {}).get("Status", ""),
+        health=health.get("Status", ""),
         exit_code=state["ExitCode"],
         restarts=attrs["RestartCount"],
         started_at=state["StartedAt"],
+        failed_checks=health.get("FailingStreak", 0),
+        allowed_checks=(config.get("Healthcheck") or {}).get("Retries") or DEFAULT_RETRIES,
+        check_words=tuple(last_check.get("Output", "").strip().splitlines()[-5:]),
     )

@@ -41,7 +41,7 @@ def save(
 ) -> None:
     """Write .env, or add to it what is missing. ``chosen`` holds what the operator asked for by option."""
     path = appliance.env_file
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    old = dotenv_file.content(path)
     missing = values(appliance, engine, bases, ca_bundle(), pip_index(output))
     # why: an image made here replaces only the default that no registry gave, never an operator's value
     text = dotenv_file.merged(old, missing, {**bases, **chosen}, HEADING)

@@ -12,7 +12,7 @@ from typing import Any
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.base.output import Output
 from appliance_cli.config.appliance import EVERY_ADDRESS, Appliance
-from appliance_cli.config.door import is_dns_name
+from appliance_cli.config.kinds import is_dns_name
 from appliance_cli.door import certificates
 from appliance_cli.door.access import AccessDir
 from appliance_cli.door.certificates import Pair, Unfit

@@ -13,14 +13,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from appliance_cli.base.errors import StepFailed
-from appliance_cli.base.process import Answer, ask
+from appliance_cli.base.process import Answer
 from appliance_cli.base.tables import table
 from appliance_cli.compose import commands as compose
+from appliance_cli.compose import runner
 from appliance_cli.compose.client import docker_client
+from appliance_cli.compose.volumes import USAGE
 from appliance_cli.config.appliance import Appliance
 
 FILE = "/state/usage.json"
-VOLUME = "nginx-state"
 _ENTRY = re.compile(r"(\d{4}-\d{2}-\d{2})\|([^|]+)\|(\w+)")
 _ABSENT = re.compile(r"no such file", re.IGNORECASE)
 _NOT_RUNNING = re.compile(r"is not running|no container found", re.IGNORECASE)
@@ -56,11 +57,11 @@ def fetch(appliance: Appliance) -> str:
 
     Raises StepFailed when they cannot be read.
     """
-    answer = ask(compose.in_nginx(appliance, "cat", FILE), timeout=60, cwd=appliance.root)
+    answer = runner.ask(appliance, compose.in_nginx(appliance, "cat", FILE), timeout=60)
     if _NOT_RUNNING.search(answer.err):
-        if not docker_client().volumes.list(filters={"name": f"{appliance.project}_{VOLUME}"}):
+        if not docker_client().volumes.list(filters={"name": f"{appliance.project}_{USAGE}"}):
             return "{}"
-        answer = ask(compose.once_in_nginx(appliance, "cat", FILE), timeout=120, cwd=appliance.root)
+        answer = runner.ask(appliance, compose.once_in_nginx(appliance, "cat", FILE), timeout=120)
     if answer.code == 0:
         return answer.out
     if _ABSENT.search(answer.err):

@@ -45,7 +45,9 @@ class Gpu:
     @property
     def card(self) -> Card:
         """The card as the planner takes it."""
-        return Card(self.name, self.total, self.capability, self.reserved, self.used)
+        known = find(self.name)
+        bandwidth, compute = (known.bandwidth, known.compute) if known else (None, None)
+        return Card(self.name, self.total, self.capability, self.reserved, self.used, bandwidth, compute)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The Compose file that `up` writes for the chosen mode and cards. Pure.
 
-It says what docker-compose.yml's variables cannot: other flags, another image, several engines. Values in
+It says what docker-compose.yml's variables cannot: other flags, several engines. Values in
 .env stay the operator's: each derived number is only the default of a variable that docker-compose.yml
 already has (`${MAX_TOTAL_TOKENS:-…}`). Without this file docker-compose.yml serves nf4 on one card by itself.
 """
@@ -8,7 +8,8 @@ already has (`${MAX_TOTAL_TOKENS:-…}`). Without this file docker-compose.yml s
 import json
 from collections.abc import Mapping, Sequence
 
-from appliance_cli.config.appliance import TGI_IMAGE
+from appliance_cli.config.table import default_of
+from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
 from appliance_cli.gpu.settings import GpuSettings
 
 ENGINE_PORT = 3000
@@ -18,20 +19,28 @@ _HEADING = """\
 """
 
 
-def override(settings: GpuSettings, defaults: Mapping[str, str], devices: Sequence[str]) -> str:
+def override(
+    settings: GpuSettings,
+    defaults: Mapping[str, str],
+    devices: Sequence[str],
+    graphs: Sequence[int] = CUDA_GRAPHS,
+) -> str:
     """The file's text.
 
     Args:
         settings: the mode and what goes with it.
         defaults: the planner's numbers by .env key (`Plan.settings`).
         devices: a UUID or index for each card, ``settings.cards_needed`` of them, in the engines' order.
+        graphs: batch sizes that get a CUDA graph (`Plan.cuda_graphs`).
     """
-    model = f"${{MODEL_ID:-{settings.mode.model_id}}}"
+    model = _variable("MODEL_ID", settings.mode.model_id)
     lines = ["services:", "  model-init:", "    environment:", f"      MODEL_ID: {_scalar(model)}"]
+    if settings.mode.name != "nf4":
+        lines.append('      FAST_NF4: "0"')  # kernels that this mode does not call are not fetched
     width = settings.tensor_parallel
     for number in range(settings.replicas):
         cards = devices[number * width : (number + 1) * width]
-        lines += ["", *_engine(number, settings, defaults, cards)]
+        lines += ["", *_engine(number, settings, command(settings, defaults, graphs), defaults, cards)]
     lines += ["", "  gpu-metrics:", *_pinned_to(devices)]
     return _HEADING + "\n".join(lines) + "\n"
 
@@ -46,52 +55,53 @@ def engine_names(replicas: int) -> tuple[str, ...]:
     return ("tgi", *(f"tgi-{number}" for number in range(2, replicas + 1)))
 
 
-def command(settings: GpuSettings, defaults: Mapping[str, str]) -> list[str]:
+def command(settings: GpuSettings, defaults: Mapping[str, str], graphs: Sequence[int]) -> list[str]:
     """The launcher's arguments, in docker-compose.yml's order."""
 
-    def variable(key: str, fallback: str) -> str:
-        return f"${{{key}:-{defaults.get(key, fallback)}}}"
+    def variable(key: str) -> str:
+        return _variable(key, defaults.get(key))
 
-    graphs = () if settings.cuda_graphs else ("--cuda-graphs=0",)
+    # why: an adapter would be missing in a replayed graph, so with LoRA there are none
+    captured = graphs if settings.cuda_graphs else (0,)
     adapters = (f"--lora-adapters={','.join(settings.lora_adapters)}",) if settings.lora_adapters else ()
     speculate = (f"--speculate={settings.speculate}",) if settings.speculate else ()
     cache = (f"--kv-cache-dtype={settings.kv_cache_dtype}",) if settings.kv_cache_dtype else ()
     return [
-        f"--model-id=${{MODEL_ID:-{settings.mode.model_id}}}",
+        f"--model-id={_variable('MODEL_ID', settings.mode.model_id)}",
         "--hostname=0.0.0.0",
         f"--port={ENGINE_PORT}",
         *settings.mode.flags,
         f"--num-shard={settings.tensor_parallel}",
-        f"--max-input-tokens={variable('MAX_INPUT_TOKENS', '7168')}",
-        f"--max-total-tokens={variable('MAX_TOTAL_TOKENS', '8192')}",
-        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS', '8192')}",
-        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION', '0.72')}",
-        f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS', '128')}",
+        f"--max-input-tokens={variable('MAX_INPUT_TOKENS')}",
+        f"--max-total-tokens={variable('MAX_TOTAL_TOKENS')}",
+        f"--max-batch-prefill-tokens={variable('MAX_BATCH_PREFILL_TOKENS')}",
+        f"--cuda-graphs={','.join(map(str, captured))}",
+        f"--cuda-memory-fraction={variable('CUDA_MEMORY_FRACTION')}",
+        f"--max-concurrent-requests={variable('MAX_CONCURRENT_REQUESTS')}",
         *cache,
         *speculate,
         *adapters,
-        *graphs,
         "--usage-stats=off",
         "--json-output",
     ]
 
 
 def _engine(
-    number: int, settings: GpuSettings, defaults: Mapping[str, str], cards: Sequence[str]
+    number: int,
+    settings: GpuSettings,
+    arguments: Sequence[str],
+    defaults: Mapping[str, str],
+    cards: Sequence[str],
 ) -> list[str]:
     first = number == 0
     lines = [f"  {engine_names(number + 1)[-1]}:"]
     if not first:
         lines.append("    extends: { file: docker-compose.yml, service: tgi }")
-    if settings.fast_nf4:
-        lines += [f"    image: {settings.image}", *(_build() if first else [])]
-        # why: docker-compose.yml names the CUDA library for the older bitsandbytes; this one finds its own
-        lines.append("    environment: { BNB_CUDA_VERSION: !reset null }")
-    memory = defaults.get("ENGINE_MEMORY", "24g")
+    memory = _variable("ENGINE_MEMORY", defaults.get("ENGINE_MEMORY"))
     lines += [
         "    command: !override",
-        *(f"      - {_scalar(argument)}" for argument in command(settings, defaults)),
-        f"    mem_limit: {_scalar(f'${{ENGINE_MEMORY:-{memory}}}')}",
+        *(f"      - {_scalar(argument)}" for argument in arguments),
+        f"    mem_limit: {_scalar(memory)}",
         *_pinned_to(cards),
     ]
     if not first:
@@ -109,17 +119,9 @@ def _pinned_to(cards: Sequence[str]) -> list[str]:
     ]
 
 
-def _build() -> list[str]:
-    """Where the derived image comes from; the first engine builds it for all."""
-    base = f"${{TGI_IMAGE:-{TGI_IMAGE}}}"
-    return [
-        "    build:",
-        "      context: services/tgi",
-        "      args:",
-        f"        TGI_IMAGE: {_scalar(base)}",
-        f"        PIP_INDEX_URL: {_scalar('${PIP_INDEX_URL:-}')}",
-        "      secrets: [ca_bundle]",
-    ]
+def _variable(name: str, default: str | None = None) -> str:
+    """A setting as Compose fills it in; without a ``default`` the table's."""
+    return f"${{{name}:-{default_of(name) if default is None else default}}}"
 
 
 def _scalar(text: str) -> str:

@@ -10,7 +10,6 @@ from appliance_cli.gpu.modes import LEAST_CAPABILITY, MODES, Mode
 from appliance_cli.gpu.planning.architecture import Architecture
 from appliance_cli.gpu.planning.cards import Card
 
-KV_CACHE_DTYPES = ("fp8_e4m3fn", "fp8_e5m2")
 FLASHINFER_HEAD_DIMS = (64, 128, 256)
 NEWEST_BUILT = (9, 0)
 """TGI 3.3.7's kernels are compiled up to this; newer cards depend on embedded PTX, if there is any."""
@@ -60,7 +59,7 @@ def require_card(mode: Mode, card: Card, *, fast_nf4: bool) -> tuple[str, ...]:
     if card.capability <= NEWEST_BUILT:
         return ()
     built = f"{_dotted(LEAST_CAPABILITY)} to {_dotted(NEWEST_BUILT)}"
-    more = "" if fast_nf4 or mode.name != "nf4" else "; nor does its bitsandbytes 0.45.2: set FAST_NF4=1"
+    more = "" if fast_nf4 or mode.name != "nf4" else "; nor does its bitsandbytes 0.45.2: remove FAST_NF4=0"
     has = f"{card.name} has compute capability {_dotted(card.capability)}"
     return (f"{has}, and TGI 3.3.7 is compiled for {built}: not known to work{more}",)
 
@@ -69,13 +68,6 @@ def require_kv_cache(dtype: str | None, model: Architecture) -> None:
     """Raise BadSetting for a KV cache type that TGI would refuse when it allocates the cache."""
     if dtype is None:
         return
-    if dtype not in KV_CACHE_DTYPES:
-        raise _refused(
-            "KV_CACHE_DTYPE cannot be used",
-            f"{' or '.join(KV_CACHE_DTYPES)}, or nothing for the model's own 16 bits",
-            repr(dtype),
-            "set KV_CACHE_DTYPE in .env, or remove the line",
-        )
     if model.head_dim not in FLASHINFER_HEAD_DIMS:
         raise _refused(
             "KV_CACHE_DTYPE cannot be used with this model",

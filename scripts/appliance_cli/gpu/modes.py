@@ -1,19 +1,16 @@
 """The modes that MODE chooses: each a way to hold the weights, with TGI's flags for it. Pure.
 
-What may be combined with what is judged in mode_rules.py.
+What may be combined with what is judged in mode_rules.py. The table of settings has their names.
 """
 
 from dataclasses import dataclass
 
-from appliance_cli.base.errors import BadSetting
-from appliance_cli.config.appliance import TGI_IMAGE
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu.planning.weights import Format
 
-DEFAULT_MODE = "nf4"
-FAST_NF4_IMAGE = "qwen-appliance/tgi-fast-nf4:local"
 LEAST_CAPABILITY = (8, 0)
 """TGI's flash attention and every mode's kernels need Ampere or newer."""
-_7B = "Qwen/Qwen2.5-7B-Instruct"
+_7B = default_of("MODEL_ID")
 _NO_DTYPE = "--dtype: TGI refuses it beside this --quantize"
 _NOT_QUANTISED = "checkpoints that are quantised already"
 
@@ -35,7 +32,6 @@ class Mode:
     dtype: str | None = None
     model_id: str = _7B
     checkpoint: str | None = None
-    image: str = TGI_IMAGE
     capability: tuple[int, int] = LEAST_CAPABILITY
 
     @property
@@ -57,7 +53,7 @@ _ALL = (
     ),
     Mode(
         name="bf16",
-        summary="the checkpoint as it is: full quality, three times the memory",
+        summary="the checkpoint as it is: full quality, three times the memory, the fastest for a crowd",
         format_="bf16",
         quantize=None,
         dtype="bfloat16",
@@ -102,15 +98,3 @@ _ALL = (
     ),
 )
 MODES: dict[str, Mode] = {mode.name: mode for mode in _ALL}
-
-
-def mode_named(name: str) -> Mode:
-    """The mode of a MODE setting. Raises BadSetting."""
-    if name in MODES:
-        return MODES[name]
-    raise BadSetting(
-        "MODE cannot be used",
-        expected=f"one of {', '.join(MODES)}",
-        found=repr(name),
-        remedy=f"set MODE in .env, or remove the line to get {DEFAULT_MODE}",
-    )

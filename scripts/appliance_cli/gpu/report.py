@@ -1,17 +1,18 @@
 """A plan as a table for people and as JSON. Pure."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from appliance_cli.base.output import size
-from appliance_cli.gpu.planning import GIB, MIB
-from appliance_cli.gpu.planning.plan import IMAGE_BYTES, Plan
+from appliance_cli.gpu.planning import GIB, MIB, people, speed
+from appliance_cli.gpu.planning.people import People
+from appliance_cli.gpu.planning.plan import Plan
+from appliance_cli.host.checks import IMAGES_DISK
 
 
-def content(plan: Plan) -> dict[str, Any]:
-    """Everything, memory in bytes."""
+def content(plan: Plan, crowd: People) -> dict[str, Any]:
+    """Everything, memory in bytes, times in seconds."""
     request, fixed = plan.request, plan.fixed
     return {
         "model_id": request.model_id,
@@ -28,14 +29,32 @@ def content(plan: Plan) -> dict[str, Any]:
         "cuda_context": fixed.context,
         "attention_workspace": fixed.workspace,
         "activations": fixed.activations,
+        "loading_leaves": fixed.loading,
         "cuda_graphs": fixed.graphs,
+        "cuda_graph_sizes": list(plan.cuda_graphs),
+        "serving": fixed.serving,
         "kv_bytes_per_token": plan.kv_bytes,
         "kv_tokens": plan.kv_tokens,
         "used_at_most": plan.used,
+        "hard_ceiling": plan.ceiling,
         "users_at_full_length": plan.full_users,
         "tokens_per_user": plan.max_total_tokens,
+        "people": {
+            **asdict(crowd),
+            "estimate": _source(plan, crowd),
+            "compare": people.ARTICLE,
+        },
+        "choices": [
+            {
+                "setting": choice.setting,
+                "kv_tokens": choice.plan.kv_tokens,
+                "users_at_full_length": choice.plan.full_users,
+                "remark": choice.remark,
+            }
+            for choice in people.choices(plan)
+        ],
         "disk_model": plan.disk_model,
-        "disk_total": plan.disk_model + IMAGE_BYTES,
+        "disk_total": _disk_total(plan),
         "host_memory": plan.host_memory,
         "settings": plan.settings,
     }
@@ -47,30 +66,17 @@ def summary(plan: Plan) -> str:
     return f"{_title(plan)}: {used} at most, KV cache for {plan.kv_tokens:,} tokens"
 
 
-def table(plan: Plan) -> str:
-    """Memory line by line, then what it serves, then the settings."""
-    request, fixed = plan.request, plan.fixed
-    graphs = f"for batches of {', '.join(map(str, request.cuda_graphs))}" if request.cuda_graphs else "off"
-    cache = plan.kv_tokens * plan.kv_bytes
-    view = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for justify in ("left", "right", "left"):
-        view.add_column(justify=justify)
-    for name, count, note in (
-        ("Weights", plan.weights.total, f"{request.mode}; embedding and head stay 16-bit"),
-        ("CUDA context", fixed.context, "estimate"),
-        ("Attention workspace", fixed.workspace, "estimate"),
-        ("Activations", fixed.activations, f"one prefill of {plan.max_batch_prefill_tokens} tokens"),
-        ("CUDA graphs", fixed.graphs, f"estimate, {graphs}"),
-        ("KV cache", cache, f"{plan.kv_tokens:,} tokens at {plan.kv_bytes:,} bytes"),
-        ("In use at most", plan.used, f"of {request.card.total / GIB:.1f} GiB"),
-    ):
-        view.add_row(name, f"{count / MIB:,.0f} MiB", note)
-    console = Console(width=120, color_system=None)
-    with console.capture() as captured:
-        console.print(view)
-    return "\n".join(
-        [_title(plan), "", *(line.rstrip() for line in captured.get().splitlines()), "", *_use(plan)]
-    )
+def table(plan: Plan, crowd: People) -> str:
+    """Memory line by line, then whom it serves and how fast, then other choices and the settings."""
+    parts = [
+        [_title(plan)],
+        _memory(plan),
+        _people(plan, crowd),
+        _budgets(plan, crowd),
+        _choices(plan),
+        _use(plan),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def _title(plan: Plan) -> str:
@@ -81,12 +87,104 @@ def _title(plan: Plan) -> str:
     return f"{request.model_id} ({size_b}) in {request.mode} on {where}{each}"
 
 
-def _use(plan: Plan) -> list[str]:
-    users = f"{plan.full_users} user{'s' if plan.full_users > 1 else ''} × {plan.max_total_tokens} tokens"
+def _disk_total(plan: Plan) -> int:
+    return plan.disk_model + IMAGES_DISK["gpu"]
+
+
+def _memory(plan: Plan) -> list[str]:
+    request, fixed = plan.request, plan.fixed
+    graphs = f"steps of up to {max(plan.cuda_graphs)} answers" if plan.cuda_graphs else "off"
+    rows = (
+        f"a prefill of {plan.max_batch_prefill_tokens} tokens, {plan.max_concurrent_requests} answers sampled"
+    )
+    fraction = plan.settings["CUDA_MEMORY_FRACTION"]
+    promised = f"{'at least ' if request.card.guessed else ''}{plan.kv_tokens:,} tokens"
+    lines = (
+        ("Weights", plan.weights.total, f"{request.mode}; embedding and head stay 16-bit"),
+        ("CUDA and attention", fixed.context + fixed.workspace, "context and workspace"),
+        ("CUDA graphs", fixed.graphs, graphs),
+        ("Serving", fixed.serving, rows),
+        ("KV cache", plan.kv_tokens * plan.kv_bytes, f"{promised} at {plan.kv_bytes:,} bytes"),
+        (
+            "In use at most",
+            plan.used,
+            f"of {request.card.total / MIB:,.0f}, by nvidia-smi in the measured loads",
+        ),
+        ("Hard ceiling", plan.ceiling, f"{fraction} of the card and the CUDA context"),
+    )
+    return [f"{name:<20}{count / MIB:>7,.0f} MiB  {note}" for name, count, note in lines]
+
+
+def _people(plan: Plan, crowd: People) -> list[str]:
+    lengths = (
+        f"{crowd.full} × {plan.max_total_tokens:,} tokens, {crowd.at_once} × {crowd.prompt + crowd.answer:,}"
+    )
+    holds = f"the speed holds up to {crowd.fast}" if crowd.fast else "no CUDA graphs"
+    lines = [f"At once             {lengths}, before one waits; {holds}"]
+    if not crowd.crowds:
+        return [*lines, f"Speed               not estimated: {crowd.unknown or 'there is no room'}"]
+    lines.append(_source(plan, crowd))
+    rows = [
+        (
+            f"{each.people}",
+            f"{each.each:,.0f} tokens/s",
+            f"{each.together:,.0f} tokens/s",
+            f"{each.last_first_token:.2g} s",
+        )
+        for each in crowd.crowds
+    ]
+    lines += _columns(("people", "each", "together", "first token, the last one's"), rows)
+    return [*lines, f"  Beside it: {people.ARTICLE}"]
+
+
+def _source(plan: Plan, crowd: People) -> str:
+    if crowd.unknown:
+        return ""
+    card = plan.request.card
+    assert card.bandwidth is not None and card.compute is not None
+    own = f"{card.bandwidth / 1e9:,.0f} of 3,350 GB/s, {card.compute / 1e12:.0f} of 989 TFLOPS"
+    mode = (
+        ""
+        if speed.is_measured(plan.request.format_)
+        else "; this mode was not measured, bf16's steps stand in"
+    )
+    asked = f"{crowd.prompt} tokens in, {crowd.answer} out"
+    return f"Speed, {asked}: an estimate from {people.MEASURED_ON}, scaled ({own}{mode})"
+
+
+def _budgets(plan: Plan, crowd: People) -> list[str]:
+    rows = [
+        (
+            f"{budget.tokens:,}{' (this plan)' if budget.tokens == plan.max_batch_prefill_tokens else ''}",
+            f"{budget.kv_tokens:,} tokens",
+            "?" if budget.pause is None else f"{budget.pause:.2g} s",
+            f"{budget.crowd_share:.0%}",
+        )
+        for budget in crowd.budgets
+    ]
+    titles = ("prefill budget", "KV cache", "others pause for a 7,000-token prompt", "a full crowd's speed")
+    return _columns(titles, rows) if rows else []
+
+
+def _choices(plan: Plan) -> list[str]:
     return [
-        f"Serves       {users} at the same time, more when they are shorter",
-        f"Disk         {size(plan.disk_model)}, with all images {size(plan.disk_model + IMAGE_BYTES)}",
-        f"Host memory  {size(plan.host_memory)} while loading (the weights' file cache counted)",
-        "",
+        f"{choice.setting:<26}{choice.plan.kv_tokens:,} tokens, "
+        f"{choice.plan.full_users} × {choice.plan.max_total_tokens:,}: {choice.remark}"
+        for choice in people.choices(plan)
+    ]
+
+
+def _use(plan: Plan) -> list[str]:
+    disk = f"{size(plan.disk_model)}, with all images {size(_disk_total(plan))}"
+    return [
+        f"Disk {disk}; host memory {size(plan.host_memory)} while loading",
         *(f"{key}={value}" for key, value in plan.settings.items()),
+    ]
+
+
+def _columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    return [
+        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in (titles, *rows)
     ]

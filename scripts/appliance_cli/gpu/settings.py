@@ -3,22 +3,18 @@
 Whether they go together with a model and with cards is judged by `validate`, before anything starts.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.config.appliance import MOST_CARDS
-from appliance_cli.config.values import number, text, whole
+from appliance_cli.config.table.modes import WHOLE_CARD
+from appliance_cli.config.values import Values
 from appliance_cli.gpu import mode_rules
-from appliance_cli.gpu.modes import DEFAULT_MODE, FAST_NF4_IMAGE, Mode, mode_named
+from appliance_cli.gpu.modes import MODES, Mode
 from appliance_cli.gpu.planning import GIB
 from appliance_cli.gpu.planning.architecture import Architecture
 from appliance_cli.gpu.planning.cards import Card
 from appliance_cli.gpu.planning.memory import CUDA_GRAPHS
-
-MOST_SPECULATED = 10
-_ADAPTER = re.compile(r"[A-Za-z0-9][\w.-]*=[\w./-]+")
 
 
 @dataclass(frozen=True)
@@ -26,6 +22,7 @@ class GpuSettings:
     """What the operator chose. None: left to the planner or to TGI.
 
     ``target_vram`` is in bytes, ``lora_adapters`` holds NAME=FOLDER, ``gpu_devices`` indexes or UUIDs.
+    ``fast_nf4`` is False for modes that call no 4-bit kernels.
     """
 
     mode: Mode
@@ -33,7 +30,7 @@ class GpuSettings:
     kv_cache_dtype: str | None = None
     speculate: int = 0
     lora_adapters: tuple[str, ...] = ()
-    fast_nf4: bool = False
+    fast_nf4: bool = True
     tensor_parallel: int = 1
     replicas: int = 1
     gpu_devices: tuple[str, ...] = ()
@@ -42,6 +39,7 @@ class GpuSettings:
     max_total_tokens: int | None = None
     max_input_tokens: int | None = None
     max_batch_prefill_tokens: int | None = None
+    max_concurrent_requests: int | None = None
 
     @property
     def cards_needed(self) -> int:
@@ -49,38 +47,35 @@ class GpuSettings:
         return self.tensor_parallel * self.replicas
 
     @property
-    def image(self) -> str:
-        """The engine's image: the mode's, or the derived one with newer 4-bit kernels."""
-        return FAST_NF4_IMAGE if self.fast_nf4 else self.mode.image
-
-    @property
     def cuda_graphs(self) -> tuple[int, ...]:
         """Batch sizes with a CUDA graph; none with LoRA, whose adapters the graphs would leave out."""
         return () if self.lora_adapters else CUDA_GRAPHS
 
 
-def parse(values: Mapping[str, str]) -> GpuSettings:
-    """Settings from .env's keys (and the shell's, which the caller puts over them). Raises BadSetting."""
-    mode = mode_named(text(values, "MODE") or DEFAULT_MODE)
-    devices = text(values, "GPU_DEVICES") or text(values, "GPU_DEVICE")
-    target = number(values, "TARGET_VRAM", 1, 1024)
+def parse(given: Mapping[str, str]) -> GpuSettings:
+    """Settings from what the operator gave. Raises BadSetting for values that cannot work together."""
+    values = Values.of(given)
+    mode = MODES[values.text("MODE")]
+    whole_card = values.text("TARGET_VRAM").lower() == WHOLE_CARD
+    target = None if whole_card else values.given_number("TARGET_VRAM")
     settings = GpuSettings(
         mode=mode,
-        model_id=text(values, "MODEL_ID") or mode.model_id,
-        kv_cache_dtype=text(values, "KV_CACHE_DTYPE") or None,
-        speculate=whole(values, "SPECULATE", 0, MOST_SPECULATED) or 0,
-        lora_adapters=_adapters(text(values, "LORA_ADAPTERS")),
-        fast_nf4=whole(values, "FAST_NF4", 0, 1) == 1,
-        tensor_parallel=whole(values, "TENSOR_PARALLEL", 1, MOST_CARDS) or 1,
-        replicas=whole(values, "TGI_REPLICAS", 1, MOST_CARDS) or 1,
-        gpu_devices=tuple(part.strip() for part in devices.split(",") if part.strip()),
+        model_id=values.given("MODEL_ID") or mode.model_id,
+        kv_cache_dtype=values.given("KV_CACHE_DTYPE"),
+        speculate=values.whole("SPECULATE"),
+        lora_adapters=values.words("LORA_ADAPTERS"),
+        fast_nf4=mode.name == "nf4" and values.text("FAST_NF4") == "1",
+        tensor_parallel=values.whole("TENSOR_PARALLEL"),
+        replicas=values.whole("TGI_REPLICAS"),
+        gpu_devices=values.words("GPU_DEVICES") or values.words("GPU_DEVICE"),
         target_vram=None if target is None else round(target * GIB),
-        fraction=number(values, "CUDA_MEMORY_FRACTION", 0.05, 1),
-        max_total_tokens=whole(values, "MAX_TOTAL_TOKENS", 2, 1_000_000),
-        max_input_tokens=whole(values, "MAX_INPUT_TOKENS", 1, 1_000_000),
-        max_batch_prefill_tokens=whole(values, "MAX_BATCH_PREFILL_TOKENS", 1, 1_000_000),
+        fraction=values.given_number("CUDA_MEMORY_FRACTION"),
+        max_total_tokens=values.given_whole("MAX_TOTAL_TOKENS"),
+        max_input_tokens=values.given_whole("MAX_INPUT_TOKENS"),
+        max_batch_prefill_tokens=values.given_whole("MAX_BATCH_PREFILL_TOKENS"),
+        max_concurrent_requests=values.given_whole("MAX_CONCURRENT_REQUESTS"),
     )
-    _require_consistent(settings)
+    _require_consistent(settings, values)
     return settings
 
 
@@ -112,28 +107,20 @@ def consequences(settings: GpuSettings) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _require_consistent(settings: GpuSettings) -> None:
+def _require_consistent(settings: GpuSettings, values: Values) -> None:
     total, longest = settings.max_total_tokens, settings.max_input_tokens
     budget = settings.max_batch_prefill_tokens
-    if settings.fast_nf4 and settings.mode.name != "nf4":
-        raise BadSetting(
-            "FAST_NF4 cannot be used with this mode",
-            expected="MODE=nf4: the derived image differs in its nf4 kernels only",
-            found=f"MODE={settings.mode.name}",
-            remedy="remove FAST_NF4 from .env, or set MODE=nf4",
-        )
     if total is not None and longest is not None and longest >= total:
-        raise BadSetting(
-            "MAX_INPUT_TOKENS cannot be used",
-            expected=f"less than MAX_TOTAL_TOKENS={total} (TGI: max_input_tokens must be < max_total_tokens)",
-            found=str(longest),
+        raise values.refused(
+            "MAX_INPUT_TOKENS",
+            f"less than MAX_TOTAL_TOKENS={total} (TGI: max_input_tokens must be < max_total_tokens)",
             remedy="lower MAX_INPUT_TOKENS or raise MAX_TOTAL_TOKENS in .env",
         )
     if settings.speculate and budget is not None and longest is not None and budget < longest:
-        raise BadSetting(
-            "MAX_BATCH_PREFILL_TOKENS cannot be used with SPECULATE",
-            expected=f"at least MAX_INPUT_TOKENS={longest}: speculation turns TGI's prefill in steps off",
-            found=str(budget),
+        raise values.refused(
+            "MAX_BATCH_PREFILL_TOKENS",
+            f"at least MAX_INPUT_TOKENS={longest}: speculation turns TGI's prefill in steps off",
+            title="MAX_BATCH_PREFILL_TOKENS cannot be used with SPECULATE",
             remedy="remove MAX_BATCH_PREFILL_TOKENS from .env, or SPECULATE",
         )
 
@@ -155,16 +142,3 @@ def _require_cards(settings: GpuSettings, cards: Sequence[Card]) -> None:
             found=", ".join(f"{card.name} ({card.total / GIB:.0f} GiB)" for card in cards[:needed]),
             remedy="name equal ones in GPU_DEVICES, or use TGI_REPLICAS: one engine a card",
         )
-
-
-def _adapters(text: str) -> tuple[str, ...]:
-    pairs = tuple(part.strip() for part in text.split(",") if part.strip())
-    for pair in pairs:
-        if not _ADAPTER.fullmatch(pair):
-            raise BadSetting(
-                "LORA_ADAPTERS cannot be used",
-                expected="NAME=FOLDER[,NAME=FOLDER…], each folder below /models: the engine reaches no hub",
-                found=repr(pair),
-                remedy="bring the adapter into the models volume, then for example sql=adapters/sql-lora",
-            )
-    return pairs

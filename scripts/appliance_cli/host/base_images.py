@@ -1,7 +1,7 @@
 """The two images that the appliance's own images are built on: pulled, or made from Debian packages.
 
 Where no container registry answers, debootstrap makes equivalents from the Debian mirror that this host uses.
-Which of the two is due is decided in prepare.py.
+Which of the two is due is decided in stack/prepare.py.
 """
 
 import os
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
-import requests
-from docker.errors import DockerException
-from urllib3.exceptions import HTTPError
+from docker.utils import parse_repository_tag
 
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.base.process import act, ask
+from appliance_cli.compose.client import FAILURES, words
+from appliance_cli.config.table import default_of
 from appliance_cli.host.checks import version_tuple
 
 MIN_NGINX = (1, 29, 6)
@@ -46,14 +46,14 @@ class Recipe:
 RECIPES = (
     Recipe(
         key="PYTHON_BASE",
-        upstream="python:3.13-slim",
+        upstream=default_of("PYTHON_BASE"),
         made="qwen-appliance/python-base:trixie",
         suite="trixie",
         packages="python3,python3-venv,ca-certificates",
     ),
     Recipe(
         key="NGINX_BASE",
-        upstream="nginx:1.30",
+        upstream=default_of("NGINX_BASE"),
         made="qwen-appliance/nginx-base:1.30-njs",
         suite="forky",
         packages="nginx,libnginx-mod-http-js,ca-certificates",
@@ -67,15 +67,15 @@ def pull(client: docker.DockerClient, image: str, output: Output) -> str | None:
 
     Gives up when the registry stays silent for as long as the client's own timeout.
     """
-    repository, tag = docker.utils.parse_repository_tag(image)
+    repository, tag = parse_repository_tag(image)
     try:
         with output.step(f"Pulling {image}") as step:
             for event in client.api.pull(repository, tag=tag, stream=True, decode=True):
                 if "error" in event:
                     raise _Refused(event["error"])
                 step.update(f"{event.get('id', '')} {event.get('status', '')}")
-    except (_Refused, DockerException, requests.RequestException, HTTPError) as error:
-        return str(getattr(error, "explanation", None) or error).splitlines()[0]
+    except (_Refused, *FAILURES) as error:
+        return words(error)
     return None
 
 

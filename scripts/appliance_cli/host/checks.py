@@ -15,8 +15,8 @@ Step = Literal["install-docker", "start-docker", "install-compose"]
 MIN_DOCKER = (20, 10)
 MIN_COMPOSE = (2, 24)
 MIN_DRIVER, GOOD_DRIVER = 550, 570  # TGI 3.3.7 is built on CUDA 12.4 with PyTorch for CUDA 12.8
-GPU_MODEL_DISK = 15_300_000_000
-NEEDED_DISK: dict[Engine, int] = {"gpu": 30_000_000_000, "cpu": 3_000_000_000}
+IMAGES_DISK: dict[Engine, int] = {"gpu": 14_700_000_000, "cpu": 2_900_000_000}  # TGI's is a download of 12 GB
+ASSUMED_MODEL_DISK: dict[Engine, int] = {"gpu": 15_300_000_000, "cpu": 100_000_000}  # the default models'
 NEEDED_MEMORY: dict[Engine, int] = {"gpu": 8_000_000_000, "cpu": 2_000_000_000}
 GOOD_MEMORY: dict[Engine, int] = {"gpu": 16_000_000_000, "cpu": 4_000_000_000}
 GOOD_GPU_MEMORY_MIB = 12_000
@@ -35,6 +35,14 @@ class Finding:
     remedy: str = ""
 
 
+@dataclass(frozen=True)
+class Model:
+    """The model that is to be on disk; ``disk_bytes`` is None where nobody knows before its download."""
+
+    name: str
+    disk_bytes: int | None
+
+
 def choose_engine(host: Host, requested: str, configured: Engine | None) -> Engine:
     """GPU or CPU: what was asked for, else what .env says, else what the host has.
 
@@ -45,14 +53,16 @@ def choose_engine(host: Host, requested: str, configured: Engine | None) -> Engi
     return configured or ("gpu" if host.nvidia.cards or host.nvidia.gpus else "cpu")
 
 
-def examine(host: Host, engine: Engine, appliance: Appliance, *, starting: bool) -> list[Finding]:
+def examine(
+    host: Host, engine: Engine, appliance: Appliance, model: Model, *, starting: bool
+) -> list[Finding]:
     """Every finding, in the order in which a person would look. The port matters only to a start."""
     findings = [_system(host), _docker(host), _compose(host)]
     if engine == "gpu":
         findings += _gpu(host, appliance)
     else:
         findings.append(_no_gpu(host))
-    findings += [_disk(host, engine), _memory(host, engine)]
+    findings += [_disk(host, engine, model), _memory(host, engine)]
     return [*findings, _port(host, appliance)] if starting else findings
 
 
@@ -211,16 +221,21 @@ def _toolkit(host: Host, on_cpu: str) -> Finding:
     )
 
 
-def _disk(host: Host, engine: Engine) -> Finding:
-    needed = GPU_MODEL_DISK if engine == "gpu" and host.project.has_engine_image else NEEDED_DISK[engine]
+def _disk(host: Host, engine: Engine, model: Model) -> Finding:
+    has_images = engine == "gpu" and host.project.has_engine_image
+    assumed = ASSUMED_MODEL_DISK[engine]
+    needed = (0 if has_images else IMAGES_DISK[engine]) + (model.disk_bytes or assumed)
     text = f"{size(host.docker.free_bytes)} free in {host.docker.data_dir}"
+    if model.disk_bytes is None:
+        text += f" (how large {model.name} is, nobody knows before its download: {size(assumed)} assumed)"
     if host.docker.free_bytes >= needed:
         return Finding("ok", text)
     remedy = "free some space (docker system prune), or move Docker's data to a larger disk"
     # why: with the model's volume there, most of the need may be met already; model-init checks the rest to
     # the byte
     level: Level = "warn" if host.project.has_model_volume else "fail"
-    return Finding(level, text, f"{size(needed)} for images and model", remedy)
+    what = model.name if has_images else f"the images and {model.name}"
+    return Finding(level, text, f"{size(needed)} for {what}", remedy)
 
 
 def _memory(host: Host, engine: Engine) -> Finding:

@@ -13,6 +13,7 @@ from appliance_cli.base.output import Output
 from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect
 from appliance_cli.host import facts
+from appliance_cli.host.checks import DOCKER_GUIDE
 
 LOG = Path("/var/log/dockerd.log")
 PID_FILES = {
@@ -23,7 +24,7 @@ START_LIMIT_S = 90
 
 
 def ensure_running(output: Output) -> None:
-    """Return once the engine answers, starting it when it does not.
+    """Return once Docker answers, starting it when it does not.
 
     Raises StepFailed with the end of its log.
     """
@@ -68,7 +69,10 @@ def _start_by_hand(output: Output) -> None:
     daemon = facts.find_daemon()
     if daemon is None:
         raise StepFailed(
-            "The Docker engine cannot be started", expected="dockerd", found="it is not installed"
+            "The Docker engine cannot be started",
+            expected="dockerd",
+            found="it is not installed",
+            remedy=f"install it: {DOCKER_GUIDE}",
         )
     with LOG.open("ab") as log:
         begins = log.tell()
@@ -83,7 +87,7 @@ def _start_by_hand(output: Output) -> None:
 
 
 def _answers(alive: Callable[[], bool]) -> bool:
-    """Whether the engine answers before the limit, and before it dies."""
+    """Whether Docker answers before the limit, and before it dies."""
     ends = time.monotonic() + START_LIMIT_S
     while time.monotonic() < ends:
         if connect(timeout=5)[0] is not None:

@@ -11,6 +11,7 @@ from docker import DockerClient
 
 from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect, has_image
+from appliance_cli.compose.volumes import MODELS
 from appliance_cli.config.appliance import Appliance
 
 DOCKER_DATA = Path("/var/lib/docker")
@@ -182,7 +183,7 @@ def _pci_cards(bus: Path = Path("/sys/bus/pci/devices")) -> int:
 def _project(client: DockerClient | None, appliance: Appliance) -> Project:
     volume = image = False
     if client is not None:
-        volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_models"}))
+        volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_{MODELS}"}))
         image = has_image(client, appliance.tgi_image)
     return Project(_port_owner(client, appliance), volume, image)
 

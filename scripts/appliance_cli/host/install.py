@@ -1,6 +1,6 @@
 """Supplies what the host lacks: Debian packages and the Compose plugin.
 
-Acts; what is needed is decided in prepare.py.
+Acts; what is needed is decided in checks.py.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def apt_commands(packages: Sequence[str]) -> list[list[str]]:
 
 
 def docker_packages() -> list[str]:
-    """Debian's engine and what it needs here beside its hard dependencies."""
+    """Debian's Docker and what it needs here beside its hard dependencies."""
     packages = ["docker.io", "iptables", "ca-certificates"]
     enabled = Path("/sys/module/apparmor/parameters/enabled")
     if enabled.exists() and enabled.read_text().startswith("Y"):

@@ -2,19 +2,15 @@
 
 import json
 import re
-import subprocess
 import time
 from typing import Any
 
-import requests
-from docker.errors import DockerException
-
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output, Ticker, duration
-from appliance_cli.base.process import act, ask, launch
 from appliance_cli.compose import commands as compose
-from appliance_cli.compose import containers
-from appliance_cli.compose.client import docker_client
+from appliance_cli.compose import containers, runner
+from appliance_cli.compose.client import FAILURES, docker_client
+from appliance_cli.compose.volumes import everything
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
 from appliance_cli.stack import watch
@@ -41,12 +37,11 @@ def build(appliance: Appliance, output: Output) -> None:
 def _compose(appliance: Appliance, output: Output, title: str, argv: list[str]) -> None:
     log = appliance.logs / "build.log"
     with output.step(title) as step:
-        act(
+        runner.act(
+            appliance,
             argv,
             title,
             log=log,
-            cwd=appliance.root,
-            env=compose.BUILD_ENVIRONMENT,
             on_line=lambda line: step.update(line if output.verbose else build_step(line)),
             remedy="see that containers reach the package index (PIP_INDEX_URL and CA_BUNDLE in .env)",
         )
@@ -70,15 +65,14 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     client = docker_client()
     log = appliance.logs / f"{appliance.project}.up.log"
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
-    child = launch(compose.up(appliance), log=log, cwd=appliance.root, env=compose.BUILD_ENVIRONMENT)
+    child = runner.launch(appliance, compose.up(appliance), log=log)
 
     def look() -> watch.Snapshot:
-        compose_exit = (
-            child.poll()
-        )  # why: first, so that the containers are seen as they were at its end or later
+        # why: first, so that the containers are seen as they were at its end or later
+        compose_exit = child.poll()
         try:
             found = containers.of_project(client, appliance.project)
-        except (DockerException, requests.RequestException):
+        except FAILURES:
             found = ()  # why: one call that fails in a download of hours must not end the watch
         return watch.Snapshot(watch.fetch_status(appliance.url), found, compose_exit)
 
@@ -91,6 +85,9 @@ def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> No
     model = (status.get("engine") or {}).get("model_id") or "tgi"
     by = f" from {appliance.engines} engines" if appliance.engines > 1 else ""
     output.item("ok", f"{model} answers{by}", f"after {duration(output.elapsed)}")
+    kernels = (status.get("model") or {}).get("fast_kernels") or {}
+    if kernels.get("state") == "missing":
+        output.item("warn", f"no fast 4-bit kernels ({kernels['package']})", kernels["detail"])
     output.say("")
     output.data(f"Chat:  {appliance.public_url}/")
     needs_key = not guard.is_open_to_programs(appliance)
@@ -121,21 +118,20 @@ def curl_line(url: str, model: str, *, key: bool = False, insecure: bool = False
 
 
 def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
-    """Stop and remove the containers, and the model's volume only when asked to."""
+    """Stop and remove the containers, and the volumes with what they hold only when asked to."""
     output.phase("Stopping")
-    with output.step(
-        "Removing containers and networks" + (" and the downloaded model" if volumes else "")
-    ) as step:
-        act(
+    also = f", {everything()}" if volumes else ""
+    with output.step(f"Removing containers and networks{also}") as step:
+        runner.act(
+            appliance,
             compose.down(appliance, volumes=volumes),
             "Stopping",
             log=appliance.logs / "down.log",
-            cwd=appliance.root,
             on_line=step.update,
             remedy="run it again; docker ps shows what is left",
         )
     if not volumes:
-        output.say("  The downloaded model is kept. Delete it too: ./scripts/appliance down --volumes")
+        output.say(f"  Kept: {everything()}. Delete them too: {appliance.command('down --volumes')}")
 
 
 def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail: str) -> int:
@@ -143,10 +139,14 @@ def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail
 
     Raises StepFailed for a service that does not exist.
     """
-    answer = ask([*compose.services(appliance)], timeout=30)
+    answer = runner.ask(appliance, compose.services(appliance), timeout=30)
     known = sorted(answer.out.split())
     if answer.code == 0 and service and service not in known:
-        raise StepFailed("No such service", expected=f"one of {', '.join(known)}", found=service)
-    return subprocess.call(
-        compose.logs(appliance, service=service, follow=follow, tail=tail), cwd=appliance.root
-    )
+        raise StepFailed(
+            "No such service",
+            expected=f"one of {', '.join(known)}",
+            found=service,
+            remedy="name one of them, or none to see the logs of all",
+        )
+    argv = compose.logs(appliance, service=service, follow=follow, tail=tail)
+    return runner.hand_over(appliance, argv)

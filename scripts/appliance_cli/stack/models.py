@@ -15,6 +15,7 @@ from typing import IO
 from appliance_cli.base.errors import BadSetting, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose import commands as compose
+from appliance_cli.compose import runner
 from appliance_cli.config import dotenv_file
 from appliance_cli.config.appliance import Appliance
 
@@ -35,7 +36,7 @@ def run(
     terminal = stdin is None and stdout is None and sys.stdin.isatty() and sys.stdout.isatty()
     argv = compose.model_init(appliance, arguments, environment or {}, terminal=terminal)
     where = None if terminal else stdin or subprocess.DEVNULL
-    return subprocess.call(argv, cwd=appliance.root, stdin=where, stdout=stdout)
+    return runner.hand_over(appliance, argv, stdin=where, stdout=stdout)
 
 
 def use(appliance: Appliance, model_id: str, revision: str, output: Output) -> None:

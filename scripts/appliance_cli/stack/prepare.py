@@ -11,18 +11,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance_cli.base.errors import HostNotReady, StepFailed
-from appliance_cli.base.output import Output
-from appliance_cli.compose.client import connect, has_image
-from appliance_cli.config import first_env
+from appliance_cli.base.output import Output, size
+from appliance_cli.compose.client import docker_client, has_image
+from appliance_cli.config import first_env, unknown_names
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import COMPOSE_FILES, ENGINES, Appliance, Engine, load
+from appliance_cli.config.table import SETTINGS
+from appliance_cli.config.values import Values
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
-from appliance_cli.host import base_images, checks, dockerd, facts, install
+from appliance_cli.host import base_images, checks, dockerd, facts, install, model_here
+
+CPU_MODEL_BYTES = 98_362_432  # of compose.cpu.yml's default model
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the operator asked for. ``engine`` is auto, gpu or cpu; None leaves what .env says.
+    """What the operator asked for. ``engine`` is auto, gpu or cpu; a None leaves what .env says.
 
     ``starting``: the containers will be started next, so their port must be free.
     """
@@ -55,33 +60,63 @@ def prepare(request: Request, output: Output) -> Appliance:
     chosen = request.chosen()
     wanted = request.with_(chosen)
     guard.require_safe(wanted, datetime.now(UTC))
-    found, engine = _look(wanted, request, output)
-    if engine == "gpu":
-        compose_file = chosen.get("COMPOSE_FILE")
-        chosen |= gpu_setup.prepare(wanted, compose_file, output)
+    output.phase("Looking at this host (no impact yet)")
+    for unknown in unknown_names.find(wanted.root, wanted.env_file):
+        output.item("warn", unknown.said(wanted.env_file.name))
+    found = facts.look(wanted)
+    engine = checks.choose_engine(found, request.engine, wanted.engine)
+    values = given_values.read(wanted.env_file, chosen)
+    on_gpu = gpu_setup.read(values) if engine == "gpu" else None
+    model = _model_on_cpu(values) if on_gpu is None else _model_on_gpu(on_gpu)
+    findings = checks.examine(found, engine, wanted, model, starting=request.starting)
+    _tell(findings, output)
+    checks.require_no_failure(findings)
+    output.item("ok", f"Engine: {ENGINES[engine]}")
+    setup = None if on_gpu is None else gpu_setup.judge(on_gpu, wanted.project, output)
     _supply(found, wanted, output)
     output.phase("Base images")
     bases = _base_images(wanted, checks.may_install(found), output)
     output.phase("Settings")
+    if setup is not None:
+        chosen |= gpu_setup.settle(setup, wanted, chosen.get("COMPOSE_FILE"))
+    if not found.project.has_model_volume:
+        chosen |= _model_found_here(wanted, engine, output)
     first_env.save(wanted, engine, bases, chosen, output)
     complete = request.with_(chosen)
     guard.make_ready(complete, datetime.now(UTC), output)
     return complete
 
 
-def _look(wanted: Appliance, request: Request, output: Output) -> tuple[facts.Host, Engine]:
-    output.phase("Looking at this host (no impact yet)")
-    found = facts.look(wanted)
-    engine = checks.choose_engine(found, request.engine, wanted.engine)
-    findings = checks.examine(found, engine, wanted, starting=request.starting)
+def _model_found_here(wanted: Appliance, engine: Engine, output: Output) -> dict[str, str]:
+    """What .env needs so that the model's files on this host are used; told to the operator."""
+    here = model_here.look(given_values.read(wanted.env_file), engine, model_here.home_of_caller())
+    if here is None:
+        return {}
+    text = f"{size(here.size_bytes)} found in {here.folder}"
+    if here.closed:
+        output.item("warn", f"{text}, but {here.closed} is closed to the containers")
+        output.say(f"      to use them: chmod -R a+rX '{here.folder}', then run this again")
+        return {}
+    output.item("ok", f"{text}, will be verified and used")
+    return {"MODEL_FOLDER": str(here.folder)}
+
+
+def _model_on_gpu(wanted: gpu_setup.Wanted) -> checks.Model:
+    return checks.Model(wanted.settings.model_id, wanted.disk_bytes)
+
+
+def _model_on_cpu(values: Values) -> checks.Model:
+    own = SETTINGS["MODEL_ID"].on_cpu
+    name = values.given("MODEL_ID") or own
+    return checks.Model(name, CPU_MODEL_BYTES if name == own else None)
+
+
+def _tell(findings: list[checks.Finding], output: Output) -> None:
     for finding in findings:
         output.item(finding.level, finding.found)
         if finding.level != "ok":
             expected = f"expected {finding.expected}; " if finding.expected else ""
             output.say(f"      {expected}{finding.remedy}")
-    checks.require_no_failure(findings)
-    output.item("ok", f"Engine: {ENGINES[engine]}")
-    return found, engine
 
 
 def _supply(found: facts.Host, wanted: Appliance, output: Output) -> None:
@@ -111,9 +146,7 @@ def _supply(found: facts.Host, wanted: Appliance, output: Output) -> None:
 
 def _base_images(wanted: Appliance, may_install: bool, output: Output) -> dict[str, str]:
     """Have both base images in Docker. Returns those .env keys whose default could not be had."""
-    client, error = connect(timeout=45)  # also how long a registry may stay silent
-    if client is None:
-        raise StepFailed("The Docker engine does not answer", expected="an answer", found=str(error))
+    client = docker_client(timeout=45)  # also how long a registry may stay silent
     bases: dict[str, str] = {}
     refusal: str | None = None
     for recipe, image in zip(base_images.RECIPES, (wanted.python_base, wanted.nginx_base), strict=True):

@@ -1,24 +1,22 @@
 """Changes the number of chat replicas while people chat: starts more, or drains those that are too many."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-import requests
-from docker.errors import DockerException
-
-from appliance_cli.base.errors import ApplianceFailed, BadSetting, StepFailed
+from appliance_cli.base.errors import BadSetting, StepFailed
 from appliance_cli.base.output import Output, Ticker
-from appliance_cli.base.process import launch
 from appliance_cli.compose import commands as compose
-from appliance_cli.compose import containers
-from appliance_cli.compose.client import docker_client
+from appliance_cli.compose import containers, runner
+from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config import dotenv_file
-from appliance_cli.config.appliance import MOST_REPLICAS, Appliance
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import MOST_REPLICAS
+from appliance_cli.stack.failing import Failing
 
 KEYS = {"ui": "UI_REPLICAS"}
 HEADING = "Chosen with ./scripts/appliance scale."
-MAX_RESTARTS = 3
 
 
 def parse(arguments: Sequence[str]) -> dict[str, int]:
@@ -57,9 +55,8 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
     if fewer:
         output.say("  Running answers finish first, up to 10 minutes. Ctrl-C leaves it to go on by itself.")
     log = appliance.logs / f"{appliance.project}.scale.log"
-    child = launch(
-        compose.scale(appliance, wanted), log=log, cwd=appliance.root, env=compose.BUILD_ENVIRONMENT
-    )
+    child = runner.launch(appliance, compose.scale(appliance, wanted), log=log)
+    failing = Failing(lambda container: containers.log_tail(client, container.id))
     with Ticker(output) as ticker:
 
         def done() -> bool:
@@ -68,10 +65,11 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
                 raise _compose_failed(code, log.read_text(errors="replace"), str(log))
             try:
                 found = containers.of_project(client, appliance.project)
-            except (DockerException, requests.RequestException):
+            except FAILURES:
                 return False  # why: one call that fails must not end a drain of minutes
             title, detail = progress(found, wanted, finished=code == 0)
             ticker.show(title, detail)
+            failing.require_none(staying(found, wanted))
             return code == 0 and settled(found, wanted)
 
         _wait(done)
@@ -79,20 +77,18 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
 
 
 def settled(found: Sequence[Container], wanted: Mapping[str, int]) -> bool:
-    """Whether exactly so many run, all healthy. Raises ApplianceFailed for a replica that keeps failing."""
-    for service, count in wanted.items():
-        replicas = [container for container in found if container.service == service]
-        failing = next((c for c in replicas if c.health == "unhealthy" or c.restarts >= MAX_RESTARTS), None)
-        if failing is not None and not failing.fine:
-            raise ApplianceFailed(
-                f"A replica of {service} does not come up",
-                expected=f"{failing.name} to be healthy",
-                found=f"{failing.health or failing.state}, restarted {failing.restarts} times",
-                remedy=f"read its log: ./scripts/appliance logs {service}",
-            )
-        if len(replicas) != count or not all(container.fine for container in replicas):
-            return False
-    return True
+    """Whether exactly so many run, all healthy."""
+    replicas = {service: [c for c in found if c.service == service] for service in wanted}
+    return all(
+        len(replicas[service]) == count and all(container.fine for container in replicas[service])
+        for service, count in wanted.items()
+    )
+
+
+def staying(found: Sequence[Container], wanted: Mapping[str, int]) -> list[Container]:
+    """The replicas that have to come up: of a service with too many, nobody knows yet which will leave."""
+    counts = Counter(container.service for container in found)
+    return [c for c in found if c.service in wanted and counts[c.service] <= wanted[c.service]]
 
 
 def progress(found: Sequence[Container], wanted: Mapping[str, int], *, finished: bool) -> tuple[str, str]:

@@ -63,10 +63,13 @@ def table(content: dict[str, Any]) -> str:
     """The report for people."""
     rows = [_cells(row) for row in content["containers"]]
     lines = [*tables.table(TITLES, rows).splitlines(), ""] if rows else []
+    kernels = (content["model"] or {}).get("fast_kernels")
     engine = ENGINES.get(content["engine"], "not chosen yet")
     model = (content["model"] or {}).get("model_id") or "not known yet"
     message = f": {content['message']}" if content["message"] else ""
     facts = [f"State   {content['state']}{message}", f"Model   {model}", f"Engine  {engine}"]
+    if kernels:
+        facts.append(f"Kernels {kernels['package']}: {kernels['detail'] or kernels['state']}")
     return "\n".join([*lines, *facts, f"URL     {content['url']}/"])
 
 

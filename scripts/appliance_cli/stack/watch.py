@@ -8,7 +8,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from urllib3.exceptions import InsecureRequestWarning
 from appliance_cli.base.errors import ApplianceFailed, StepFailed
 from appliance_cli.base.output import duration, size
 from appliance_cli.compose.containers import ONE_SHOT, Container
+from appliance_cli.stack.failing import Failing
 
 # model-init's failures that another try cannot mend; the rest it repeats by itself a few times.
-HARD_ERRORS = frozenset({"bad_settings", "model_not_found", "gated", "invalid_model", "no_disk_space"})
-MAX_RESTARTS = 3
+HARD_ERRORS = frozenset(
+    {"bad_settings", "model_not_found", "gated", "invalid_model", "no_disk_space", "disk_failure"}
+)
 STATES = {
     "starting": "Starting",
     "downloading": "Downloading the model",
@@ -64,7 +66,9 @@ class Judge:
     began: float
     log_tail: Callable[[Container], tuple[str, ...]]
     compose_log: Path
-    _first_restarts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._failing = Failing(self.log_tail)
 
     def ready(self, seen: Snapshot) -> bool:
         """Everything started, every container fine, and the engine answers."""
@@ -81,10 +85,7 @@ class Judge:
         error = model.get("error")
         if error and model.get("updated_at", 0) >= self.began and error.get("code") in HARD_ERRORS:
             raise _model_failed(error["message"])
-        for container in seen.containers:
-            before = self._first_restarts.setdefault(container.id, container.restarts)
-            if container.service != ONE_SHOT and container.restarts - before >= MAX_RESTARTS:
-                raise self._keeps_failing(container)
+        self._failing.require_none(seen.containers)
         if seen.compose_exit:
             raise self._compose_failed(seen, error)
 
@@ -101,15 +102,6 @@ class Judge:
             found=f"exit code {seen.compose_exit}; the whole output is in {self.compose_log}",
             remedy="put right what it says, then run this again",
             details=tuple(tail),
-        )
-
-    def _keeps_failing(self, container: Container) -> ApplianceFailed:
-        return ApplianceFailed(
-            f"The service {container.service} keeps failing",
-            expected=f"{container.name} to stay up",
-            found=f"restarted {container.restarts} times; its last words are above",
-            remedy=f"read its log: ./scripts/appliance logs {container.service}",
-            details=self.log_tail(container),
         )
 
 

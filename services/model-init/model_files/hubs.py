@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 from urllib.parse import quote
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
@@ -22,8 +21,6 @@ class Hub:
     name: str
     endpoint: str
     gets_token: bool = False
-    # what a model consists of is believed from it; another hub only carries the bytes
-    is_believed: ClassVar[bool] = True
 
     def file_url(self, model_id: str, path: str, revision: str | None) -> str:
         """Where a file of a model lies; without a revision, that of the main branch."""
@@ -36,8 +33,11 @@ class ModelScope(Hub):
     Its commits are its own, so whatever the revision is, files come from its main branch.
     """
 
-    is_believed = False
     _BRANCH = "master"
+
+    def has(self, revision: str | None) -> bool:
+        """Whether it can know what a revision of the Hub consists of: only the newest, by its own branch."""
+        return revision in (None, "main", self._BRANCH)
 
     def file_url(self, model_id: str, path: str, revision: str | None) -> str:
         """See `Hub.file_url`."""

@@ -14,12 +14,14 @@ from types import FrameType
 
 from .commands import add_commands, quiet_reporter
 from .errors import Interrupted, ModelInitError
+from .kernels.prepare import prepare_kernels
 from .prepare import prepare
 from .report.console import Console, human_bytes
 from .report.reporter import Reporter
 from .report.status import Status
 from .settings import Settings
 from .sources import make_source
+from .volume.disk import disk_failure
 from .volume.layout import only_writer, prepare_volume, start_mark
 from .volume.manifest import Manifest
 
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return _fail(reporter, Interrupted(str(stop)), options.verbose)
     except ModelInitError as error:
         return _fail(reporter, error, options.verbose)
+    except OSError as error:
+        return _fail(reporter, disk_failure(error), options.verbose)
     except Exception as error:
         text = f"internal error: {type(error).__name__}: {error}; run again with --verbose and report it"
         return _fail(reporter, ModelInitError(text), options.verbose)
@@ -52,9 +56,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _run(settings: Settings, reporter: Reporter) -> None:
     started = time.monotonic()
-    with only_writer(
-        settings.models_dir, lambda: reporter.say("Another model-init works on this volume; waiting for it")
-    ):
+    with only_writer(settings.models_dir, reporter.say):
         reporter.stage(
             "starting", f"Looking for {settings.model_id} ({settings.model_format}, from {settings.source})"
         )
@@ -64,6 +66,7 @@ def _run(settings: Settings, reporter: Reporter) -> None:
             manifest = prepare(
                 settings, reporter, lambda: make_source(settings, reporter), ended_badly=ended_badly
             )
+            prepare_kernels(settings, reporter)
         total = sum(file.size for file in manifest.files)
         message = _ready_message(manifest, total, time.monotonic() - started)
         reporter.ready(message, total, len(manifest.files))
@@ -72,9 +75,8 @@ def _run(settings: Settings, reporter: Reporter) -> None:
 def _ready_message(manifest: Manifest, total: int, seconds: float) -> str:
     revision = f" at {manifest.revision[:12]}" if manifest.revision else ""
     count = "1 file" if len(manifest.files) == 1 else f"{len(manifest.files)} files"
-    return (
-        f"{manifest.model_id}{revision} is ready: {count}, {human_bytes(total)}, verified ({seconds:.1f} s)"
-    )
+    proof = "verified" if manifest.known else "structure only, no digests known"
+    return f"{manifest.model_id}{revision} is ready: {count}, {human_bytes(total)}, {proof} ({seconds:.1f} s)"
 
 
 def _unsettled_reporter(environ: Mapping[str, str], console: Console, *, writes: bool) -> Reporter:

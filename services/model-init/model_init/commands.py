@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from .errors import CorruptDownload, SettingsError
+from .kernels.prepare import look
 from .report.console import Console, human_bytes
 from .report.reporter import Reporter
 from .report.status import Status
@@ -72,22 +73,27 @@ def _verify(settings: Settings, options: argparse.Namespace, reporter: Reporter)
     )
 
 
-def _list(settings: Settings, options: argparse.Namespace, _reporter: Reporter) -> None:
+def _list(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:
     models = list_models(settings.models_dir, settings.model_id)
+    kernels = look(settings)
     if options.json:
-        print(json.dumps({"models": [model.as_json() for model in models]}, ensure_ascii=False))
+        record = {
+            "models": [model.as_json() for model in models],
+            "fast_kernels": kernels.as_json() if kernels else None,
+        }
+        print(json.dumps(record, ensure_ascii=False))
         return
     for model in models:
         state = "complete" if model.complete else "incomplete"
         use = ", in use" if model.in_use else ""
         print(f"{model.model_id}  {model.revision or '-'}  {human_bytes(model.disk_bytes)}  {state}{use}")
+    if kernels:
+        reporter.say(f"fast 4-bit kernels: {kernels.package}: {kernels.detail or kernels.state}")
 
 
 def _remove(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:
     model_id = parse_model_id(options.model_id)
-    with only_writer(
-        settings.models_dir, lambda: reporter.say("model-init works on this volume; waiting for it")
-    ):
+    with only_writer(settings.models_dir, reporter.say):
         freed = remove_model(settings.models_dir, model_id, settings.model_id, force=options.force)
     reporter.say(f"removed {model_id}: {human_bytes(freed)} freed")
 
@@ -101,9 +107,7 @@ def _export(settings: Settings, options: argparse.Namespace, reporter: Reporter)
 
 def _import(settings: Settings, _options: argparse.Namespace, reporter: Reporter) -> None:
     prepare_volume(settings.models_dir)
-    with only_writer(
-        settings.models_dir, lambda: reporter.say("model-init works on this volume; waiting for it")
-    ):
+    with only_writer(settings.models_dir, reporter.say):
         manifest = import_model(settings.models_dir, sys.stdin.buffer, reporter)
     size = human_bytes(sum(file.size for file in manifest.files))
     reporter.say(f"imported {manifest.model_id}: {len(manifest.files)} files, {size}, verified")

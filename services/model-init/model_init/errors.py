@@ -12,6 +12,7 @@ an exit.
     ├── NoNetwork            13   no_network
     ├── CorruptDownload      14   corrupt
     ├── InvalidModel         15   invalid_model
+    ├── DiskFailure          16   disk_failure
     └── Interrupted         143   internal
 
 `TransientError` and its kinds stand beside the tree: sources raise them between two tries, and they never
@@ -75,6 +76,13 @@ class InvalidModel(ModelInitError):
 
     code = "invalid_model"
     exit_code = 15
+
+
+class DiskFailure(ModelInitError):
+    """The models volume or the folder that is read gave an error that is no matter of space or rights."""
+
+    code = "disk_failure"
+    exit_code = 16
 
 
 class Interrupted(ModelInitError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .origin import Origin
 from .settings import ModelFormat, SourceName
 
 
@@ -27,10 +28,19 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class FileList:
-    """All that a model needs. `scratch_bytes`: room that the source needs on the volume beside the files."""
+    """All that a model needs.
+
+    `scratch_bytes`: room that the source needs on the volume beside the files. `note`: what a person should
+    know of how it came about ("" for nothing). `known`: digests are stated from elsewhere; else the files are
+    taken as they are, and only their structure says that they are a model. `origins`: where in a folder the
+    files lay.
+    """
 
     source: SourceName
     model_format: ModelFormat
     revision: str | None
     files: tuple[ListedFile, ...]
     scratch_bytes: int = 0
+    note: str = ""
+    known: bool = True
+    origins: tuple[Origin, ...] = ()

@@ -11,15 +11,16 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from .checks.structure import check_model
-from .digests import stat_mark
+from .checks.structure import check_companions, check_model
+from .digests import difference, hash_file, stat_mark
 from .download import fetch_proven
 from .errors import CorruptDownload, InvalidModel, ModelNotFound
 from .file_list import FileList, ListedFile
+from .origin import Origin, changed
 from .parallel import Check, for_each
 from .report.console import human_bytes
 from .report.reporter import Reporter
-from .selection import PICKLE_SUFFIXES
+from .selection import PICKLE_SUFFIXES, is_weights
 from .settings import Settings
 from .sources import Source
 from .volume import expected
@@ -27,7 +28,7 @@ from .volume import manifest as manifests
 from .volume.disk import require_free_space
 from .volume.layout import ModelFolder
 from .volume.manifest import Manifest, ManifestFile
-from .volume.present import Present, check_present
+from .volume.present import Level, Present, check_present
 from .volume.publish import publish_files, vanished
 from .volume.sink import held_bytes
 
@@ -47,13 +48,15 @@ def prepare(
     folder = ModelFolder(settings.models_dir, settings.model_id)
     folder.create()
     known = manifests.load(folder)
-    wanted = known if known is not None and known.answers(settings) else None
+    level = "full" if ended_badly and settings.verify == "auto" else settings.verify
+    wanted = known if known is not None and _answers(known, settings, level, reporter) else None
     source = functools.cache(make_source)
     file_list = wanted.file_list() if wanted else expected.load(folder, settings) or source().file_list()
     reporter.status.revision = file_list.revision
+    if file_list.note:
+        reporter.say(file_list.note)
     _remove_strays(folder, file_list, known, reporter)
 
-    level = "full" if ended_badly and settings.verify == "auto" else settings.verify
     present = check_present(folder, file_list, known, reporter, level)
     missing = [file for file in file_list.files if file.path not in present.proven]
     if wanted and not missing:
@@ -72,6 +75,34 @@ def prepare(
     manifest.write(folder)
     _report_repairs(present, manifest, reporter)
     return manifest
+
+
+def _answers(known: Manifest, settings: Settings, level: Level, reporter: Reporter) -> bool:
+    """Whether the model on the volume is the one that is asked for, so that no source need be asked."""
+    if known.answers(settings):
+        names = changed(settings.import_dir, known.origins, _reader(known, level))
+        if not names:
+            return True
+        reporter.say(f"{settings.import_dir} has changed ({', '.join(names)}): reading it again")
+        return False
+    if settings.offline and known.serves(settings):
+        revision = f" at {known.revision[:12]}" if known.revision else ""
+        reporter.say(
+            f"offline: using {known.model_id}{revision} as it is on the volume (from {known.source})"
+        )
+        return True
+    return False
+
+
+def _reader(known: Manifest, level: Level) -> Callable[[Path, Origin], bool]:
+    """What tells whether a file of the folder has other bytes than were read from it: at level full only."""
+    recorded = {file.path: file.listed() for file in known.files}
+
+    def differs(path: Path, origin: Origin) -> bool:
+        file = recorded.get(origin.path)
+        return file is None or difference(file, hash_file(path, file, lambda _: None)) is not None
+
+    return differs if level == "full" else lambda _path, _origin: False
 
 
 def _remove_strays(
@@ -103,7 +134,10 @@ def _download(
     reporter: Reporter,
     parallel_files: int,
 ) -> None:
-    """Bring what is missing, in `.partial` files, several at a time; `present` gets their digests."""
+    """Bring what is missing, in `.partial` files, several at a time; `present` gets their digests.
+
+    The small files first: a model that they show to be none is refused before its gigabytes are fetched.
+    """
     folder.remove_leftovers(keep=missing)
     to_write = sum(file.size - held_bytes(folder.partial(file), file) for file in missing)
     require_free_space(folder.path, to_write + file_list.scratch_bytes)
@@ -123,18 +157,35 @@ def _download(
         _, mark = stat_mark(folder.partial(file)) or vanished(file)
         present.proven[file.path] = ManifestFile(file.path, found.size, found.sha256, mark)
 
-    for_each(missing, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    small = [file for file in missing if not is_weights(file.path)]
+    weights = [file for file in missing if is_weights(file.path)]
+    corrupt = None
+    try:
+        for_each(small, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    except CorruptDownload as error:
+        corrupt = error  # the source may have it right next time: what it has right now is not waited for
+    if weights and corrupt is None:
+        paths = _paths(folder, file_list, missing)
+        check_companions({name: path for name, path in paths.items() if not is_weights(name)}, paths)
+    for_each(weights, fetch, parallel_files, others_go_on=(CorruptDownload,))
+    if corrupt is not None:
+        raise corrupt
 
 
 def _verify_structure(
     folder: ModelFolder, file_list: FileList, fetched: list[ListedFile], reporter: Reporter
 ) -> None:
-    reporter.stage("verifying", "Digests are right; checking the structure of the files")
-    paths = {
+    what = "Digests are right; checking" if file_list.known else "No digests are known; checking only"
+    reporter.stage("verifying", f"{what} the structure of the files")
+    for note in check_model(_paths(folder, file_list, fetched)):
+        reporter.say(f"note: {note}")
+
+
+def _paths(folder: ModelFolder, file_list: FileList, fetched: list[ListedFile]) -> dict[str, Path]:
+    """Where each file of the model lies, or will lie, before it is published."""
+    return {
         file.path: folder.partial(file) if file in fetched else folder.final(file) for file in file_list.files
     }
-    for note in check_model(paths):
-        reporter.say(f"note: {note}")
 
 
 def _refresh(folder: ModelFolder, known: Manifest, present: Present) -> Manifest:

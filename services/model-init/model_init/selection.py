@@ -1,15 +1,18 @@
 """Which files of a listing are brought. Owns the names that may enter the volume and the choice among them.
 
 Pure: takes names, gives names; sizes and digests are the sources' to add. Pickle-bearing files (.bin, .pt,
-.pth, .ckpt) are never chosen, because nothing but the names below ever is.
+.pth, .ckpt) are never chosen, because nothing but the names below ever is. The choice among GGUF files is
+`gguf_choice`'s.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
-from .errors import InvalidModel, SettingsError
+from .errors import InvalidModel
+from .gguf_choice import choose_gguf
 from .settings import ModelFormat
 
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
@@ -34,9 +37,12 @@ COMPANIONS = frozenset(
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,190}")
 _STANDARD_WEIGHTS = re.compile(r"model(?:-(\d{5})-of-(\d{5}))?\.safetensors")
-_GGUF_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 # TGI opens every *.safetensors but these (server/text_generation_server/utils/hub.py, v3.3.7).
 _NOT_WEIGHTS = ("arguments", "args", "training")
+
+
+class HostileListing(InvalidModel):
+    """A listing with a name that no repository can hold."""
 
 
 def is_plain_name(name: str) -> bool:
@@ -44,24 +50,36 @@ def is_plain_name(name: str) -> bool:
     return _PLAIN_NAME.fullmatch(name) is not None and ".." not in name
 
 
+def is_weights(name: str) -> bool:
+    """Whether the file holds tensors: the gigabytes of a model."""
+    return name.endswith(WEIGHT_SUFFIXES)
+
+
 def refuse_hostile_names(names: Iterable[str]) -> None:
-    """Refuse a whole listing that holds a name no honest source has.
+    """Refuse a whole listing that holds a name which no repository can hold.
+
+    A name that is merely odd (spaces of other scripts, a backslash) says nothing against the source: no such
+    file is ever chosen.
 
     Raises:
-        InvalidModel: for an absolute name, one with `..`, a backslash, control characters or an empty
-        segment.
+        HostileListing: for an absolute name, one with `..`, control characters or an empty segment.
     """
     for name in names:
         segments = name.split("/")
-        if ".." in segments or "" in segments or "\\" in name or not name.isprintable():
-            raise InvalidModel(
+        if ".." in segments or "" in segments or any(unicodedata.category(char) == "Cc" for char in name):
+            raise HostileListing(
                 f"expected relative file names inside the model's folder, found {name!r}; this source is "
                 "not to be trusted: use another model or source"
             )
 
 
-def select_files(names: Sequence[str], model_format: ModelFormat, gguf_file: str | None) -> list[str]:
-    """Choose the files that an engine needs from a listing, in a stable order.
+def select_files(
+    names: Sequence[str], model_format: ModelFormat, gguf_file: str | None
+) -> tuple[list[str], str]:
+    """Choose the files that an engine needs from a listing, in a stable order, the weights last.
+
+    Returns:
+        Their names, and a note for people on a choice that was made for them ("" without one).
 
     Raises:
         InvalidModel: the listing holds no loadable model in this format, or hostile names.
@@ -69,10 +87,10 @@ def select_files(names: Sequence[str], model_format: ModelFormat, gguf_file: str
     """
     refuse_hostile_names(names)
     if model_format == "gguf":
-        return [_select_gguf(names, gguf_file)]
+        return choose_gguf([name for name in names if is_plain_name(name)], gguf_file)
     top_level = {name for name in names if "/" not in name}
     _require_companions(top_level)
-    return sorted(top_level & COMPANIONS) + _select_weights(top_level)
+    return sorted(top_level & COMPANIONS) + _select_weights(top_level), ""
 
 
 def _require_companions(names: set[str]) -> None:
@@ -124,29 +142,3 @@ def _no_weights(names: set[str]) -> str:
             "never fetched; use a model that has safetensors"
         )
     return "expected *.safetensors among the model's files, found none; check MODEL_ID"
-
-
-def _select_gguf(names: Sequence[str], wanted: str | None) -> str:
-    choices = sorted(name for name in names if name.endswith(".gguf") and is_plain_name(name))
-    if not choices:
-        raise InvalidModel(
-            "expected a *.gguf among the model's files, found none; check MODEL_ID and MODEL_FORMAT"
-        )
-    listed = ", ".join(choices)
-    if wanted is not None:
-        if wanted not in choices:
-            raise SettingsError(f"MODEL_GGUF_FILE: expected one of {listed}, found {wanted!r}; correct it")
-        if _GGUF_PART.search(wanted):
-            raise SettingsError(
-                f"MODEL_GGUF_FILE: expected a model in one file, found a part of one, {wanted!r}; choose "
-                "another"
-            )
-        return wanted
-    whole = [name for name in choices if not _GGUF_PART.search(name)]
-    usual = [name for name in whole if "q4_k_m" in name.lower()]
-    for candidates in (whole, usual):
-        if len(candidates) == 1:
-            return candidates[0]
-    raise SettingsError(
-        f"MODEL_GGUF_FILE: expected one of {listed}, found nothing set; set it to the one you want"
-    )

@@ -35,8 +35,8 @@ class Settings:
     `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress, None is no
     end of them; `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those
     that the source `hub` stands for, in the order in which each file asks them. A source that sends nothing
-    for `stall_s` seconds is left. `bandwidth_limit` is bytes per second for the whole job, None without a
-    limit.
+    for `stall_s` seconds is left. `model_folder` is what the host calls `import_dir`, for words only.
+    `bandwidth_limit` is bytes per second for the whole job, None without a limit.
     """
 
     model_id: str
@@ -50,6 +50,7 @@ class Settings:
     ca_bundle: Path | None
     models_dir: Path
     import_dir: Path
+    model_folder: str | None
     retries: int | None
     retry_wait_s: float
     stall_s: float
@@ -57,6 +58,7 @@ class Settings:
     bandwidth_limit: float | None
     verify: VerifyLevel
     offline: bool
+    fast_nf4: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -85,6 +87,7 @@ class Settings:
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
             models_dir=Path(_text(environ, "MODELS_DIR", "/models")),
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
+            model_folder=environ.get("MODEL_FOLDER") or None,
             retries=int(_number(environ, "MODEL_RETRIES", 0, 0, 100))
             if environ.get("MODEL_RETRIES")
             else None,
@@ -94,6 +97,7 @@ class Settings:
             bandwidth_limit=_rate(environ, "BANDWIDTH_LIMIT"),
             verify=cast(VerifyLevel, _choice(environ, "VERIFY", "auto", get_args(VerifyLevel))),
             offline=offline,
+            fast_nf4=_choice(environ, "FAST_NF4", "1", ("0", "1")) == "1",
         )
 
     def client_environment(self) -> dict[str, str]:

@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from appliance_cli.config.appliance import Appliance, load
+from appliance_cli.config.table import SETTINGS
 from appliance_cli.door import access
 from appliance_cli.door.access import AccessDir
 from appliance_cli.host.facts import Docker, Gpu, Host, Nvidia, Project, System
-
-KNOWN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "BIND_ADDRESS", "HTTP_PORT", "UI_REPLICAS", "GPU_DEVICE")
-DOOR = ("ACCESS_DIR", "APPLIANCE_USER", "TLS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_NAMES", "SSO_URL")
-SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+from harness.cli_path import PYTHONPATH
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -25,15 +23,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own appliance must not reach a test."""
-    for name in (
-        *KNOWN,
-        *DOOR,
-        "PYTHON_BASE",
-        "NGINX_BASE",
-        "TGI_IMAGE",
-        "DEBIAN_MIRROR",
-        "APPLIANCE_ENV_FILE",
-    ):
+    for name in (*SETTINGS, "APPLIANCE_ENV_FILE"):
         monkeypatch.delenv(name, raising=False)
     # nothing is asked of a hub that a test does not bring
     monkeypatch.setenv("OFFLINE", "1")
@@ -62,7 +52,7 @@ def cli(tmp_path: Path) -> Cli:
     env_file.write_text(f"ACCESS_DIR={tmp_path / 'access'}\nHTTP_PORT=18080\n")
     env = {
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "PYTHONPATH": PYTHONPATH,
         "HOME": "/nonexistent",
     }
     env |= {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}

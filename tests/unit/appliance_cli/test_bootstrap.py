@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,42 @@ def test_a_changed_lock_rebuilds_and_an_unchanged_one_does_not(first_use: FirstU
     assert not marker.exists()
 
 
+def another_version(python: Path) -> None:
+    """A distribution upgrade: the same path runs another Python, which looks elsewhere for the packages."""
+    python.unlink()
+    python.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *cache_tag*) echo cpython-307 ;; *) echo "No module named typer" >&2; exit 1 ;; esac\n'
+    )
+    python.chmod(0o755)
+
+
+def gone(python: Path) -> None:
+    """An upgrade that removed the Python which the environment links to."""
+    python.unlink()
+    python.symlink_to("/nonexistent/python3.11")
+
+
+def cannot_run(python: Path) -> None:
+    """A Python whose libraries are no longer there."""
+    python.unlink()
+    python.write_text("#!/bin/sh\necho 'error while loading shared libraries' >&2\nexit 127\n")
+    python.chmod(0o755)
+
+
+@pytest.mark.parametrize("upgrade", [another_version, gone, cannot_run])
+def test_it_is_made_anew_when_its_python_changed(
+    first_use: FirstUse, upgrade: Callable[[Path], None]
+) -> None:
+    checkout = first_use[0]
+    upgrade(checkout / ".venv" / "cli" / "bin" / "python")
+    done = run(checkout, "works")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("|works\n")
+    assert done.stderr == "Preparing the appliance's own tools (what they need has changed) …\n"
+    assert run(checkout, "works").stderr == ""
+
+
 def test_an_interrupted_preparation_is_started_over(checkout: Path) -> None:
     half_new, half_old = checkout / ".venv" / "cli.new" / "bin", checkout / ".venv" / "cli" / "bin"
     half_new.mkdir(parents=True)
@@ -104,7 +141,7 @@ def test_an_interrupted_preparation_is_started_over(checkout: Path) -> None:
 
 
 def test_two_first_uses_at_once_both_work(checkout: Path) -> None:
-    command = [checkout / "scripts" / "appliance", "both"]
+    command = [str(checkout / "scripts" / "appliance"), "both"]
     children = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]

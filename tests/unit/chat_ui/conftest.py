@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from chat_ui_fake_engine import FakeEngine, running
+from unit.chat_ui.fake_engine import FakeEngine, running
 
 from chat_ui.engine import EngineClient
 

@@ -12,12 +12,13 @@ from typing import Any, cast
 import aiohttp
 import pytest
 import uvicorn
-from chat_ui_fake_engine import FakeEngine
-from chat_ui_service import ask, event_of, free_port, shown
 from fastapi import FastAPI
 from starlette.routing import Mount
+from unit.chat_ui.fake_engine import FakeEngine
+from unit.chat_ui.service import ask, event_of, free_port, shown
 
 from chat_ui.app import create_app
+from chat_ui.gradio_internals import sessions_being_answered
 from chat_ui.page import app_id
 from chat_ui.settings import Settings
 
@@ -30,7 +31,7 @@ def port() -> int:
 @pytest.fixture
 async def app(engine: FakeEngine, tmp_path: Path, port: int) -> FastAPI:
     # async: without a running event loop Gradio makes loops of its own and leaves them open
-    return create_app(Settings(engine.url, tmp_path, "shared", port, "localhost"))
+    return create_app(Settings(engine.url, tmp_path, "shared", port, "localhost", version="1.2.3"))
 
 
 @pytest.fixture
@@ -51,6 +52,11 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+def gradio_app_of(app: FastAPI) -> Any:
+    (gradio_app,) = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
+    return gradio_app
+
+
 async def config(http: aiohttp.ClientSession, url: str) -> dict[str, object]:
     async with http.get(f"{url}/config") as response:
         return dict(await response.json())
@@ -63,7 +69,7 @@ async def test_health_and_status(http: aiohttp.ClientSession, url: str, tmp_path
     async with http.get(f"{url}/status") as response:
         assert response.headers["Cache-Control"] == "no-store"
         document = await response.json()
-    assert document["state"] == "ready"
+    assert (document["version"], document["state"]) == ("1.2.3", "ready")
     assert document["ui"] == {"replicas": 1, "healthy": 1}
 
 
@@ -193,12 +199,30 @@ async def test_replicas_with_one_secret_are_one_app(http: aiohttp.ClientSession,
     assert found < 2**53
 
 
+async def test_a_replica_knows_whose_answers_it_is_writing(
+    http: aiohttp.ClientSession, app: FastAPI, url: str, engine: FakeEngine
+) -> None:
+    engine.hold = asyncio.Semaphore(1)
+    blocks = gradio_app_of(app).get_blocks()
+    written: set[str] = set()
+    async for message in ask(http, url, "hello"):
+        if message["msg"] == "process_generating" and not written:
+            written = sessions_being_answered(blocks)
+            assert len(written) == 1
+            for _ in range(10):
+                engine.hold.release()
+    assert written
+    async with asyncio.timeout(10):
+        while sessions_being_answered(blocks):  # emptied just after the last message was sent
+            await asyncio.sleep(0.01)
+
+
 async def test_nothing_of_a_conversation_stays_on_the_server(
     http: aiohttp.ClientSession, app: FastAPI, url: str
 ) -> None:
     async for _ in ask(http, url, "unforgettable"):
         pass
-    [gradio_app] = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
+    gradio_app = gradio_app_of(app)
     sessions = gradio_app.state_holder.session_data.values()
     assert "unforgettable" not in json.dumps([session.config_values for session in sessions], default=str)
     blocks = gradio_app.get_blocks()

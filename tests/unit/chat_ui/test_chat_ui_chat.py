@@ -7,14 +7,14 @@ import logging
 from typing import Any
 
 import pytest
-from chat_ui_fake_engine import FakeEngine, Json
+from unit.chat_ui.fake_engine import FakeEngine, Json
 
 from chat_ui.caller import NOBODY, Caller
 from chat_ui.chat import Chat, Question, View
+from chat_ui.chat_settings import ChatSettings
 from chat_ui.conversation import Message
 from chat_ui.engine import EngineClient
 from chat_ui.messages import Language, text
-from chat_ui.sampling import Sampling
 
 HELLO = Message("user", "hello there")
 ASKED = Question([HELLO], [], "hello there", typed=True)
@@ -30,12 +30,12 @@ def chat(client: EngineClient, state: str = "ready", phase: str = "loading") -> 
 async def views(
     made: Chat,
     question: Question = ASKED,
-    sampling: Sampling | None = None,
+    settings: ChatSettings | None = None,
     language: Language = "en",
     caller: Caller = NOBODY,
 ) -> list[View]:
-    sampling = sampling or Sampling("", max_new_tokens=40)
-    return [view async for view in made.answer(question, sampling, language, caller)]
+    settings = settings or ChatSettings("", max_new_tokens=40)
+    return [view async for view in made.answer(question, settings, language, caller)]
 
 
 def notes(view: View) -> list[str]:
@@ -53,7 +53,10 @@ async def test_the_question_is_shown_at_once_and_the_answer_grows(client: Engine
 async def test_the_engine_gets_the_settings_and_the_system_prompt(
     engine: FakeEngine, client: EngineClient
 ) -> None:
-    await views(chat(client), sampling=Sampling("Be brief.", 0.5, 0.8, 30, 1.2))
+    settings = ChatSettings(
+        "Be brief.", temperature=0.5, top_p=0.8, max_new_tokens=30, repetition_penalty=1.2
+    )
+    await views(chat(client), settings=settings)
     [request] = engine.generations
     assert request["inputs"] == "system: Be brief.\nuser: hello there"
     sent = request["parameters"]
@@ -233,7 +236,7 @@ async def test_a_bug_is_logged_with_the_request(
 
 async def test_stopping_closes_the_engines_connection(engine: FakeEngine, client: EngineClient) -> None:
     engine.answer = None
-    answering = chat(client).answer(ASKED, Sampling(), "en", NOBODY)
+    answering = chat(client).answer(ASKED, ChatSettings(), "en", NOBODY)
     async for view in answering:
         if view.messages[-1].state == "streaming":
             break

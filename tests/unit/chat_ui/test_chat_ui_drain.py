@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import uvicorn
-from chat_ui_service import free_port, listens
 from starlette.types import Receive, Scope, Send
+from unit.chat_ui.service import free_port, listens
 
 from chat_ui import drain
 from chat_ui.drain import Drain, DrainWatch
+from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
 from chat_ui.server import Server
 
 
@@ -68,7 +69,7 @@ async def test_an_idle_replica_settles_at_once(made: Drain) -> None:
 
 
 async def test_a_question_under_way_is_waited_for(made: Drain) -> None:
-    async with request(made, "/gradio_api/queue/join"):
+    async with request(made, QUESTION_ROUTE):
         assert await waits(made)
     assert not await waits(made)
 
@@ -76,9 +77,9 @@ async def test_a_question_under_way_is_waited_for(made: Drain) -> None:
 async def test_an_answer_is_waited_for_until_it_is_being_read(made: Drain, events: dict[str, Any]) -> None:
     events["1"] = writing("abc")
     assert await waits(made)
-    async with request(made, "/gradio_api/queue/data", "session_hash=other"):
+    async with request(made, STREAM_ROUTE, "session_hash=other"):
         assert await waits(made)
-    async with request(made, "/gradio_api/queue/data", "session_hash=abc"):
+    async with request(made, STREAM_ROUTE, "session_hash=abc"):
         assert not await waits(made)
     assert await waits(made)
 

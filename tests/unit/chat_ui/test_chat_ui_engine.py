@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 
 import pytest
-from chat_ui_fake_engine import FakeEngine, Json
+from unit.chat_ui.fake_engine import FakeEngine, Json
 
 from chat_ui.caller import Caller
+from chat_ui.chat_settings import ChatSettings
 from chat_ui.engine import Ending, EngineClient, EngineInfo
 from chat_ui.errors import (
     BudgetSpent,
@@ -20,9 +21,8 @@ from chat_ui.errors import (
     StreamCut,
     TooManyRunning,
 )
-from chat_ui.sampling import Sampling
 
-PARAMETERS = Sampling().parameters(10)
+PARAMETERS = ChatSettings().parameters(10)
 
 
 async def collect(client: EngineClient, ending: Ending | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Every text exists in both languages, and the right one is chosen."""
+"""Every text exists in each language, and the right one is chosen."""
 
 from __future__ import annotations
 
@@ -9,30 +9,36 @@ from typing import get_args
 import pytest
 
 from chat_ui import errors, messages
+from chat_ui.chat_settings import CONTROLS
 from chat_ui.errors import EngineError
 from chat_ui.layout import STATIC
 from chat_ui.status import Phase
 
-ENGLISH, CHINESE = messages.TEXTS["en"], messages.TEXTS["zh-CN"]
+ENGLISH = messages.TEXTS[messages.FALLBACK]
 
 
 def places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def test_both_languages_have_the_same_texts() -> None:
-    assert ENGLISH.keys() == CHINESE.keys()
-    assert all(text.strip() for texts in messages.TEXTS.values() for text in texts.values())
+def test_english_and_chinese_are_there() -> None:
+    assert {"en", "zh-CN"} <= messages.TEXTS.keys()
 
 
-@pytest.mark.parametrize("key", sorted(ENGLISH))
-def test_both_languages_fill_the_same_places(key: str) -> None:
-    assert places(ENGLISH[key]) == places(CHINESE[key])
+@pytest.mark.parametrize("language", messages.TEXTS)
+def test_every_language_has_the_same_texts_with_the_same_places(language: str) -> None:
+    texts = messages.TEXTS[language]
+    assert texts.keys() == ENGLISH.keys()
+    assert all(text.strip() for text in texts.values())
+    assert {key: places(text) for key, text in texts.items()} == {
+        key: places(text) for key, text in ENGLISH.items()
+    }
 
 
 def test_chinese_is_chinese() -> None:
-    same = {key for key in ENGLISH if not re.search(r"[\u4e00-\u9fff]", CHINESE[key])}
-    assert same == {"page_top_p", "page_progress"}
+    chinese = messages.TEXTS["zh-CN"]
+    same = {key for key in ENGLISH if not re.search(r"[\u4e00-\u9fff]", chinese[key])}
+    assert same - {f"page_{setting}" for setting in CONTROLS} == {"page_progress"}
 
 
 def test_every_engine_error_has_a_text() -> None:
@@ -90,5 +96,14 @@ def test_when_to_try_again_is_told_in_a_persons_words(seconds: int | None, engli
         (";;,,q=", "en"),
     ],
 )
-def test_the_language_is_the_better_liked_one(header: str | None, language: str) -> None:
+def test_the_language_is_the_better_liked_one(
+    header: str | None, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "TEXTS", {"en": {}, "zh-CN": {}})
     assert messages.language_of(header) == language
+
+
+def test_a_tag_of_its_own_goes_before_another_of_the_same_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "TEXTS", {"en": {}, "zh-CN": {}, "zh-TW": {}})
+    tags = ["zh-tw,zh-CN;q=0.5", "zh-HK", "zh", "zh-CN"]
+    assert [messages.language_of(tag) for tag in tags] == ["zh-TW", "zh-CN", "zh-CN", "zh-CN"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from chat_ui_fake_engine import FakeEngine
-from chat_ui_service import (
+from unit.chat_ui.fake_engine import FakeEngine
+from unit.chat_ui.service import (
     Service,
     ask,
     environment,
@@ -98,21 +98,47 @@ async def test_a_bad_setting_ends_it_with_one_line_and_code_2() -> None:
     ]
 
 
-async def test_the_health_check_says_ok_or_why_not(engine: FakeEngine, tmp_path: Path) -> None:
-    async def check(port: int) -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "chat_ui.health",
-            env=environment(UI_PORT=str(port)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        said, _ = await process.communicate()
-        return process.returncode, said.decode()
+async def check_health(port: int, **more: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "chat_ui.health",
+        env=environment(UI_PORT=str(port), **more),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
 
+
+async def test_the_health_check_says_ok_or_why_not(engine: FakeEngine, tmp_path: Path) -> None:
     async with service(engine.url, tmp_path) as replica:
-        assert await check(replica.port) == (0, "ok\n")
-    code, said = await check(free_port())
+        assert await check_health(replica.port) == (0, "ok\n")
+    code, said = await check_health(free_port())
     assert code == 1
     assert len(said.splitlines()) == 1
     assert "does not answer" in said
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_a_proxy_in_the_environment_is_never_used(
+    engine: FakeEngine, tmp_path: Path, scheme: str
+) -> None:
+    """Docker puts its client's proxies into every container."""
+    asked: list[str] = []
+
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append("the proxy")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as proxy:
+        address = f"{scheme}://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        names = [f"{kind}_proxy" for kind in ("http", "https", "ftp", "all")]
+        proxies = {case(name): address for name in names for case in (str.lower, str.upper)}
+        async with service(engine.url, tmp_path, **proxies) as replica, aiohttp.ClientSession() as session:
+            assert await check_health(replica.port, **proxies) == (0, "ok\n")
+            messages = [message async for message in ask(session, replica.url, "What is the capital?")]
+            assert shown(messages[-1]) == ANSWERED
+            async with session.get(f"{replica.url}/status") as response:
+                status = await response.json()
+    assert (status["state"], status["ui"]) == ("ready", {"replicas": 1, "healthy": 1})
+    assert asked == []

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from chat_ui_fake_engine import FakeEngine
+from unit.chat_ui.fake_engine import FakeEngine
 
+from chat_ui.chat_settings import ChatSettings
 from chat_ui.engine import Ending, EngineClient
 from chat_ui.pump import coalesce
-from chat_ui.sampling import Sampling
 
 FOREVER = 3600.0
 
@@ -76,7 +76,7 @@ async def test_a_failure_comes_after_all_that_came_before_it() -> None:
 
 async def test_closing_it_closes_the_engines_connection(engine: FakeEngine, client: EngineClient) -> None:
     engine.answer = None
-    chunks = coalesce(client.generate("prompt", Sampling().parameters(10), Ending()))
+    chunks = coalesce(client.generate("prompt", ChatSettings().parameters(10), Ending()))
     assert (await anext(chunks)).startswith("tick ")
     await chunks.aclose()
     await asyncio.wait_for(engine.closed_early.wait(), 10)
@@ -90,7 +90,7 @@ async def test_cancelling_the_task_that_reads_it_closes_the_engines_connection(
     reading = asyncio.Event()
 
     async def read() -> None:
-        async for _ in coalesce(client.generate("prompt", Sampling().parameters(10), Ending())):
+        async for _ in coalesce(client.generate("prompt", ChatSettings().parameters(10), Ending())):
             reading.set()
 
     task = asyncio.create_task(read())

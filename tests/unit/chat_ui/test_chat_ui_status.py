@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from chat_ui_fake_engine import FakeEngine
+from unit.chat_ui.fake_engine import FakeEngine
 
 from chat_ui import status, unavailable
 from chat_ui.engine import EngineClient, EngineInfo
@@ -49,7 +49,7 @@ async def replica() -> AsyncIterator[int]:
 async def service(
     engine: FakeEngine, client: EngineClient, tmp_path: Path, replica: int
 ) -> AsyncIterator[StatusService]:
-    made = StatusService(client, tmp_path, "localhost", replica, "localhost", Clock())
+    made = StatusService(client, tmp_path, "localhost", replica, "localhost", "1.2.3", Clock())
     yield made
     await made.close()
 
@@ -96,6 +96,7 @@ def test_the_message_is_model_inits_own_where_it_has_one() -> None:
 async def test_the_document_has_the_contracts_shape(service: StatusService) -> None:
     publish(service, stage="ready", message="ok")
     assert await service.current() == {
+        "version": "1.2.3",
         "state": "ready",
         "message": "Ready",
         "model": {"stage": "ready", "message": "ok"},
@@ -196,7 +197,7 @@ async def test_an_engine_that_was_never_there(tmp_path: Path, replica: int) -> N
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     async with EngineClient(f"http://127.0.0.1:{port}") as client:
-        service = StatusService(client, tmp_path, "localhost", replica, "localhost")
+        service = StatusService(client, tmp_path, "localhost", replica, "localhost", "1.2.3")
         publish(service, stage="ready")
         document = await service.current()
     assert (document["state"], document["engine"]["healthy"]) == ("loading", False)
@@ -215,6 +216,39 @@ async def test_replicas_that_do_not_answer_are_counted_apart(
 
 async def test_without_a_known_name_there_is_this_replica(service: StatusService) -> None:
     service.host_name = NO_NAME
+    assert (await service.current())["ui"] == {"replicas": 1, "healthy": 1}
+
+
+async def surprise(*_: object) -> None:
+    raise RuntimeError("nobody foresaw this")
+
+
+@pytest.mark.parametrize("asked", ["check_health", "info"])
+async def test_a_probe_that_fails_unforeseen_is_told_and_made_again(
+    service: StatusService, client: EngineClient, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    publish(service, stage="ready")
+    with monkeypatch.context() as broken:
+        broken.setattr(client, asked, surprise)
+        document = await service.current()
+        assert document["state"] == "loading"
+        assert document["engine"]["detail"] == "RuntimeError: nobody foresaw this"
+    later(service, 1.1)
+    assert (await service.current())["state"] == "ready"
+
+
+async def test_replicas_that_can_not_be_asked_do_not_count_as_healthy(
+    service: StatusService, client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprise_at_once(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    await service.current()
+    later(service, 1.1)
+    with monkeypatch.context() as broken:
+        broken.setattr(client.session, "get", surprise_at_once)
+        assert (await service.current())["ui"] == {"replicas": 1, "healthy": 0}
+    later(service, 1.1)
     assert (await service.current())["ui"] == {"replicas": 1, "healthy": 1}
 
 

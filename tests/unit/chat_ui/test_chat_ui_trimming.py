@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chat_ui_fake_engine import FakeEngine
+from unit.chat_ui.fake_engine import FakeEngine
 
 from chat_ui import trimming
 from chat_ui.conversation import Message

@@ -44,9 +44,17 @@ def test_where_a_file_lies() -> None:
     )
 
 
-def test_only_the_hub_sees_a_token_and_modelscope_is_not_believed() -> None:
+def test_only_the_hub_sees_a_token() -> None:
     assert [hub.gets_token for hub in hubs.chosen({})] == [True, False, False]
-    assert [hub.is_believed for hub in hubs.chosen({})] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("revision", "known"), [(None, True), ("main", True), ("master", True), (COMMIT, False)]
+)
+def test_modelscope_knows_only_the_newest_revision(revision: str | None, known: bool) -> None:
+    scope = hubs.chosen({"MODEL_SOURCES": "modelscope"})[0]
+    assert isinstance(scope, hubs.ModelScope)
+    assert scope.has(revision) is known
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def listed(digest: Digest | None = None) -> ListedFile:
 def test_gits_blob_id_is_what_git_says(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(DATA)
-    git = subprocess.run(["git", "hash-object", str(path)], capture_output=True, text=True, check=True)
+    git = subprocess.run(
+        ["git", "hash-object", path.name], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     file = listed(Digest("git-sha1", git.stdout.strip()))
 
     found = hash_file(path, file, lambda done: None)

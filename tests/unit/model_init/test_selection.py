@@ -34,7 +34,7 @@ GGUFS = [
 
 
 def test_the_default_model_needs_all_but_its_papers() -> None:
-    assert sorted(select_files(QWEN, "safetensors", None)) == QWEN[3:]
+    assert sorted(select_files(QWEN, "safetensors", None)[0]) == QWEN[3:]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_default_model_needs_all_but_its_papers() -> None:
     ],
 )
 def test_the_weights_of_other_models(weights: list[str], chosen: list[str]) -> None:
-    assert select_files(SMALL + weights, "safetensors", None) == [*SMALL, *chosen]
+    assert select_files(SMALL + weights, "safetensors", None) == ([*SMALL, *chosen], "")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_listing_that_is_no_model(names: list[str], reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../x.json", "a/../../x", "/etc/passwd", "a\\b", "a//b", "", "a\nb", "a/..", "x\x00y"]
+    "name", ["../x.json", "a/../../x", "/etc/passwd", "a//b", "", "a\nb", "a/..", "x\x00y"]
 )
 def test_one_hostile_name_spoils_the_listing(name: str) -> None:
     for kind in ("safetensors", "gguf"):
@@ -78,17 +78,40 @@ def test_one_hostile_name_spoils_the_listing(name: str) -> None:
             select_files([*QWEN, "m.gguf", name], kind, None)
 
 
+@pytest.mark.parametrize("name", ["a\u202fb.json", "图\u3000片.png", "a\\b", "\u200bx.txt", "my model.gguf"])
+def test_an_odd_name_of_a_file_that_nobody_needs_blocks_nothing(name: str) -> None:
+    assert sorted(select_files([*QWEN, name], "safetensors", None)[0]) == QWEN[3:]
+    assert select_files(["m.gguf", name], "gguf", None) == (["m.gguf"], "")
+
+
+PICKED = "picked m-q4_k_m.gguf, the usual one of 3 quantisations; MODEL_GGUF_FILE names another"
+PARTS = ["m-fp16-00001-of-00002.gguf", "m-fp16-00002-of-00002.gguf"]
+
+
 @pytest.mark.parametrize(
-    ("names", "wanted", "chosen"),
+    ("names", "wanted", "chosen", "note"),
     [
-        (["only-q2.gguf", "README.md"], None, "only-q2.gguf"),
-        (GGUFS, None, "m-q4_k_m.gguf"),
-        (GGUFS, "m-q8_0.gguf", "m-q8_0.gguf"),
-        (["M-Q4_K_M.gguf", "M-Q5_K_M.gguf"], None, "M-Q4_K_M.gguf"),
+        (["only-q2.gguf", "README.md"], None, ["only-q2.gguf"], ""),
+        (["mmproj-f16.gguf", "only-q2.gguf"], None, ["only-q2.gguf"], ""),
+        (GGUFS, None, ["m-q4_k_m.gguf"], PICKED),
+        (GGUFS, "m-q8_0.gguf", ["m-q8_0.gguf"], ""),
+        (GGUFS, "m-fp16-00001-of-00002.gguf", PARTS, ""),
+        (GGUFS, "m-fp16-00002-of-00002.gguf", PARTS, ""),
+        (GGUFS, "m-fp16.gguf", PARTS, ""),
+        (PARTS[::-1], None, PARTS, ""),
+        (
+            ["m-q4_k_m-00001-of-00002.gguf", "m-q4_k_m-00002-of-00002.gguf", "m-q5_k_m.gguf", "m-q8_0.gguf"],
+            None,
+            ["m-q4_k_m-00001-of-00002.gguf", "m-q4_k_m-00002-of-00002.gguf"],
+            PICKED,
+        ),
+        ([*PARTS, "m-fp16.gguf"], "m-fp16.gguf", ["m-fp16.gguf"], ""),
     ],
 )
-def test_exactly_one_gguf_is_chosen(names: list[str], wanted: str | None, chosen: str) -> None:
-    assert select_files(names, "gguf", wanted) == [chosen]
+def test_one_quantisation_is_chosen_with_all_of_its_parts(
+    names: list[str], wanted: str | None, chosen: list[str], note: str
+) -> None:
+    assert select_files(names, "gguf", wanted) == (chosen, note)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +119,7 @@ def test_exactly_one_gguf_is_chosen(names: list[str], wanted: str | None, chosen
     [
         (["a-q8.gguf", "a-q6.gguf"], None, "expected one of a-q6.gguf, a-q8.gguf, found nothing set"),
         (GGUFS, "other.gguf", "expected one of .*m-q8_0.gguf, found 'other.gguf'"),
-        (GGUFS, "m-fp16-00001-of-00002.gguf", "found a part of one"),
-        (GGUFS[3:], None, "found nothing set"),
+        ([*GGUFS, "mmproj.gguf"], "mmproj.gguf", "found 'mmproj.gguf'"),
     ],
 )
 def test_a_choice_of_gguf_that_only_a_person_can_make(
@@ -105,6 +127,13 @@ def test_a_choice_of_gguf_that_only_a_person_can_make(
 ) -> None:
     with pytest.raises(SettingsError, match=reason):
         select_files(names, "gguf", wanted)
+
+
+def test_a_quantisation_with_a_part_missing() -> None:
+    with pytest.raises(
+        InvalidModel, match=r"expected m-fp16.gguf in 2 parts, found no m-fp16-00001-of-00002"
+    ):
+        select_files(PARTS[1:], "gguf", None)
 
 
 def test_no_gguf_at_all() -> None:

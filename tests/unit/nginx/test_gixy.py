@@ -41,7 +41,12 @@ def rendered(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         file.write_text(re.sub("|".join(homes), lambda found: f"{homes[found[0]]}/", text))
     subprocess.run(
         ["sh", tmp_path / "etc/apply", "--start"],
-        env={**os.environ, "TLS": request.param, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "APPLIANCE_NAME": "unit",
+            "TLS": request.param,
+            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+        },
         check=True,
     )
     return tmp_path / "etc/nginx.conf"
@@ -57,7 +62,13 @@ def test_gixy_finds_nothing_but_what_is_meant(rendered: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["etc/conf.d/door.conf", "etc/conf.d/internal.conf", "tmp/generated/listen.conf"]
+    "part",
+    [
+        "etc/conf.d/door.conf",
+        "etc/conf.d/internal.conf",
+        "tmp/generated/listen.conf",
+        "tmp/generated/door.conf",
+    ],
 )
 def test_gixy_sees_every_part(rendered: Path, part: str) -> None:
     """The control: a weakness that is put into a part is found."""
@@ -75,4 +86,5 @@ def _gixy(configuration: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "gixy", "-ll", "--format", "json", str(configuration)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    issues: list[dict[str, Any]] = json.loads(done.stdout)
+    return issues

@@ -1,6 +1,7 @@
 // Who is signed in. nginx knows (a session, or single sign-on), GET /whoami says it; where nobody has to sign in, nothing
 // is shown. Also: what happens when the session has ended.
 (() => {
+  const { text } = window.chatTexts;
   const RETRY_MS = 1000;
   const send = window.fetch;
 
@@ -28,12 +29,12 @@
   window.chatAccount = {
     user: whoami(),
     // The controls are there. `forget` removes what this browser keeps; the form then posts /logout by itself.
-    show(user, text, forget) {
+    show(user, forget) {
       const form = document.getElementById("account");
       if (user === null || !form) return;
       const [name, button] = form.children;
       name.textContent = user;
-      form.title = text("page_signed_in").replace("{name}", user);
+      form.title = text("page_signed_in", { name: user });
       button.textContent = text("page_sign_out");
       form.addEventListener("submit", forget);
       form.hidden = false;

@@ -4,12 +4,10 @@
   const BUSY_MS = 2000;
   const READY_MS = 15000;
   const BUILDING_MS = 300;
-  const { language, text } = window.chatPage;
+  const { language, text } = window.chatTexts;
   const number = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
   let misses = 0;
   let timer = null;
-
-  const fill = (key, values) => text(key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
   function bytes(n) {
     const units = ["B", "kB", "MB", "GB", "TB"];
@@ -19,10 +17,10 @@
   }
 
   function duration(seconds) {
-    if (seconds < 90) return fill("page_seconds", { n: Math.max(1, Math.round(seconds)) });
+    if (seconds < 90) return text("page_seconds", { n: Math.max(1, Math.round(seconds)) });
     const minutes = Math.round(seconds / 60);
-    if (minutes < 90) return fill("page_minutes", { n: minutes });
-    return fill("page_hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
+    if (minutes < 90) return text("page_minutes", { n: minutes });
+    return text("page_hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
   }
 
   function details(status) {
@@ -30,9 +28,9 @@
     if (status.state === "failed") return [status.message];
     const parts = [];
     if (model.bytes_total && status.state !== "loading") {
-      parts.push(fill("page_progress", { done: bytes(model.bytes_done ?? 0), total: bytes(model.bytes_total) }));
-      if (model.rate_bytes_per_s) parts.push(fill("page_rate", { rate: bytes(model.rate_bytes_per_s) }));
-      if (model.eta_s != null) parts.push(fill("page_eta", { time: duration(model.eta_s) }));
+      parts.push(text("page_progress", { done: bytes(model.bytes_done ?? 0), total: bytes(model.bytes_total) }));
+      if (model.rate_bytes_per_s) parts.push(text("page_rate", { rate: bytes(model.rate_bytes_per_s) }));
+      if (typeof model.eta_s === "number") parts.push(text("page_eta", { time: duration(model.eta_s) }));
     }
     return parts;
   }
@@ -109,25 +107,8 @@
     timer = setTimeout(poll, wait);
   }
 
-  // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.
-  function translateToasts() {
-    for (const toast of document.querySelectorAll(".toast-wrap .toast-body.error")) {
-      const [title, message] = [".toast-title", ".toast-message-text"].map((part) => toast.querySelector(part));
-      if (/^Connection to the server was lost/.test(message?.textContent)) {
-        message.textContent = text("page_connection_lost");
-      }
-      if (title?.textContent.trim() === "Error") title.firstChild.textContent = `${text("page_error")} `;
-    }
-  }
-
-  // The controls are there: called once by restore().
-  window.chatPage.watchToasts = () => {
-    const toasts = document.querySelector(".toast-wrap");
-    if (toasts) new MutationObserver(translateToasts).observe(toasts, { childList: true, subtree: true });
-  };
-
   // An answer is over: if the engine was the reason, the banner says so at once.
-  window.chatPage.askStatus = poll;
+  window.chatBanner = { askStatus: poll };
 
   document.addEventListener("visibilitychange", () => document.hidden || poll());
   // Gradio puts this script into a page that is already there, and builds the controls some time later

@@ -1,7 +1,9 @@
-"""NVIDIA cards by name: memory, compute capability. Pure.
+"""NVIDIA cards by name: memory, compute capability, how fast they read and compute. Pure.
 
 Memory is what the driver reports (`nvidia-smi`, MiB), which is less than the printed GB on cards whose ECC is
-on. Compute capabilities: NVIDIA's table at developer.nvidia.com/cuda-gpus.
+on. Compute capabilities: NVIDIA's table at developer.nvidia.com/cuda-gpus. Bandwidth and compute: NVIDIA's
+data sheets and architecture whitepapers; compute is dense bf16 (fp16 before Ampere) in tensor cores with
+32-bit sums, not the sparse or 16-bit figure of the advertisements.
 """
 
 import re
@@ -16,6 +18,8 @@ class Card:
     """One card. ``total`` is what the driver reports, ``reserved`` what it keeps for itself; bytes.
 
     ``capability`` is None for a card known only by its memory. ``used``: by other programs, right now.
+    ``bandwidth`` in bytes a second and ``compute`` in operations a second are None where nobody tells.
+    ``guessed``: ``reserved`` is an assumption, since the card is not at hand.
     """
 
     name: str
@@ -23,45 +27,53 @@ class Card:
     capability: tuple[int, int] | None
     reserved: int
     used: int = 0
+    bandwidth: float | None = None
+    compute: float | None = None
+    guessed: bool = False
 
     @property
     def usable(self) -> int:
         """What CUDA reports as the card's total (cudaMemGetInfo), where TGI's formula starts."""
         return self.total - self.reserved
 
+    @property
+    def largest(self) -> int:
+        """The most that ``usable`` can be: what a promise about memory in use has to hold for."""
+        return self.total if self.guessed else self.usable
 
-# name: memory in MiB, compute capability
+
+# name: memory in MiB, compute capability, bandwidth in GB/s, TFLOPS
 _CARDS = {
-    "RTX 3060": (12288, (8, 6)),
-    "RTX 3080": (10240, (8, 6)),
-    "RTX 3090": (24576, (8, 6)),
-    "RTX 3090 Ti": (24564, (8, 6)),
-    "RTX 4060 Ti 16GB": (16380, (8, 9)),
-    "RTX 4070": (12282, (8, 9)),
-    "RTX 4070 Ti": (12282, (8, 9)),
-    "RTX 4070 Ti SUPER": (16376, (8, 9)),
-    "RTX 4080": (16376, (8, 9)),
-    "RTX 4080 SUPER": (16376, (8, 9)),
-    "RTX 4090": (24564, (8, 9)),
-    "RTX 4090 D": (24564, (8, 9)),
-    "RTX 5080": (16303, (12, 0)),
-    "RTX 5090": (32607, (12, 0)),
-    "RTX A4000": (16376, (8, 6)),
-    "RTX A5000": (24564, (8, 6)),
-    "RTX A6000": (49140, (8, 6)),
-    "RTX 6000 Ada": (49140, (8, 9)),
-    "T4": (15360, (7, 5)),
-    "V100 32GB": (32768, (7, 0)),
-    "A10": (23028, (8, 6)),
-    "A30": (24576, (8, 0)),
-    "A40": (46068, (8, 6)),
-    "A100 40GB": (40960, (8, 0)),
-    "A100 80GB": (81920, (8, 0)),
-    "L4": (23034, (8, 9)),
-    "L40": (46068, (8, 9)),
-    "L40S": (46068, (8, 9)),
-    "H100": (81559, (9, 0)),
-    "H200": (143771, (9, 0)),
+    "RTX 3060": (12288, (8, 6), 360, 25.6),
+    "RTX 3080": (10240, (8, 6), 760, 59.5),
+    "RTX 3090": (24576, (8, 6), 936, 71),
+    "RTX 3090 Ti": (24564, (8, 6), 1008, 80),
+    "RTX 4060 Ti 16GB": (16380, (8, 9), 288, 44),
+    "RTX 4070": (12282, (8, 9), 504, 58.3),
+    "RTX 4070 Ti": (12282, (8, 9), 504, 80.2),
+    "RTX 4070 Ti SUPER": (16376, (8, 9), 672, 88.2),
+    "RTX 4080": (16376, (8, 9), 717, 97.5),
+    "RTX 4080 SUPER": (16376, (8, 9), 736, 104.4),
+    "RTX 4090": (24564, (8, 9), 1008, 165.2),
+    "RTX 4090 D": (24564, (8, 9), 1008, 147),
+    "RTX 5080": (16303, (12, 0), 960, 112.6),
+    "RTX 5090": (32607, (12, 0), 1792, 209.5),
+    "RTX A4000": (16376, (8, 6), 448, 76.7),
+    "RTX A5000": (24564, (8, 6), 768, 111.1),
+    "RTX A6000": (49140, (8, 6), 768, 154.8),
+    "RTX 6000 Ada": (49140, (8, 9), 960, 364.2),
+    "T4": (15360, (7, 5), 320, 65),
+    "V100 32GB": (32768, (7, 0), 900, 112),
+    "A10": (23028, (8, 6), 600, 125),
+    "A30": (24576, (8, 0), 933, 165),
+    "A40": (46068, (8, 6), 696, 149.7),
+    "A100 40GB": (40960, (8, 0), 1555, 312),
+    "A100 80GB": (81920, (8, 0), 1935, 312),
+    "L4": (23034, (8, 9), 300, 121),
+    "L40": (46068, (8, 9), 864, 181),
+    "L40S": (46068, (8, 9), 864, 362),
+    "H100": (81559, (9, 0), 3350, 989),
+    "H200": (143771, (9, 0), 4800, 989),
 }
 _ALIASES = {"a6000": "RTX A6000", "a5000": "RTX A5000", "a100": "A100 40GB", "h100 80gb": "H100"}
 _NOISE = re.compile(r"\b(nvidia|geforce|tesla|graphics|generation|pcie|sxm\d?|hbm\d?e?|card)\b|[-_]")
@@ -104,10 +116,11 @@ def find(name: str) -> Card | None:
     wanted = _plain(name)
     wanted = _plain(_ALIASES[wanted]) if wanted in _ALIASES else wanted
     for candidate in (wanted, f"rtx {wanted}"):
-        for known, (mib, capability) in _CARDS.items():
+        for known, (mib, capability, gigabytes, teraflops) in _CARDS.items():
             if _plain(known) == candidate:
                 total = mib * MIB
-                return Card(known, total, capability, reserve(total))
+                bandwidth, compute = gigabytes * 1e9, teraflops * 1e12
+                return Card(known, total, capability, reserve(total), 0, bandwidth, compute, guessed=True)
     return None
 
 
@@ -121,7 +134,7 @@ def by_memory(gib: float) -> Card:
             remedy="give what nvidia-smi shows, for example --vram 24",
         )
     total = round(gib * 1024) * MIB
-    return Card(f"a card of {gib:g} GiB", total, None, reserve(total))
+    return Card(f"a card of {gib:g} GiB", total, None, reserve(total), guessed=True)
 
 
 def is_rtx_4090(name: str) -> bool:

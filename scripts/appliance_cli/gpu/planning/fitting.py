@@ -12,6 +12,7 @@ from appliance_cli.gpu.planning.plan import DEFAULT_TOKENS, Plan, Request, make
 from appliance_cli.gpu.planning.weights import FORMATS, Format
 
 LEAST_TOKENS = 2048
+_WHOLE, _HALVED = "TARGET_VRAM=all", "KV_CACHE_DTYPE=fp8_e4m3fn"
 # Modes that quantise any unquantised checkpoint while loading it, most precise first.
 _LOADED: tuple[tuple[str, Format], ...] = (("bf16", "bf16"), ("eetq", "eetq"), ("nf4", "nf4"))
 
@@ -65,11 +66,13 @@ def _candidates(request: Request) -> Iterator[tuple[str, Request]]:
     """Changes to try, the ones that cost the operator least first."""
     if request.fraction is not None:
         yield "no CUDA_MEMORY_FRACTION in .env", replace(request, fraction=None)
+    if request.users > 1:
+        yield from _roomier(request)
     yield from _shorter(request)
     if request.kv_element_bytes == 2:
         halved = replace(request, kv_element_bytes=1)
-        yield "KV_CACHE_DTYPE=fp8_e4m3fn", halved
-        yield from ((f"KV_CACHE_DTYPE=fp8_e4m3fn and {text}", step) for text, step in _shorter(halved))
+        yield _HALVED, halved
+        yield from ((f"{_HALVED} and {text}", step) for text, step in _shorter(halved))
     if request.users > 1:
         users = make(request).full_users
         yield f"serve {users} at a time", replace(request, users=max(1, users))
@@ -78,11 +81,22 @@ def _candidates(request: Request) -> Iterator[tuple[str, Request]]:
         yield f"MODE={mode}", other
         yield from ((f"MODE={mode} and {text}", step) for text, step in _shorter(other))
     if request.target is not None:
-        yield "no TARGET_VRAM: the whole card", replace(request, target=None)
+        yield _WHOLE, replace(request, target=None)
     for model_id in known_models.smaller(request.model_id):
         model = known_models.find(model_id)
         if model is not None:
             yield f"MODEL_ID={model_id}", replace(request, model_id=model_id, model=model, files_bytes=None)
+
+
+def _roomier(request: Request) -> Iterator[tuple[str, Request]]:
+    """More cache for the same conversations: the rest of the card, keys and values in 8 bits."""
+    whole = replace(request, target=None)
+    if request.target is not None:
+        yield _WHOLE, whole
+    if request.kv_element_bytes == 2:
+        yield _HALVED, replace(request, kv_element_bytes=1)
+        if request.target is not None:
+            yield f"{_WHOLE} and {_HALVED}", replace(whole, kv_element_bytes=1)
 
 
 def _shorter(request: Request) -> list[tuple[str, Request]]:

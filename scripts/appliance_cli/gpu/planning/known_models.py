@@ -7,10 +7,11 @@ group size on several cards. The parameter totals are in the tests, from the rep
 
 from dataclasses import replace
 
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu.planning.architecture import Architecture
 from appliance_cli.gpu.planning.checkpoint_quantization import CheckpointQuantization
 
-DEFAULT_MODEL = "Qwen/Qwen2.5-7B-Instruct"
+DEFAULT_MODEL = default_of("MODEL_ID")
 
 # size: hidden, intermediate, layers, heads, key/value heads, vocabulary, tied
 _QWEN25 = {

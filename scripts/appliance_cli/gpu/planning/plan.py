@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu.planning import GIB, memory
 from appliance_cli.gpu.planning.architecture import Architecture, kv_bytes_per_token
 from appliance_cli.gpu.planning.cards import Card
 from appliance_cli.gpu.planning.weights import Format, Weights, checkpoint_bytes, tgi_weights
 
-DEFAULT_TOKENS = 8192
-DEFAULT_PREFILL = 8192
+DEFAULT_TOKENS = int(default_of("MAX_TOTAL_TOKENS"))
+DEFAULT_PREFILL = int(default_of("MAX_BATCH_PREFILL_TOKENS"))
 LEAST_PREFILL = 512
-IMAGE_BYTES = 14_700_000_000
-"""Disk for the appliance's images, TGI's 12 GB download among them."""
+LEAST_GRAPHS = 32
+SHORT_TOKENS = 640
+"""A short conversation: a question of 512 tokens and an answer of 128, as the measured crowds had them."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Request:
     bytes.
 
     ``card`` is one of ``shards`` equal ones. ``files_bytes``: size of the checkpoint, where its files were
-    read. ``fraction`` is a --cuda-memory-fraction that the operator fixed.
+    read. ``fraction``, ``prefill`` and ``concurrent`` are the operator's own --cuda-memory-fraction,
+    --max-batch-prefill-tokens and --max-concurrent-requests. ``cuda_graphs``: the sizes that may be used.
     """
 
     model_id: str
@@ -35,9 +38,10 @@ class Request:
     fraction: float | None = None
     prefill: int | None = None
     max_input: int | None = None
+    concurrent: int | None = None
     kv_element_bytes: int = 2
     shards: int = 1
-    speculate: bool = False
+    speculate: int = 0
     cuda_graphs: Sequence[int] = memory.CUDA_GRAPHS
     fast_nf4: bool = False
     files_bytes: int | None = None
@@ -45,7 +49,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """The numbers, bytes on one card. ``problems`` is empty when everything fits."""
+    """The numbers, bytes on one card. ``problems`` is empty when everything fits.
+
+    ``used``: the most that `nvidia-smi` shows in the measured loads; ``ceiling``: what it can never pass.
+    """
 
     request: Request
     weights: Weights
@@ -57,7 +64,9 @@ class Plan:
     max_total_tokens: int
     max_batch_prefill_tokens: int
     max_concurrent_requests: int
+    cuda_graphs: tuple[int, ...]
     used: int
+    ceiling: int
     disk_model: int
     host_memory: int
     problems: tuple[str, ...]
@@ -65,13 +74,23 @@ class Plan:
     @property
     def full_users(self) -> int:
         """How many can hold a conversation of the longest allowed length at the same time."""
-        return self.kv_tokens // self.max_total_tokens
+        return self.users_with(self.max_total_tokens)
+
+    @property
+    def fast_users(self) -> int:
+        """Up to how many answers at a time a decode step is a CUDA graph; 0 without graphs."""
+        return max(self.cuda_graphs, default=0) // (1 + self.request.speculate)
+
+    def users_with(self, tokens: int) -> int:
+        """How many conversations of ``tokens`` are answered at once before one waits."""
+        return min(self.kv_tokens // tokens, self.max_concurrent_requests)
 
     @property
     def settings(self) -> dict[str, str]:
         """The .env keys that follow."""
+        thousandths = f"{self.fraction:.3f}"
         return {
-            "CUDA_MEMORY_FRACTION": f"{self.fraction:.2f}",
+            "CUDA_MEMORY_FRACTION": thousandths.removesuffix("0"),
             "MAX_INPUT_TOKENS": str(self.max_input_tokens),
             "MAX_TOTAL_TOKENS": str(self.max_total_tokens),
             "MAX_BATCH_PREFILL_TOKENS": str(self.max_batch_prefill_tokens),
@@ -81,27 +100,53 @@ class Plan:
 
 
 def make(request: Request) -> Plan:
-    """Work it out, with the largest prefill budget up to 8192 that leaves room for the KV cache asked for."""
+    """Work it out with the largest prefill budget up to 4096, and the largest graphs, that have room.
+
+    Both cost cache, so a budget of 4096 needs 128 short conversations in it, one of 2048 needs 64, and so on;
+    a smaller budget is also tried where what was asked for does not fit otherwise.
+    """
     budgets = [request.prefill] if request.prefill else _budgets(_max_input(request), request.speculate)
     plans = [_with_budget(request, budget) for budget in budgets]
-    return next((plan for plan in plans if not plan.problems), plans[-1])
+    fitting = [plan for plan in plans if not plan.problems]
+    roomy = (plan for plan in fitting if _holds(plan) >= plan.max_batch_prefill_tokens // 32)
+    return next(roomy, (fitting or plans)[-1])
 
 
 def _with_budget(request: Request, budget: int) -> Plan:
-    model, shards = request.model, request.shards
+    """With the most graphs whose rows the cache can fill with short conversations, or that ``users`` need."""
+    sizes = tuple(request.cuda_graphs)
+    plan = _with_graphs(request, budget, sizes)
+    while len(sizes) > 1 and sizes[-1] > LEAST_GRAPHS and sizes[-2] >= request.users:
+        if sizes[-1] <= _holds(plan) and plan.used <= plan.ceiling:
+            break
+        sizes = sizes[:-1]
+        plan = _with_graphs(request, budget, sizes)
+    return plan
+
+
+def _with_graphs(request: Request, budget: int, sizes: tuple[int, ...]) -> Plan:
+    model, shards, fast = request.model, request.shards, request.fast_nf4
     weights = tgi_weights(model, request.format_, shards)
+    rows = request.concurrent or max(sizes, default=max(memory.CUDA_GRAPHS)) // (1 + request.speculate)
     fixed = memory.Fixed(
         context=memory.CUDA_CONTEXT,
         workspace=memory.ATTENTION_WORKSPACE,
         weights=weights.total,
         activations=memory.activations(model, budget, request.format_, shards),
-        graphs=memory.graphs(model, request.format_, request.cuda_graphs, shards, request.fast_nf4),
+        loading=memory.loading(model, request.format_, shards),
+        graphs=memory.graphs(model, request.format_, sizes, shards, fast),
+        serving=memory.serving(model, budget, rows, request.format_, shards, fast),
     )
-    device = memory.Device(request.card.usable, request.card.used)
-    fraction = _fraction(request, device, fixed)
+    total, longest = _max_total(request), _max_input(request)
     kv_bytes = kv_bytes_per_token(model, request.kv_element_bytes) // shards
-    tokens = memory.kv_tokens(device, fraction, fixed, kv_bytes, budget)
-    total = _max_total(request)
+    warmup = memory.warmup_tokens(budget, longest, total)
+    cache = memory.Cache(kv_bytes, 2 * model.num_hidden_layers, warmup)
+    # why: of a card that is not at hand the least is promised as cache, the most as memory in use
+    least = memory.Device(request.card.usable, request.card.used)
+    most = replace(least, total=request.card.largest)
+    fraction = _fraction(request, most, fixed, cache)
+    tokens = memory.kv_tokens(least, fraction, fixed, cache)
+    used = memory.in_use(fixed, cache, max(tokens, memory.kv_tokens(most, fraction, fixed, cache)))
     checkpoint = request.files_bytes or checkpoint_bytes(model)
     draft = Plan(
         request=request,
@@ -110,22 +155,24 @@ def _with_budget(request: Request, budget: int) -> Plan:
         kv_bytes=kv_bytes,
         kv_tokens=tokens,
         fraction=fraction,
-        max_input_tokens=_max_input(request),
+        max_input_tokens=longest,
         max_total_tokens=total,
         max_batch_prefill_tokens=budget,
-        max_concurrent_requests=min(512, max(32, 8 * (tokens // total))),
-        used=memory.device_use(device, fixed, kv_bytes, tokens),
+        max_concurrent_requests=rows,
+        cuda_graphs=sizes,
+        used=used,
+        ceiling=memory.ceiling(most, fraction),
         disk_model=checkpoint,
         host_memory=checkpoint + 9 * GIB,
         problems=(),
     )
-    return replace(draft, problems=_problems(draft, device))
+    return replace(draft, problems=_problems(draft, least, cache))
 
 
-def _problems(plan: Plan, device: memory.Device) -> tuple[str, ...]:
+def _problems(plan: Plan, device: memory.Device, cache: memory.Cache) -> tuple[str, ...]:
     """Why TGI would not start, or not serve what was asked for; gibibytes."""
     request, fixed = plan.request, plan.fixed
-    warmup = fixed.context + fixed.allocated + plan.kv_bytes * plan.max_batch_prefill_tokens
+    warmup = fixed.context + fixed.allocated + cache.warmup_bytes
     room = _gib(min(device.total - device.others, plan.fraction * device.total + fixed.context))
     found = []
     if request.target is not None and request.target > request.card.total - request.card.used:
@@ -139,18 +186,26 @@ def _problems(plan: Plan, device: memory.Device) -> tuple[str, ...]:
         found.append(f"{need}; TGI may take {room} GiB")
     elif request.target is not None and plan.used > request.target:
         found.append(f"{_gib(plan.used)} GiB with a prefill of {plan.max_batch_prefill_tokens} tokens")
+    elif plan.used > plan.ceiling:
+        found.append(f"{_gib(plan.used)} GiB while serving; TGI may take {_gib(plan.ceiling)} GiB")
     elif plan.kv_tokens < request.users * plan.max_total_tokens:
-        cache = f"KV cache for {plan.kv_tokens} tokens"
-        found.append(f"{cache}, not for {request.users} × {plan.max_total_tokens}")
+        held = f"KV cache for {plan.kv_tokens} tokens"
+        found.append(f"{held}, not for {request.users} × {plan.max_total_tokens}")
+    elif request.users > plan.max_concurrent_requests:
+        found.append(f"{plan.max_concurrent_requests} answers at a time, not {request.users}")
     return tuple(found)
 
 
-def _fraction(request: Request, device: memory.Device, fixed: memory.Fixed) -> float:
+def _holds(plan: Plan) -> int:
+    return plan.kv_tokens // SHORT_TOKENS
+
+
+def _fraction(request: Request, device: memory.Device, fixed: memory.Fixed, cache: memory.Cache) -> float:
     if request.fraction is not None:
         return request.fraction
     if request.target is not None:
-        return memory.fraction_for(device, request.target, fixed)
-    return memory.whole_card_fraction(device, fixed)
+        return memory.fraction_for(device, request.target, fixed, cache)
+    return memory.whole_card_fraction(device)
 
 
 def _max_total(request: Request) -> int:
@@ -162,15 +217,15 @@ def _max_input(request: Request) -> int:
     return request.max_input or max(1, _max_total(request) * 7 // 8)
 
 
-def _budgets(max_input: int, speculate: bool) -> list[int]:
+def _budgets(max_input: int, speculate: int) -> list[int]:
     """Prefill budgets to try, largest first.
 
     Speculation turns chunking off (models/model.py), and then the budget must hold the longest prompt; else a
-    longer prompt is prefilled in steps. Below 8192 in any case, which would only make the warm-up larger.
+    longer prompt is prefilled in steps, and the others read on between them.
     """
     if speculate:
         return [-(-(max_input + 1) // 256) * 256]
-    halves = [DEFAULT_PREFILL >> step for step in range(5)]
+    halves = [DEFAULT_PREFILL >> step for step in range(4)]
     return [half for half in halves if half >= LEAST_PREFILL]
 
 

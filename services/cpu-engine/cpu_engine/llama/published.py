@@ -1,9 +1,11 @@
-"""Finds the GGUF file that model-init published.
+"""Finds the GGUF file that model-init published, or the first of its parts.
 
 Owns the reading of manifest.json. Does not verify checksums: model-init did, before it wrote the manifest.
+llama.cpp finds the other parts beside the first, by its name.
 """
 
 import json
+import re
 from pathlib import Path, PurePosixPath
 
 from cpu_engine.errors import ModelError
@@ -13,7 +15,7 @@ SCHEMA = 1
 
 
 def published_gguf(folder: Path) -> Path:
-    """Path of the one GGUF file named by the manifest in `folder`.
+    """Path of the GGUF file named by the manifest in `folder`, the first part where there are several.
 
     Raises:
         ModelError: no manifest, a manifest of something else, or a file that is not what the manifest says.
@@ -29,12 +31,24 @@ def published_gguf(folder: Path) -> Path:
             f"{folder / MANIFEST}: expected format 'gguf', found {manifest.get('format')!r}, "
             "run model-init with MODEL_FORMAT=gguf"
         )
-    entries = [entry for entry in _entries(manifest) if str(entry.get("path", "")).endswith(".gguf")]
-    if len(entries) != 1:
+    entries = sorted(
+        (entry for entry in _entries(manifest) if str(entry.get("path", "")).endswith(".gguf")),
+        key=lambda entry: str(entry["path"]),
+    )
+    if len(entries) != 1 and not _are_parts([str(entry["path"]) for entry in entries]):
         raise ModelError(
-            f"{folder / MANIFEST}: expected one .gguf file, found {len(entries)}, run model-init again"
+            f"{folder / MANIFEST}: expected one .gguf file or all parts of one, found {len(entries)}, run "
+            "model-init again"
         )
-    return _checked_file(folder, entries[0])
+    paths = [_checked_file(folder, entry) for entry in entries]
+    return paths[0]
+
+
+def _are_parts(names: list[str]) -> bool:
+    """Whether these are all parts of one model, in order."""
+    base = re.sub(r"-\d{5}-of-\d{5}\.gguf$", "", names[0]) if names else ""
+    total = len(names)
+    return total > 1 and names == [f"{base}-{n:05d}-of-{total:05d}.gguf" for n in range(1, total + 1)]
 
 
 def _read_manifest(path: Path) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +30,8 @@ _SCALARS = {
     12: "<d",
 }
 _STRING, _ARRAY = 8, 9
+# which of how many files this is, from 0 on, and the tensors in all of them together
+_PART, _PARTS, _PARTS_TENSORS = "split.no", "split.count", "split.tensors.count"
 _MAX_STRING_BYTES = 16 * 1024 * 1024
 # elements and bytes of a block, by ggml type
 _BLOCKS = {
@@ -61,6 +64,45 @@ def check_file(path: Path) -> dict[str, Any]:
     Raises:
         GgufError: the first rule that the file breaks.
     """
+    return _read(path, may_be_empty=False)[0]
+
+
+def check_model(files: Mapping[str, Path]) -> dict[str, Any]:
+    """Check a model in one file, or in all of its parts, in their order.
+
+    Returns:
+        The first file's metadata, as `check_file`.
+
+    Raises:
+        GgufError: the first rule that a file breaks, naming it.
+    """
+    first: dict[str, Any] = {}
+    home: dict[str, str] = {}
+    for number, (name, path) in enumerate(files.items()):
+        try:
+            metadata, tensors = _read(path, may_be_empty=len(files) > 1)
+            _check_part(metadata, number, len(files))
+        except GgufError as error:
+            raise GgufError(f"{name}: {error}") from error
+        for tensor in tensors:
+            if tensor in home:
+                raise GgufError(f"expected each tensor once, found {tensor!r} in {home[tensor]} and {name}")
+            home[tensor] = name
+        first = first or metadata
+    expected = first.get(_PARTS_TENSORS)
+    if len(files) > 1 and expected not in (None, len(home)):
+        raise GgufError(f"expected {expected} tensors in all parts, found {len(home)}")
+    return first
+
+
+def _check_part(metadata: Mapping[str, Any], number: int, total: int) -> None:
+    found = (metadata.get(_PART, 0), metadata.get(_PARTS) or 1)
+    if found != (number, total):
+        raise GgufError(f"expected part {number + 1} of {total}, found part {found[0] + 1} of {found[1]}")
+
+
+def _read(path: Path, *, may_be_empty: bool) -> tuple[dict[str, Any], list[str]]:
+    """The metadata and the tensors' names. `may_be_empty`: a part may hold metadata only."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(_FIXED_HEADER.size)
@@ -71,7 +113,7 @@ def check_file(path: Path) -> dict[str, Any]:
             raise GgufError(f"expected the magic 'GGUF', found {magic!r}")
         if version not in _VERSIONS:
             raise GgufError(f"expected version 2 or 3 in little-endian order, found {version}")
-        if tensors == 0 or (tensors + entries) * _MIN_ENTRY_BYTES > size:
+        if (tensors == 0 and not may_be_empty) or (tensors + entries) * _MIN_ENTRY_BYTES > size:
             raise GgufError(
                 f"expected counts that fit into {size} bytes, found {tensors} tensors, {entries} entries"
             )
@@ -83,7 +125,7 @@ def check_file(path: Path) -> dict[str, Any]:
             raise GgufError(f"expected general.alignment as a whole number, found {alignment!r}")
         data_start = math.ceil(stream.tell() / alignment) * alignment
     _check_table(table, size - data_start, alignment)
-    return metadata
+    return metadata, [name for name, _, _ in table]
 
 
 def _check_table(table: list[tuple[str, int, int]], data_bytes: int, alignment: int) -> None:

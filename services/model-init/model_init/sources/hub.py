@@ -1,8 +1,8 @@
 """A model's file list from the Hub or a mirror of it, by huggingface_hub: its call, its errors, its parsing.
 
 `HfApi.model_info` with file metadata gives commit, names, sizes and digests in one answer, so that nothing
-can change between them (`list_repo_tree` would have to be told the commit first). Every file is then asked
-for by that commit.
+can change between them. Where a server leaves sizes or digests out of it, the tree of that commit has them.
+Every file is then asked for by that commit.
 
 The bytes come over `stream` instead of `hf_hub_download`, which knows one hub at a time, names its incomplete
 files itself, checks sizes but no digest, and shows progress only to a tqdm class: ours are hashed as they
@@ -12,8 +12,11 @@ engine opens.
 
 from __future__ import annotations
 
+import json
+import re
+
 import httpx2
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, get_session, hf_raise_for_status
 from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
@@ -23,14 +26,25 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoSibling
 
-from ..errors import InvalidModel, ModelInitError, ModelNotFound, TransientError
+from ..errors import ModelInitError, ModelNotFound, TransientError
 from ..file_list import Digest, FileList, ListedFile
 from ..selection import select_files
 from ..settings import Settings
 from .place import Place
-from .refusals import by_status, gated, one_line, untrusted
+from .refusals import (
+    by_status,
+    gated,
+    is_web_page,
+    no_list,
+    no_such_model,
+    one_line,
+    untrusted,
+    web_page,
+)
 
 LISTING_TIMEOUT_S = 12
+# what servers say that know the model (they gave its commit) but have no API for trees
+_NO_SUCH_API = (400, 401, 403, 404, 405, 410, 501)
 
 
 def list_model(settings: Settings, place: Place) -> FileList:
@@ -40,28 +54,84 @@ def list_model(settings: Settings, place: Place) -> FileList:
         TransientError: another try, or another hub, may help.
         ModelInitError: of the kind that fits.
     """
-    api = HfApi(endpoint=place.endpoint, token=place.token or False, library_name="qwen-appliance")
     revision = settings.revision or "main"
     try:
-        info = api.model_info(
-            place.model_id, revision=revision, files_metadata=True, timeout=LISTING_TIMEOUT_S
-        )
+        return _list(settings, place, revision)
+    except (ModelInitError, TransientError):
+        raise
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         raise _translate(error, place, revision) from error
-    if not info.sha or not info.siblings:
-        raise InvalidModel(
-            f"expected a commit and a list of files from {place.endpoint}, found none; use another "
-            "HF_ENDPOINT"
-        )
-    listed = {sibling.rfilename: sibling for sibling in info.siblings}
-    names = select_files(list(listed), settings.model_format, settings.gguf_file)
-    files = tuple(_listed_file(listed[name]) for name in names)
-    return FileList("hub", settings.model_format, info.sha, files)
+    except Exception as error:
+        # why so broad: the library takes apart whatever came, as what a hub would send
+        if isinstance(error, json.JSONDecodeError) and error.doc.lstrip().startswith("<"):
+            raise web_page(place, 200) from error
+        raise no_list(place, f"something else ({type(error).__name__}: {one_line(error)[:120]})") from error
+
+
+def _list(settings: Settings, place: Place, revision: str) -> FileList:
+    api = HfApi(endpoint=place.endpoint, token=place.token or False, library_name="qwen-appliance")
+    info = api.model_info(place.model_id, revision=revision, files_metadata=True, timeout=LISTING_TIMEOUT_S)
+    siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+    if not info.sha or not siblings:
+        raise no_list(place, "no commit, or no files")
+    names, note = select_files(list(siblings), settings.model_format, settings.gguf_file)
+    listed = {name: _listed_file(siblings[name]) for name in names}
+    if None in listed.values():
+        # servers that know no `?blobs=true` leave sizes and digests out
+        tree = _tree(place, info.sha)
+        listed = {name: tree.get(name) for name in names}
+    for name, file in listed.items():
+        if file is None:
+            raise no_list(place, f"no size or digest of {name}")
+    files = tuple(file for file in listed.values() if file)
+    return FileList("hub", settings.model_format, info.sha, files, note=note)
+
+
+def _listed_file(file: RepoSibling) -> ListedFile | None:
+    sha256 = file.lfs.sha256 if file.lfs else None
+    return _stated(file.rfilename, file.size, sha256, file.blob_id)
+
+
+def _tree(place: Place, commit: str) -> dict[str, ListedFile | None]:
+    """The files at the top of the repository by the API that lists folders: with sizes and digests always.
+
+    Why not `list_repo_tree`, which asks the same: it has no timeout.
+    """
+    url: str | None = f"{place.endpoint}/api/models/{place.model_id}/tree/{commit}"
+    secret = {"Authorization": f"Bearer {place.token}"} if place.token else {}
+    headers = {"User-Agent": "qwen-appliance", **secret}
+    files: dict[str, ListedFile | None] = {}
+    while url:
+        answer = get_session().get(url, headers=headers, timeout=LISTING_TIMEOUT_S)
+        if answer.status_code in _NO_SUCH_API:
+            return {}
+        hf_raise_for_status(answer)
+        for entry in answer.json():
+            sha256 = (entry.get("lfs") or {}).get("oid")
+            files[entry["path"]] = _stated(entry["path"], entry.get("size"), sha256, entry.get("oid"))
+        following = answer.links.get("next", {}).get("url")
+        url = following if following != url else None
+    return files
+
+
+def _stated(name: str, size: object, sha256: object, blob_id: object) -> ListedFile | None:
+    """The file, if its size and a digest are stated as such."""
+    if not isinstance(size, int) or size < 0:
+        return None
+    if isinstance(sha256, str) and re.fullmatch(r"[0-9a-f]{64}", sha256):
+        return ListedFile(name, size, Digest("sha256", sha256))
+    if sha256 is None and isinstance(blob_id, str) and re.fullmatch(r"[0-9a-f]{40}", blob_id):
+        return ListedFile(name, size, Digest("git-sha1", blob_id))
+    return None
 
 
 def _translate(error: Exception, place: Place, revision: str) -> ModelInitError | TransientError:
     """What a failure of the client means for us."""
     model, where = place.model_id, place.endpoint
+    if isinstance(error, HfHubHTTPError) and is_web_page(error.response.headers):
+        # whatever the library takes it for: no hub answers so
+        refusal = by_status(place, error.response.status_code, error.response.headers, "")
+        return refusal if isinstance(refusal, TransientError) else web_page(place, error.response.status_code)
     if isinstance(error, GatedRepoError):
         return gated(place)
     if isinstance(error, RevisionNotFoundError):
@@ -70,10 +140,7 @@ def _translate(error: Exception, place: Place, revision: str) -> ModelInitError 
             "MODEL_REVISION"
         )
     if isinstance(error, (RepositoryNotFoundError, DisabledRepoError)):
-        return ModelNotFound(
-            f"no such model: expected {model} on {where}, found none (or a private one); correct "
-            "MODEL_ID, or give a token that may read it (HF_TOKEN_FILE)"
-        )
+        return no_such_model(place)
     if isinstance(error, HfHubHTTPError):
         code, path = error.response.status_code, error.response.url.path
         missing = f"no such model: expected {path} on {where}, found {code}; correct MODEL_ID"
@@ -81,17 +148,3 @@ def _translate(error: Exception, place: Place, revision: str) -> ModelInitError 
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return untrusted(where, error)
     return TransientError(f"no answer ({type(error).__name__}: {one_line(error)})")
-
-
-def _listed_file(sibling: RepoSibling) -> ListedFile:
-    if sibling.size is None:
-        raise InvalidModel(
-            f"expected the size of {sibling.rfilename} from the hub, found none; use another HF_ENDPOINT"
-        )
-    if sibling.lfs is not None:
-        return ListedFile(sibling.rfilename, sibling.size, Digest("sha256", sibling.lfs.sha256))
-    if sibling.blob_id is None:
-        raise InvalidModel(
-            f"expected the digest of {sibling.rfilename} from the hub, found none; use another HF_ENDPOINT"
-        )
-    return ListedFile(sibling.rfilename, sibling.size, Digest("git-sha1", sibling.blob_id))

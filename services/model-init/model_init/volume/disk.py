@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
-from ..errors import NoDiskSpace
+from ..errors import DiskFailure, ModelInitError, NoDiskSpace, SettingsError
 from ..report.console import human_bytes
 
 MARGIN_BYTES = 256 * 1024 * 1024
@@ -27,4 +28,24 @@ def no_disk_space(folder: Path, expected: str, found: str) -> NoDiskSpace:
         f"no disk space: expected {expected} on the models volume ({folder}), found {found}; free some "
         "space (docker system df, docker volume ls) or move Docker's data to a larger disk, then start "
         "again: what is already there is kept"
+    )
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def disk_failure(error: OSError) -> ModelInitError:
+    """What an error of the file system means, wherever it came up."""
+    where = str(error.filename or "the models volume")
+    if error.errno in FULL:
+        return no_disk_space(Path(where), "room for a few more bytes", "it full")
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in _REFUSED:
+        return SettingsError(
+            f"MODELS_DIR: expected files that may be read and written, found {where}: {reason}; correct the "
+            "volume's owner and mount"
+        )
+    return DiskFailure(
+        f"the disk failed: {where}: {reason}; check the disk and its file system (dmesg), then start again"
     )

@@ -11,11 +11,13 @@ manifest.json.partial                              the same while a repair is un
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from ..errors import InvalidModel, ModelInitError, SettingsError
 from ..file_list import ListedFile
@@ -23,6 +25,7 @@ from ..selection import PICKLE_SUFFIXES, WEIGHT_SUFFIXES
 
 QUARANTINE = ".quarantine"
 PARTIAL = ".partial"
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EIO)
 
 
 class ModelFolder:
@@ -117,15 +120,34 @@ def prepare_volume(models_dir: Path) -> None:
 
 
 @contextlib.contextmanager
-def only_writer(models_dir: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the volume alone: digests are taken as bytes are written, so a second writer would void them."""
+def only_writer(models_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the volume alone: digests are taken as bytes are written, so a second writer would void them.
+
+    Some network file systems know only one of the two kinds of locks, some none: then a person is told.
+    """
     with (models_dir / ".model-init.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            on_wait()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        for lock in (fcntl.flock, fcntl.lockf):
+            try:
+                _lock(lock, handle, say)
+                break
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                reason = error.strerror
+        else:
+            say(
+                f"warning: the models volume's file system has no locks ({reason}): see to it that only one "
+                "model-init works on it at a time"
+            )
         yield
+
+
+def _lock(lock: Callable[[IO[str], int], object], handle: IO[str], say: Callable[[str], None]) -> None:
+    try:
+        lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        say("Another model-init works on this volume; waiting for it")
+        lock(handle, fcntl.LOCK_EX)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import Any
 
 from ..digests import StatMark
 from ..file_list import Digest, FileList, ListedFile
+from ..origin import Origin
 from ..selection import is_plain_name
 from ..settings import ModelFormat, Settings, SourceName
 from .layout import ModelFolder, sync_folder
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A complete model."""
+    """A complete model. `known` and `origins`: see `FileList`."""
 
     model_id: str
     revision: str | None
@@ -46,6 +50,8 @@ class Manifest:
     requested: dict[str, str | None]
     files: tuple[ManifestFile, ...]
     created_at: str
+    known: bool = True
+    origins: tuple[Origin, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings, file_list: FileList, files: tuple[ManifestFile, ...]) -> Manifest:
@@ -58,6 +64,8 @@ class Manifest:
             requested=requested(settings),
             files=files,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            known=file_list.known,
+            origins=file_list.origins,
         )
 
     def answers(self, settings: Settings) -> bool:
@@ -74,10 +82,28 @@ class Manifest:
             by_commit and self.requested.get("gguf_file") == wanted["gguf_file"]
         )
 
+    def serves(self, settings: Settings) -> bool:
+        """Whether it will do where nothing can be asked: this model, unless another commit or file is named.
+
+        What a branch or tag means cannot be looked up, so what is here stands for it.
+        """
+        if (self.model_id, self.model_format) != (settings.model_id, settings.model_format):
+            return False
+        wanted = settings.revision
+        is_commit = wanted is not None and _COMMIT.fullmatch(wanted) is not None
+        names = [file.path for file in self.files]
+        right_file = settings.gguf_file in (None, self.requested.get("gguf_file"), *names)
+        return right_file and (not is_commit or wanted == self.revision)
+
     def file_list(self) -> FileList:
         """What the folder must hold, as a list for checking and repair."""
         return FileList(
-            self.source, self.model_format, self.revision, tuple(file.listed() for file in self.files)
+            self.source,
+            self.model_format,
+            self.revision,
+            tuple(file.listed() for file in self.files),
+            known=self.known,
+            origins=self.origins,
         )
 
     def with_files(self, files: tuple[ManifestFile, ...]) -> Manifest:
@@ -95,6 +121,8 @@ class Manifest:
             "created_at": self.created_at,
             "total_bytes": sum(file.size for file in self.files),
             "requested": self.requested,
+            "digests_known": self.known,
+            "origins": [asdict(origin) for origin in self.origins],
             "files": [asdict(file) for file in self.files],
         }
         new = folder.path / "manifest.json.new"
@@ -133,7 +161,7 @@ def parse(data: bytes) -> Manifest | None:
     """A manifest's bytes; None when they are damaged, of another schema, or hold unsafe names."""
     try:
         return _parse(json.loads(data))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
@@ -156,4 +184,7 @@ def _parse(record: dict[str, Any]) -> Manifest:
         requested=record.get("requested") or {},
         files=files,
         created_at=record["created_at"],
+        # why: an older release took folders on their structure alone, and did not say so
+        known=bool(record.get("digests_known", record["source"] != "folder")),
+        origins=tuple(Origin(**origin) for origin in record.get("origins", ())),
     )

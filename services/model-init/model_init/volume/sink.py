@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ..digests import READ_BYTES, Found, Hasher
-from ..errors import ModelInitError
+from ..errors import DiskFailure
 from ..file_list import ListedFile
-from .disk import no_disk_space
+from .disk import FULL, no_disk_space
 from .parts import EARLIER, MAX_NOTE_BYTES, Part, Parts
 
 _GIVE_BACK_BYTES = 64 * 1024
@@ -148,8 +148,8 @@ class Sink:
                 self._count(rest[:written], at, giver)
                 rest, at = rest[written:], at + written
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise ModelInitError(
+            if error.errno not in FULL:
+                raise DiskFailure(
                     f"the models volume can't be written: {self._path.name}: {error}; check the disk, "
                     "then start again"
                 ) from error

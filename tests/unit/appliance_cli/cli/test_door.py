@@ -14,9 +14,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from harness.cli_path import PYTHONPATH
+
 Cli = Callable[..., CompletedProcess[str]]
 Docker = Callable[[str], dict[str, str]]
-SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_ctrl_c_ends_a_stop_that_drains_with_a_word_and_130(docker: Docker, tmp_
         start_new_session=True,
         env={
             "HOME": "/nonexistent",
-            "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+            "PYTHONPATH": PYTHONPATH,
             **environment,
         },
     )

@@ -14,20 +14,21 @@ from appliance_cli.base.errors import ApplianceError, StepFailed, render
 from appliance_cli.base.output import Output, duration, size
 from appliance_cli.compose import containers
 from appliance_cli.stack import status
+from harness.cli_path import PYTHONPATH
 
-SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 
-
-def run(*arguments: str, env_file: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, env_file: Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     env = {
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "PYTHONPATH": PYTHONPATH,
         "HOME": "/nonexistent",
         **environment,
     }
     command = [sys.executable, "-P", "-m", "appliance_cli", "--env-file", str(env_file), *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False
+        command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False, cwd=cwd
     )
 
 
@@ -46,11 +47,20 @@ def test_an_error_shows_evidence_expected_found_and_what_to_do() -> None:
 
 
 def test_parts_that_are_not_known_are_left_out() -> None:
-    assert render(ApplianceError("Just this")) == ["✗ Just this"]
+    assert render(ApplianceError("Just this", expected="", found="", remedy="")) == ["✗ Just this"]
+
+
+def test_a_failure_cannot_be_told_without_what_was_expected_what_was_found_and_what_to_do() -> None:
+    for missing in ("expected", "found", "remedy"):
+        told = {"expected": "this", "found": "that", "remedy": "do one"}
+        del told[missing]
+        with pytest.raises(TypeError, match=missing):
+            StepFailed("It failed", **told)  # type: ignore[arg-type]
 
 
 def test_every_kind_of_failure_has_its_own_exit_code() -> None:
-    codes = [kind.exit_code for kind in (ApplianceError, *ApplianceError.__subclasses__())]
+    kinds: list[type[ApplianceError]] = [ApplianceError, *ApplianceError.__subclasses__()]
+    codes = [kind.exit_code for kind in kinds]
     assert codes == [1, 2, 3, 4, 5]
 
 
@@ -85,7 +95,7 @@ def test_the_settings_file_may_be_named_after_the_command_too(bad_env: Path, tmp
 def test_the_settings_file_may_come_from_the_environment(bad_env: Path) -> None:
     env = {
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}/services/model-init",
+        "PYTHONPATH": PYTHONPATH,
         "APPLIANCE_ENV_FILE": str(bad_env),
     }
     command = [sys.executable, "-m", "appliance_cli", "status"]
@@ -97,6 +107,16 @@ def test_an_engine_that_does_not_answer_is_a_message(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "✗ The Docker engine does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_misspelled_service_is_named_from_any_folder(tmp_path: Path) -> None:
+    env_file = tmp_path / "appliance.env"
+    env_file.write_text("COMPOSE_FILE=docker-compose.yml:compose.cpu.yml\n")
+    done = run("logs", "ngins", env_file=env_file, cwd=tmp_path)
+    assert "✗ No such service" in done.stderr
+    assert "expected  one of model-init, nginx, tgi, ui" in done.stderr
+    assert "do        name one of them" in done.stderr
+    assert done.returncode == 4
 
 
 def test_deleting_the_model_needs_consent(tmp_path: Path) -> None:

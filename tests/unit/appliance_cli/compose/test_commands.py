@@ -23,7 +23,7 @@ PYTHON, NGINX = base_images.RECIPES
 
 
 @pytest.fixture
-def appliance() -> Appliance:
+def appliance(tmp_path: Path) -> Appliance:
     return Appliance(
         root=Path("/srv/appliance"),
         env_file=Path("/etc/appliance.env"),
@@ -38,7 +38,7 @@ def appliance() -> Appliance:
         nginx_base="nginx",
         tgi_image="tgi",
         debian_mirror=None,
-        access_dir=Path("/srv/appliance/nginx/access"),
+        access_dir=tmp_path / "access",
         owner=Owner(10001, 10001),
         tls=Tls("off", None, None, ()),
         sso_url=None,
@@ -61,7 +61,7 @@ def test_compose_commands_name_the_folder_and_the_settings_file(appliance: Appli
         "--ignore-buildable",
         "tgi",
     ]
-    down = [*plain, "down", "--remove-orphans", "--timeout", "45"]
+    down = [*prefix, "--profile", "*", "--progress", "plain", "down", "--remove-orphans", "--timeout", "45"]
     assert compose.down(appliance, volumes=False) == down
     assert compose.down(appliance, volumes=True) == [*down, "--volumes"]
     assert compose.services(appliance) == [*prefix, "config", "--services"]
@@ -212,7 +212,7 @@ def test_the_end_of_up_shows_how_to_close_an_open_door(
 def test_a_base_image_of_an_earlier_version_gives_way_to_its_successor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "connect", lambda timeout: (object(), None))
+    monkeypatch.setattr(prepare, "docker_client", lambda timeout: object())
     monkeypatch.setattr(prepare, "has_image", lambda client, name: True)
     (former,) = NGINX.former
     wanted = load(tmp_path, tmp_path / ".env", {"NGINX_BASE": former})

@@ -160,6 +160,6 @@ def test_a_bad_value_names_itself_and_what_is_accepted(
         load(appliance.root, appliance.env_file)
     assert key in failure.value.title
     assert expected in failure.value.expected
-    assert failure.value.found == repr(value)
+    assert failure.value.found == f"{value!r}, from .env line 1"
     assert failure.value.remedy
     assert failure.value.exit_code == 2

@@ -13,6 +13,7 @@ import pytest
 from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.config.door import Owner
 from appliance_cli.door.access import LOCK, AccessDir
+from harness.cli_path import PYTHONPATH
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -80,12 +81,11 @@ def test_another_command_waits_until_this_one_has_finished(folder: AccessDir) ->
     )
     with folder.changing():
         command = [sys.executable, "-c", script, str(folder.path)]
-        scripts = str(Path(__file__).resolve().parents[4] / "scripts")
         child = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": f"{scripts}:{scripts}/../services/model-init"},
+            env={**os.environ, "PYTHONPATH": PYTHONPATH},
         )
         assert child.stdout is not None
         assert child.stdout.readline() == "tries\n"

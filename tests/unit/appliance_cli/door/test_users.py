@@ -20,6 +20,7 @@ from appliance_cli.base.errors import BadSetting
 from appliance_cli.door import users
 from appliance_cli.door.access import AccessDir
 from appliance_cli.door.accounts import Limits
+from harness.cli_path import PYTHONPATH
 
 Cli = Callable[..., CompletedProcess[str]]
 PASSWORD = "correct horse"
@@ -156,7 +157,6 @@ def on_terminal(tmp_path: Path, *answers: str) -> tuple[int, str]:
     env_file = tmp_path / "terminal.env"
     env_file.write_text(f"ACCESS_DIR={tmp_path / 'access'}\n")
     command = [sys.executable, "-m", "appliance_cli", "--env-file", str(env_file), "users", "add", "alice"]
-    scripts = str(Path(__file__).resolve().parents[4] / "scripts")
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         command,
@@ -164,7 +164,7 @@ def on_terminal(tmp_path: Path, *answers: str) -> tuple[int, str]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": f"{scripts}:{scripts}/../services/model-init", "TERM": "dumb"},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "TERM": "dumb"},
         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # the session's terminal
     )
     os.close(theirs)

@@ -230,6 +230,22 @@ def test_the_plan_is_for_this_hosts_card(monkeypatch: pytest.MonkeyPatch, env_fi
     plan = json.loads(done.stdout)
     assert plan["card"]["used_by_others"] == 1000 * MIB
     assert plan["card"]["usable"] == (24564 - 400) * MIB
+    assert [crowd["people"] for crowd in plan["people"]["crowds"]] == [1, 4, 16, 64, 128]
+    done = run(
+        monkeypatch,
+        nvml,
+        *("plan", "--json", "--prompt", "6000", "--answer", "1000"),
+        "--env-file",
+        str(env_file),
+    )
+    assert json.loads(done.stdout)["people"]["crowds"][-1]["people"] < 40
+
+
+def test_the_target_may_be_the_whole_card(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
+    env_file.write_text("TARGET_VRAM=16\n")
+    arguments = ("plan", "--gpu", "RTX 4090", "--target-vram", "all", "--env-file", str(env_file))
+    done = run(monkeypatch, FakeNvml(driver=False), *arguments)
+    assert "CUDA_MEMORY_FRACTION=0.97" in done.stdout
 
 
 def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
@@ -237,7 +253,7 @@ def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch
     done = run(monkeypatch, nvml, "plan", "--target-vram", "16", "--env-file", str(env_file))
     assert done.exit_code == 0
     assert "planning for an RTX 4090" in done.stderr
-    assert "CUDA_MEMORY_FRACTION=0.7" in done.stdout
+    assert "CUDA_MEMORY_FRACTION=0.6" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -246,7 +262,7 @@ def test_without_a_card_the_plan_is_for_the_4090(monkeypatch: pytest.MonkeyPatch
         (("--model", "nobody/nothing"), 2, "cannot be planned before its download"),
         (("--gpu", "RTX 4090", "--vram", "24"), 2, "Two cards were named"),
         (("--mode", "int3"), 2, "MODE cannot be used"),
-        (("--model", "Qwen/Qwen2.5-72B-Instruct", "--gpu", "4090"), 3, "MODEL_ID=Qwen/Qwen2.5-32B-Instruct"),
+        (("--model", "Qwen/Qwen2.5-72B-Instruct", "--gpu", "4090"), 3, "MODEL_ID=Qwen/Qwen2.5-14B-Instruct"),
         (("--users", "900", "--vram", "24"), 3, "serve 3"),
     ],
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance_cli.base.errors import BadSetting
-from appliance_cli.cli.plan import model_of
 from appliance_cli.gpu import hub_config
+from appliance_cli.gpu.question import model_of
 from harness.hub import Hub, running_hub
 from harness.planned_models import TINY_CONFIG
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from appliance_cli.base.errors import BadSetting
+from appliance_cli.config.table import default_of
 from appliance_cli.gpu import compose_file, modes
 from appliance_cli.gpu import settings as gpu_settings
 from appliance_cli.gpu.modes import MODES
@@ -55,7 +56,7 @@ def test_a_dtype_is_given_only_where_tgi_takes_it() -> None:
         ),
         ({"MODE": "gptq", "MODEL_ID": "Qwen/Qwen2.5-7B-Instruct-AWQ"}, "MODE=gptq needs", "AWQ: awq"),
         ({"MODEL_ID": "Qwen/Qwen2.5-7B-Instruct-AWQ"}, "MODE=nf4 needs an unquantised", "AWQ: awq"),
-        ({"MODE": "awq", "FAST_NF4": "1"}, "FAST_NF4 cannot be used", "MODE=awq"),
+        ({"FAST_NF4": "2"}, "FAST_NF4 cannot be used", "'2'"),
         ({"KV_CACHE_DTYPE": "fp8"}, "KV_CACHE_DTYPE cannot be used", "'fp8'"),
         ({"SPECULATE": "-1"}, "SPECULATE cannot be used", "'-1'"),
         ({"SPECULATE": "three"}, "SPECULATE cannot be used", "'three'"),
@@ -78,7 +79,7 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     values: dict[str, str], title: str, found: str
 ) -> None:
     with pytest.raises(BadSetting) as refusal:
-        validated(**values)
+        validated(CARD, None, **values)
     assert refusal.value.title.startswith(title)
     assert found in refusal.value.found
     assert refusal.value.expected and refusal.value.remedy
@@ -97,8 +98,8 @@ def test_older_cards_are_refused_and_newer_ones_warned_of() -> None:
     with pytest.raises(BadSetting, match="does not run on T4"):
         validated(cards.by_name("T4"))
     (warning,) = validated(cards.by_name("RTX 5090"))
-    assert "12.0" in warning and "FAST_NF4=1" in warning
-    assert "FAST_NF4" not in validated(cards.by_name("RTX 5090"), FAST_NF4="1")[0]
+    assert "12.0" in warning and "FAST_NF4" not in warning
+    assert "remove FAST_NF4=0" in validated(cards.by_name("RTX 5090"), FAST_NF4="0")[0]
     assert validated(cards.by_memory(24)) == ()
 
 
@@ -135,7 +136,8 @@ def rendered(tmp_path: Path, **values: str) -> dict[str, Any]:
     clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["services"]
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return services
 
 
 def test_the_generated_default_is_what_docker_compose_yml_says(tmp_path: Path) -> None:
@@ -171,6 +173,28 @@ def test_each_modes_flags_and_model(mode: modes.Mode, tmp_path: Path) -> None:
     assert "--cuda-memory-fraction=0.97" in command
 
 
+def test_graphs_are_always_written_as_far_as_planned(tmp_path: Path) -> None:
+    settings = parse({})
+    command = compose_file.command(settings, {}, (1, 2, 4, 8))
+    assert "--cuda-graphs=1,2,4,8" in command
+    assert "--cuda-graphs=1,2,4,8,16,32,48,64,96,128" in rendered(tmp_path)["tgi"]["command"]
+
+
+def test_no_answer_runs_without_a_graph_by_default(tmp_path: Path) -> None:
+    """TGI 3.3.7 bounds a batch by --max-concurrent-requests alone while it joins batches in chunks."""
+    for values in ({}, {"MODE": "bf16"}):
+        flags = dict(
+            flag.split("=", 1) for flag in rendered(tmp_path, **values)["tgi"]["command"] if "=" in flag
+        )
+        assert int(flags["--max-concurrent-requests"]) <= int(flags["--cuda-graphs"].split(",")[-1])
+
+
+def test_target_vram_takes_a_word_for_the_whole_card() -> None:
+    assert parse({"TARGET_VRAM": "all"}) == parse({})
+    with pytest.raises(BadSetting, match="TARGET_VRAM cannot be used"):
+        parse({"TARGET_VRAM": "everything"})
+
+
 def test_the_extras_flags(tmp_path: Path) -> None:
     values = {"LORA_ADAPTERS": "a=x/a,b=x/b", "SPECULATE": "3", "KV_CACHE_DTYPE": "fp8_e5m2"}
     command = rendered(tmp_path, **values)["tgi"]["command"]
@@ -183,7 +207,7 @@ def test_the_extras_flags(tmp_path: Path) -> None:
 
 
 def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
-    services = rendered(tmp_path, TGI_REPLICAS="2", TENSOR_PARALLEL="2", FAST_NF4="1")
+    services = rendered(tmp_path, TGI_REPLICAS="2", TENSOR_PARALLEL="2")
     engines = [services[name] for name in compose_file.engine_names(2)]
     cards_of = [
         engine["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for engine in engines
@@ -193,12 +217,29 @@ def test_an_engine_a_card_each_pinned_under_one_name(tmp_path: Path) -> None:
     assert watched["device_ids"] == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
     assert [len(engine["deploy"]["resources"]["reservations"]["devices"]) for engine in engines] == [1, 1]
     assert all("--num-shard=2" in engine["command"] for engine in engines)
-    assert {engine["image"] for engine in engines} == {modes.FAST_NF4_IMAGE}
-    assert ["build" in engine for engine in engines] == [True, False]
+    assert {engine["image"] for engine in engines} == {default_of("TGI_IMAGE")}
     assert [engine["networks"] for engine in engines] == [
         {"backend": None},  # its service's name is tgi
         {"backend": {"aliases": ["tgi"]}},
     ]
-    assert all("BNB_CUDA_VERSION" not in engine["environment"] for engine in engines)
-    for key in ("volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command"):
+    same = ("environment", "volumes", "tmpfs", "healthcheck", "depends_on", "stop_grace_period", "command")
+    for key in same:
         assert engines[0][key] == engines[1][key], key
+
+
+@pytest.mark.parametrize(
+    ("values", "fast", "fetched"),
+    [
+        ({}, True, None),
+        ({"FAST_NF4": "1"}, True, None),
+        ({"FAST_NF4": "0"}, False, None),
+        ({"MODE": "bf16"}, False, "0"),
+        ({"MODE": "awq", "FAST_NF4": "1"}, False, "0"),
+    ],
+)
+def test_the_fast_kernels_are_the_default_of_the_one_mode_that_calls_them(
+    tmp_path: Path, values: dict[str, str], fast: bool, fetched: str | None
+) -> None:
+    assert parse(values).fast_nf4 is fast
+    services = rendered(tmp_path, **values)
+    assert services["model-init"]["environment"]["FAST_NF4"] == fetched

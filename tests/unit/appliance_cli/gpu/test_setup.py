@@ -10,7 +10,9 @@ from docker.errors import DockerException
 
 from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.gpu.cards_here import Gpu, Gpus, Process
 from appliance_cli.gpu.planning import MIB
@@ -21,8 +23,14 @@ def card(index: int = 0, used: int = 0, processes: tuple[Process, ...] = (), mib
     return Gpu(index, f"GPU-{index}", name, mib * MIB, used * MIB, 400 * MIB, (8, 9), processes)
 
 
+def decide(
+    values: dict[str, str], found: tuple[Gpu, ...], own_pids: frozenset[int] = frozenset()
+) -> gpu_setup.Setup:
+    return gpu_setup.decide(gpu_setup.read(values), found, own_pids)
+
+
 def test_one_card_is_pinned_and_its_numbers_become_defaults() -> None:
-    setup = gpu_setup.decide({}, (card(),))
+    setup = decide({}, (card(),))
     assert setup.plan is not None
     assert setup.env == {"GPU_DEVICE": "GPU-0"}
     assert f"${{CUDA_MEMORY_FRACTION:-{setup.plan.fraction:.2f}}}" in setup.text
@@ -30,31 +38,44 @@ def test_one_card_is_pinned_and_its_numbers_become_defaults() -> None:
 
 
 def test_the_operators_numbers_are_planned_with_and_stay() -> None:
-    setup = gpu_setup.decide({"CUDA_MEMORY_FRACTION": "0.72", "MAX_TOTAL_TOKENS": "4096"}, (card(),))
+    setup = decide({"CUDA_MEMORY_FRACTION": "0.72", "MAX_TOTAL_TOKENS": "4096"}, (card(),))
     assert setup.plan is not None
     assert (setup.plan.fraction, setup.plan.max_total_tokens) == (0.72, 4096)
 
 
+def test_a_12_gb_card_gets_graphs_and_a_budget_of_its_size() -> None:
+    text = decide({}, (card(mib=12282),)).text
+    assert '--cuda-graphs=1,2,4,8,16,32,48,64"' in text
+    assert "${MAX_CONCURRENT_REQUESTS:-64}" in text
+    assert "${MAX_BATCH_PREFILL_TOKENS:-2048}" in text
+
+
+def test_more_requests_than_the_largest_graph_are_told_of() -> None:
+    warnings = decide({"MAX_CONCURRENT_REQUESTS": "240"}, (card(),)).warnings
+    assert any("MAX_CONCURRENT_REQUESTS=240: above 128 answers" in warning for warning in warnings)
+    assert not decide({"MAX_CONCURRENT_REQUESTS": "128"}, (card(),)).warnings
+
+
 def test_what_does_not_fit_stops_it() -> None:
     with pytest.raises(HostNotReady, match="does not fit"):
-        gpu_setup.decide({"MODEL_ID": "Qwen/Qwen2.5-72B-Instruct"}, (card(),))
+        decide({"MODEL_ID": "Qwen/Qwen2.5-72B-Instruct"}, (card(),))
     with pytest.raises(HostNotReady, match="does not fit"):
-        gpu_setup.decide({"MODE": "bf16"}, (card(used=12_000),))
+        decide({"MODE": "bf16"}, (card(used=12_000),))
     with pytest.raises(BadSetting, match="too few cards"):
-        gpu_setup.decide({"TGI_REPLICAS": "2"}, (card(),))
+        decide({"TGI_REPLICAS": "2"}, (card(),))
 
 
 def test_an_engine_that_already_runs_does_not_stand_in_its_own_way() -> None:
     running = card(used=20_500, processes=(Process(7, "python", 20_000 * MIB), Process(8, "Xorg", 500 * MIB)))
     with pytest.raises(HostNotReady):
-        gpu_setup.decide({}, (running,))
-    again = gpu_setup.decide({}, (running,), frozenset({7}))
+        decide({}, (running,))
+    again = decide({}, (running,), frozenset({7}))
     assert again.plan is not None
     assert again.plan.request.card.used == 500 * MIB
 
 
 def test_several_engines_take_the_tightest_cards_numbers() -> None:
-    setup = gpu_setup.decide({"TGI_REPLICAS": "2"}, (card(0), card(1, used=4000)))
+    setup = decide({"TGI_REPLICAS": "2"}, (card(0), card(1, used=4000)))
     assert setup.devices == ("GPU-0", "GPU-1")
     assert setup.env == {}
     assert setup.plan is not None
@@ -62,19 +83,26 @@ def test_several_engines_take_the_tightest_cards_numbers() -> None:
 
 
 def test_an_unknown_model_is_started_unplanned_and_that_is_said() -> None:
-    setup = gpu_setup.decide({"MODEL_ID": "someone/else", "OFFLINE": "1"}, (card(),))
+    setup = decide({"MODEL_ID": "someone/else", "OFFLINE": "1"}, (card(),))
     assert setup.plan is None
     assert "Whether it fits is not checked" in setup.warnings[0]
-    assert "${CUDA_MEMORY_FRACTION:-0.72}" in setup.text
+    assert "${CUDA_MEMORY_FRACTION:-0.70}" in setup.text
 
 
 def test_writing_keeps_the_operators_own_compose_files(tmp_path: Path) -> None:
-    setup = gpu_setup.decide({}, (card(),))
+    setup = decide({}, (card(),))
     first = gpu_setup.write(setup, tmp_path, "p", "docker-compose.yml:mine.yml")
     assert first == "docker-compose.yml:mine.yml:compose.engine.p.yml"
     assert gpu_setup.write(setup, tmp_path, "p", first) == first
     assert gpu_setup.write(setup, tmp_path, "p", "") == "docker-compose.yml:compose.engine.p.yml"
     assert (tmp_path / "compose.engine.p.yml").read_text() == setup.text
+
+
+def prepare(appliance: Appliance) -> dict[str, str]:
+    wanted = gpu_setup.read(given_values.read(appliance.env_file))
+    setup = gpu_setup.judge(wanted, appliance.project, Output())
+    assert not list(appliance.root.glob("compose.engine.*"))
+    return gpu_setup.settle(setup, appliance, None)
 
 
 def test_the_whole_of_it(
@@ -87,8 +115,8 @@ def test_the_whole_of_it(
     for name in ("MODE", "GPU_DEVICE", "COMPOSE_FILE", "MODEL_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gpu_setup, "connect", lambda: (None, "no engine yet"))
-    monkeypatch.setattr(gpu_setup.cards_here, "look", lambda: Gpus("580", (card(),)))
-    keys = gpu_setup.prepare(appliance, None, Output())
+    monkeypatch.setattr(cards_here, "look", lambda: Gpus("580", (card(),)))
+    keys = prepare(appliance)
     assert keys == {
         "COMPOSE_FILE": "docker-compose.yml:compose.engine.qwen-appliance.yml",
         "GPU_DEVICE": "GPU-0",
@@ -97,8 +125,9 @@ def test_the_whole_of_it(
     told = " ".join(capsys.readouterr().err.split())
     assert "Qwen/Qwen2.5-7B-Instruct-AWQ (7.62 B parameters) in awq" in told
     assert "SPECULATE" in told
+    (tmp_path / "compose.engine.qwen-appliance.yml").unlink()
     appliance.env_file.write_text("GPU_DEVICE=0\n")
-    assert "GPU_DEVICE" not in gpu_setup.prepare(appliance, None, Output())
+    assert "GPU_DEVICE" not in prepare(appliance)
 
 
 def test_the_engines_own_processes() -> None:

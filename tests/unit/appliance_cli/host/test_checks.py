@@ -19,8 +19,16 @@ def spoil(host: Host, part: str, **changes: object) -> Host:
     return replace(host, **{part: replace(getattr(host, part), **changes)})
 
 
-def findings(host: Host, engine: Engine, appliance: Appliance) -> list[checks.Finding]:
-    return checks.examine(host, engine, appliance, starting=True)
+MODELS: dict[Engine, checks.Model] = {
+    "gpu": checks.Model("Qwen/Qwen2.5-7B-Instruct", 15_231_000_000),
+    "cpu": checks.Model("HuggingFaceTB/SmolLM2-135M-Instruct", 98_000_000),
+}
+
+
+def findings(
+    host: Host, engine: Engine, appliance: Appliance, model: checks.Model | None = None
+) -> list[checks.Finding]:
+    return checks.examine(host, engine, appliance, model or MODELS[engine], starting=True)
 
 
 @pytest.mark.parametrize("engine", ["cpu", "gpu"])
@@ -75,7 +83,7 @@ PROBLEMS = [
     ("docker", {"client": False}, "no docker command", "install the docker command"),
     (
         "docker",
-        {"error": "permission denied on the engine's socket"},
+        {"error": "permission denied on Docker's socket"},
         "permission denied",
         "docker group|usermod",
     ),
@@ -157,12 +165,41 @@ def test_every_problem_is_told_at_once(cpu_host: Host, appliance: Appliance) -> 
 
 def test_the_port_does_not_matter_when_nothing_is_started(cpu_host: Host, appliance: Appliance) -> None:
     host = spoil(cpu_host, "project", port_owner="another program")
-    assert {finding.level for finding in checks.examine(host, "cpu", appliance, starting=False)} == {"ok"}
+    found = checks.examine(host, "cpu", appliance, MODELS["cpu"], starting=False)
+    assert {finding.level for finding in found} == {"ok"}
 
 
 def test_a_full_disk_with_the_model_already_there_only_warns(cpu_host: Host, appliance: Appliance) -> None:
     host = spoil(spoil(cpu_host, "docker", free_bytes=1_000_000), "project", has_model_volume=True)
     assert {"ok", "warn"} == {finding.level for finding in findings(host, "cpu", appliance)}
+
+
+def test_the_disk_must_hold_the_model_that_was_chosen(gpu_host: Host, appliance: Appliance) -> None:
+    def level(free: int, model: checks.Model) -> str:
+        found = findings(spoil(gpu_host, "docker", free_bytes=free), "gpu", appliance, model)
+        return next(finding.level for finding in found if "free in" in finding.found)
+
+    small, large = checks.Model("small", 5_600_000_000), checks.Model("large", 145_000_000_000)
+    assert (level(21_000_000_000, small), level(20_000_000_000, small)) == ("ok", "fail")
+    assert (level(160_000_000_000, large), level(150_000_000_000, large)) == ("ok", "fail")
+
+
+def test_with_the_engines_image_there_only_the_model_counts(gpu_host: Host, appliance: Appliance) -> None:
+    host = spoil(spoil(gpu_host, "docker", free_bytes=16_000_000_000), "project", has_engine_image=True)
+    assert {finding.level for finding in findings(host, "gpu", appliance)} == {"ok"}
+
+
+@pytest.mark.parametrize(("engine", "assumed"), [("gpu", "15.3 GB"), ("cpu", "100.0 MB")])
+def test_a_size_that_nobody_knows_is_assumed_and_that_is_said(
+    engine: Engine, assumed: str, cpu_host: Host, gpu_host: Host, appliance: Appliance
+) -> None:
+    host = gpu_host if engine == "gpu" else cpu_host
+    found = findings(host, engine, appliance, checks.Model("someone/else", None))
+    (told,) = [finding.found for finding in found if "free in" in finding.found]
+    assert f"how large someone/else is, nobody knows before its download: {assumed} assumed" in told
+    scarce = spoil(host, "docker", free_bytes=2_999_999_999)
+    failed = [f for f in findings(scarce, engine, appliance, checks.Model("x/y", None)) if f.level == "fail"]
+    assert "for the images and x/y" in failed[0].expected
 
 
 BARE = {"client": False, "daemon": False, "error": "nothing listens", "version": "", "compose": None}
@@ -192,7 +229,7 @@ def test_where_nothing_may_be_installed_the_remedy_says_how(
 
 
 def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, appliance: Appliance) -> None:
-    stopped = spoil(cpu_host, "docker", error="nothing listens on the engine's socket")
+    stopped = spoil(cpu_host, "docker", error="nothing listens on Docker's socket")
     assert checks.steps(stopped) == ["start-docker"]
     assert findings(stopped, "cpu", appliance)[1].level == "todo"
     with pytest.raises(HostNotReady) as failure:

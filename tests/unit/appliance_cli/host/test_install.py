@@ -114,7 +114,8 @@ def test_a_damaged_pid_file_is_removed(content: str, tmp_path: Path) -> None:
 
 
 def test_a_failing_child_tells_its_last_words_and_where_the_rest_is(tmp_path: Path) -> None:
-    log, seen = tmp_path / "logs" / "step.log", []
+    log = tmp_path / "logs" / "step.log"
+    seen: list[str] = []
     script = "import sys\nfor i in range(30): print('line', i)\nsys.exit(3)"
     with pytest.raises(StepFailed, match="Building failed") as failure:
         act([sys.executable, "-c", script], "Building", log=log, on_line=seen.append, remedy="look")
@@ -127,7 +128,7 @@ def test_a_failing_child_tells_its_last_words_and_where_the_rest_is(tmp_path: Pa
 
 def test_a_program_that_is_not_there_is_a_failed_step(tmp_path: Path) -> None:
     with pytest.raises(StepFailed) as failure:
-        act(["/nonexistent/program"], "Installing", log=tmp_path / "log")
+        act(["/nonexistent/program"], "Installing", log=tmp_path / "log", remedy="look")
     assert "No such file" in failure.value.found
 
 

@@ -69,14 +69,19 @@ def test_it_is_done_when_exactly_so_many_are_healthy(found: list[Container], don
     assert scale.settled(found, {"ui": 2}) is done
 
 
-@pytest.mark.parametrize(
-    "failing", [ui(health="unhealthy"), ui(state="restarting", health="", restarts=3, name="p-ui-2")]
-)
-def test_a_replica_that_keeps_failing_ends_the_wait(failing: Container) -> None:
-    with pytest.raises(ApplianceFailed, match="A replica of ui does not come up") as failure:
-        scale.settled([ui(), failing], {"ui": 2})
-    assert failing.name in failure.value.expected
-    assert failure.value.remedy == "read its log: ./scripts/appliance logs ui"
+def test_a_replica_that_does_not_come_up_ends_the_wait(
+    appliance: Appliance, engine: Callable[[str, list[list[Container]]], Path]
+) -> None:
+    coming = [ui(id="new", health="starting"), ui(id="new", health="unhealthy", failed_checks=9)]
+    engine("", [[ui()], [ui()], *([ui(), each] for each in coming)])
+    with pytest.raises(ApplianceFailed, match="The service ui stays unhealthy"):
+        scale.scale(appliance, {"ui": 2}, Output())
+
+
+def test_a_replica_that_may_be_the_one_that_leaves_is_not_judged() -> None:
+    leaving = ui(id="old", health="unhealthy", failed_checks=99)
+    assert scale.staying([ui(), leaving, NGINX], {"ui": 1}) == []
+    assert scale.staying([ui(), leaving, NGINX], {"ui": 2}) == [ui(), leaving]
 
 
 def test_progress_says_who_is_still_to_come_or_to_leave() -> None:

@@ -207,14 +207,14 @@ def test_when_compose_fails_its_own_words_are_told(judge: watch.Judge) -> None:
     assert str(judge.compose_log) in failure.value.found
 
 
-def test_a_service_that_dies_again_and_again_ends_the_wait(judge: watch.Judge) -> None:
-    first = watch.Snapshot(LOADING, (INIT_DONE, container("tgi", restarts=5)), 0)
-    judge.require_hope(first)
-    again = container("tgi", restarts=5 + watch.MAX_RESTARTS, state="restarting", exit_code=139)
-    with pytest.raises(ApplianceFailed, match="The service tgi keeps failing") as failure:
-        judge.require_hope(watch.Snapshot(LOADING, (INIT_DONE, again), 0))
-    assert failure.value.found == "restarted 8 times; its last words are above"
-    assert failure.value.details == ("last words of tgi",)
+def test_a_service_that_stays_unhealthy_ends_the_wait_with_its_checks_last_words(judge: watch.Judge) -> None:
+    sick = container("ui", health="unhealthy", failed_checks=9, check_words=("the proxy refused",))
+    seen = [
+        watch.Snapshot(LOADING, (INIT_DONE, each), 0) for each in (container("ui", health="starting"), sick)
+    ]
+    with pytest.raises(ApplianceFailed, match="The service ui stays unhealthy") as failure:
+        watch.until_ready(lambda: seen.pop(0), judge, lambda _: None, pause_s=0)
+    assert failure.value.details == ("the proxy refused",)
 
 
 def test_a_page_that_is_not_a_status_is_none(serve: Callable[[list[dict[str, Any] | None]], str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,52 @@ def test_a_template_in_a_list_and_in_a_file(tmp_path: Path) -> None:
     listed = json.dumps({"chat_template": named}).encode()
     assert check_model(model(tmp_path, tokenizer_config_json=listed)) == []
     assert check_model(model(tmp_path, chat_template_jinja=TEMPLATE.encode())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("config.json", b"{", "invalid model: config.json: Expecting property name"),
+        ("config.json", b"[" * 100_000, "invalid model: config.json: "),
+        ("tokenizer_config.json", b"{}", "invalid model: chat template: expected a chat template in "),
+        ("tokenizer_config.json", b'{"chat_template": [{}]}', "invalid model: chat template: "),
+        (
+            "model.safetensors.index.json",
+            b'{"weight_map": {"a.weight": "model-00003-of-00003.safetensors"}}',
+            "invalid model: model.safetensors.index.json: the index expects 'a.weight' in "
+            "'model-00003-of-00003.safetensors', found no such file",
+        ),
+    ],
+)
+def test_what_small_files_tell_is_refused_before_any_weights_are_fetched(
+    hub: Hub, model_init: ModelInit, name: str, data: bytes, reason: str
+) -> None:
+    hub.add(MODEL_ID, tiny_model() | {name: data})
+    result = model_init.run(PARALLEL_FILES="4")
+
+    assert result.code == 15, result.log
+    assert reason in result.log
+    assert not [file for file in hub.names() if file.endswith(".safetensors")]
+
+
+@pytest.mark.parametrize("architectures", [5, "Qwen2ForCausalLM", [[]], {}])
+def test_junk_in_a_config_is_refused_or_noted(tmp_path: Path, architectures: Any) -> None:
+    with suppress(InvalidModel):
+        check_model(model(tmp_path, {**CONFIG, "architectures": architectures}))
+
+
+def test_a_tensor_that_the_index_lacks_is_said_and_published(hub: Hub, model_init: ModelInit) -> None:
+    files = tiny_model()
+    index = json.loads(files["model.safetensors.index.json"])
+    del index["weight_map"]["d.weight"]
+    hub.add(MODEL_ID, files | {"model.safetensors.index.json": json.dumps(index).encode()})
+    result = model_init.run()
+
+    assert result.code == 0, result.log
+    assert (
+        "note: model.safetensors.index.json lacks 'd.weight', which the shards have: engines load the shards "
+        "all the same" in result.log
+    )
 
 
 def test_a_total_size_that_is_wrong(hub: Hub, model_init: ModelInit) -> None:

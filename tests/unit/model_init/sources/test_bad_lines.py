@@ -157,7 +157,7 @@ def test_a_gated_model_whose_hub_is_out_of_reach(mirror: Hub, all_three: ModelIn
     token = tmp_path / "token"
     token.write_text("hf_secret")
     mirror.repos[MODEL_ID].info_fault = Fault(status=401, error_code="GatedRepo")
-    result = all_three.run(HF_ENDPOINT=NOBODY, HF_TOKEN_FILE=str(token))
+    result = all_three.run(MODEL_SOURCES="hub,hf-mirror", HF_ENDPOINT=NOBODY, HF_TOKEN_FILE=str(token))
 
     assert result.code == 13
     assert (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_a_cached_file_that_went_bad_is_not_published(cache: Path, importer: Mod
     result = importer.run()
 
     assert result.code == 14
-    assert f"corrupt download: {name}" in result.log
+    assert f"damaged or another version: {name} in {cache}: expected " in result.log
     assert result.manifest is None
 
 
@@ -72,20 +72,79 @@ def test_a_shard_that_was_never_fetched_is_named(cache: Path, importer: ModelIni
     assert f"found no {SHARD_1}" in result.log
 
 
+def test_a_download_that_has_not_ended_is_named(cache: Path, importer: ModelInit) -> None:
+    blob_of(cache, SHARD_1).unlink()
+    result = importer.run()
+
+    assert result.code == 11
+    assert f"no such file: expected {SHARD_1} in {cache}, found a link to nothing (../../blobs/" in result.log
+    assert (
+        "its download has not ended; MODEL_SOURCE=hub fetches what is missing and uses the rest" in result.log
+    )
+
+
 @pytest.mark.parametrize(
-    ("environ", "message"),
-    [
-        ({"MODEL_ID": "acme/other"}, f"expected acme/other in the Hub's cache at .*, found {MODEL_ID};"),
-        ({"MODEL_REVISION": "v9"}, f"expected {MODEL_ID} at v9 in the Hub's cache"),
-    ],
+    ("environ", "wanted"),
+    [({"MODEL_ID": "acme/other"}, "acme/other"), ({"MODEL_REVISION": "v9"}, f"{MODEL_ID} at v9")],
 )
 def test_another_model_or_revision_is_not_there(
-    importer: ModelInit, environ: dict[str, str], message: str
+    cache: Path, importer: ModelInit, environ: dict[str, str], wanted: str
 ) -> None:
     result = importer.run(**environ)
 
     assert result.code == 11
-    assert re.search(message, result.log), result.log
+    assert f"no such model: expected {wanted} in {cache}, found " in result.log
+    assert "models--acme--tiny-chat" in result.log
+
+
+@pytest.mark.parametrize("below", ["hub", "huggingface/hub", ".cache/huggingface/hub"])
+def test_a_folder_above_the_cache_will_do(
+    cache: Path, importer: ModelInit, tmp_path: Path, below: str
+) -> None:
+    root = tmp_path / "root"
+    (root / below).parent.mkdir(parents=True)
+    cache.rename(root / below)
+
+    assert importer.run(IMPORT_DIR=str(root)).code == 0
+
+
+def test_the_model_s_own_folder_in_the_cache_will_do(cache: Path, importer: ModelInit) -> None:
+    result = importer.run(IMPORT_DIR=str(next(cache.glob("models--*"))))
+
+    assert result.code == 0, result.log
+    assert "9 files, 2.10 MB, verified (" in result.log
+
+
+def test_a_snapshot_alone_has_its_files_elsewhere(cache: Path, importer: ModelInit) -> None:
+    snapshot = next(cache.glob("models--*/snapshots/*"))
+    result = importer.run(IMPORT_DIR=str(snapshot))
+
+    assert result.code == 15
+    assert (
+        f"expected config.json to lie inside {snapshot}, found a link out of it, to ../../blobs/"
+        in result.log
+    )
+
+
+def test_a_local_dir_of_hf_download_is_held_to_what_the_hub_stated(
+    hub: Hub, offline_init: Callable[..., ModelInit], tmp_path: Path
+) -> None:
+    folder = tmp_path / "local"
+    for name in WANTED:
+        hf_hub_download(MODEL_ID, name, endpoint=hub.endpoint, local_dir=folder, token=False)
+    importer = offline_init(MODEL_SOURCE="folder", IMPORT_DIR=str(folder), OFFLINE="1")
+    good = importer.run()
+    assert good.code == 0, good.log
+    assert "9 files, 2.10 MB, verified (" in good.log
+    assert good.manifest is not None
+    assert good.manifest["revision"] == hub.repos[MODEL_ID].commit
+
+    shutil.rmtree(importer.folder)
+    path = folder / SHARD_1
+    before, data = path.stat(), path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert importer.run().code == 14
 
 
 def test_a_revision_is_found_by_its_commit_and_without_a_branch(

@@ -292,6 +292,23 @@ def test_one_gguf_of_a_repository(hub: Hub, model_init: ModelInit) -> None:
     assert result.code == 0, result.log
     assert model_init.weights() == ["tiny-q4_k_m.gguf"]
     assert len(hub.deliveries) == 1
+    assert (
+        "picked tiny-q4_k_m.gguf, the usual one of 2 quantisations; MODEL_GGUF_FILE names another\n"
+        in result.log
+    )
+
+
+def test_a_gguf_in_two_parts(hub: Hub, model_init: ModelInit) -> None:
+    numbers = {"split.count": 2, "split.tensors.count": 2}
+    parts = {
+        f"tiny-q4_k_m-0000{number + 1}-of-00002.gguf": gguf(name, numbers={**numbers, "split.no": number})
+        for number, name in enumerate("ab")
+    }
+    hub.add(MODEL_ID, {**parts, "tiny-q8_0.gguf": gguf("a"), "mmproj-f16.gguf": gguf("p")})
+    result = model_init.run(MODEL_FORMAT="gguf")
+
+    assert result.code == 0, result.log
+    assert model_init.weights() == sorted(parts)
 
 
 def test_json_lines_for_programs(model_init: ModelInit) -> None:

@@ -13,7 +13,16 @@ import pytest
 
 from harness.hub import Hub
 from harness.hub_repo import sha256
-from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, Result, tiny_model
+from harness.model_init_run import (
+    FILLING_DISK,
+    MODEL_ID,
+    SHARD_1,
+    SHARD_2,
+    WANTED,
+    ModelInit,
+    Result,
+    tiny_model,
+)
 
 SECOND = "acme/second"
 
@@ -154,9 +163,61 @@ def test_export_of_damaged_bytes_fails_and_can_not_be_imported(
     done = pipe(model_init, "export", MODEL_ID)
 
     assert done.returncode == 14
-    assert f"damaged: {SHARD_2}" in done.stderr.decode()
+    assert f"damaged model file: {SHARD_2}: expected sha256 " in done.stderr.decode()
     assert pipe(elsewhere, "import", data=done.stdout).returncode == 14
-    assert elsewhere.weights() == []
+    assert left(elsewhere) == []
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def grow(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"), [(cut, "1048767"), (grow, "1048769"), (Path.unlink, "no such file")]
+)
+def test_export_of_a_damaged_model_file_is_called_that(
+    model_init: ModelInit, damage: Callable[[Path], None], found: str
+) -> None:
+    model_init.run()
+    damage(model_init.folder / SHARD_1)
+    done = pipe(model_init, "export", MODEL_ID)
+
+    assert done.returncode == 14
+    assert (
+        f"damaged model file: {SHARD_1}: expected 1048768 bytes, found {found}; start the appliance to "
+        "repair it, then export again: this export can't be used" in done.stderr.decode()
+    )
+
+
+def test_an_export_that_nobody_takes_is_no_damage(model_init: ModelInit) -> None:
+    model_init.run()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            model_init.command("export", MODEL_ID),
+            env=model_init.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+
+    assert done.returncode == 16
+    assert (
+        "the export could not be written whole: No space left on device; delete it and try again"
+        in done.stderr.decode()
+    )
+
+
+def left(model_init: ModelInit) -> list[str]:
+    """Everything below the volume but what every start makes."""
+    kept = ("out", ".model-init.lock")
+    return sorted(
+        str(path.relative_to(model_init.volume))
+        for path in model_init.volume.rglob("*")
+        if path.name not in kept
+    )
 
 
 def test_export_of_what_is_not_there(model_init: ModelInit) -> None:
@@ -230,8 +291,7 @@ def test_a_hostile_stream_is_refused(
 
     assert done.returncode == code, done.stderr
     assert reason in done.stderr.decode()
-    assert elsewhere.weights() == []
-    assert elsewhere.partials() == []
+    assert left(elsewhere) == []
     assert not list(elsewhere.volume.parent.glob("**/passwd"))
 
 
@@ -241,7 +301,7 @@ def test_a_file_besides_is_refused(exported: bytes, elsewhere: ModelInit) -> Non
 
     assert done.returncode == 15
     assert "evil.safetensors" in done.stderr.decode()
-    assert elsewhere.weights() == []
+    assert left(elsewhere) == []
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.99])
@@ -249,8 +309,39 @@ def test_a_stream_that_ends_early_is_refused(exported: bytes, elsewhere: ModelIn
     done = pipe(elsewhere, "import", data=exported[: int(len(exported) * share)])
 
     assert done.returncode in (14, 15), done.stderr
-    assert elsewhere.weights() == []
-    assert not (elsewhere.folder / "manifest.json").exists()
+    assert left(elsewhere) == []
+
+
+def break_the_index(info: tarfile.TarInfo, data: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    """Consistently: the manifest has the broken file's digest."""
+    good = tiny_model()["vocab.json"]
+    bad = b"[" + good[1:]
+    if info.name.endswith("manifest.json"):
+        data = data.replace(sha256(good).encode(), sha256(bad).encode())
+    return info, (bad if info.name.endswith("/vocab.json") else data)
+
+
+def test_an_import_of_what_no_engine_loads_leaves_nothing(exported: bytes, elsewhere: ModelInit) -> None:
+    done = pipe(elsewhere, "import", data=rewritten(exported, break_the_index))
+
+    assert done.returncode == 15, done.stderr
+    assert "invalid model: vocab.json" in done.stderr.decode()
+    assert left(elsewhere) == []
+
+
+def test_an_import_that_does_not_fit_leaves_nothing(exported: bytes, elsewhere: ModelInit) -> None:
+    for prelude in (
+        FILLING_DISK,
+        "import shutil; shutil.disk_usage = lambda p: shutil._ntuple_diskusage(10**12, 0, 1)",
+    ):
+        done = subprocess.run(
+            elsewhere.command("import", prelude=prelude),
+            env=elsewhere.environ,
+            input=exported,
+            capture_output=True,
+        )
+        assert done.returncode == 10, done.stderr
+        assert left(elsewhere) == []
 
 
 def test_an_import_over_a_damaged_model_repairs_it(exported: bytes, model_init: ModelInit) -> None:

@@ -1,0 +1,61 @@
+"""Names in .env that nobody reads: most often a misspelled one, whose default then holds in silence."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance_cli.config import dotenv_file
+from appliance_cli.config.dotenv_syntax import statements
+from appliance_cli.config.table import SETTINGS, default_of
+
+_COMPOSES_OWN = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_")
+
+
+@dataclass(frozen=True)
+class UnknownName:
+    """A name, its line in .env, and the setting whose name is nearest, if any is near."""
+
+    name: str
+    line: int
+    nearest: str | None
+
+    def said(self, file: str) -> str:
+        """The warning about it."""
+        hint = f"did you mean {self.nearest}?" if self.nearest else ".env.example lists the settings"
+        return f"{file} line {self.line}: nothing reads {self.name}: {hint}"
+
+
+def find(root: Path, env_file: Path) -> list[UnknownName]:
+    """Names that ``env_file`` sets and neither the table nor Compose nor one of the Compose files knows."""
+    text = dotenv_file.content(env_file)
+    entries = dotenv_file.entries(text)
+    values = {name: entry.value for name, entry in entries.items()}
+    helpers = [each.value or "" for each in statements(text) if each.quote != "'"]
+    used = "\n".join([*helpers, *_compose_files(root, values)])
+    return [
+        UnknownName(name, entry.line, _nearest(name))
+        for name, entry in entries.items()
+        if name not in SETTINGS and not name.startswith(_COMPOSES_OWN) and not _is_word_of(used, name)
+    ]
+
+
+def _compose_files(root: Path, values: Mapping[str, str]) -> list[str]:
+    """The texts of the operator's Compose files, which may use variables of their own."""
+    names = values.get("COMPOSE_FILE") or default_of("COMPOSE_FILE")
+    separator = values.get("COMPOSE_PATH_SEPARATOR") or ":"
+    files = [root / name for name in names.split(separator) if name]
+    return [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
+
+
+def _is_word_of(text: str, name: str) -> bool:
+    return (
+        re.search(rf"\$\{{?{re.escape(name)}\b|^\s*(?:- *)?{re.escape(name)}:?\s*$", text, re.MULTILINE)
+        is not None
+    )
+
+
+def _nearest(name: str) -> str | None:
+    near = difflib.get_close_matches(name.upper(), SETTINGS, n=1)
+    return near[0] if near else None

@@ -1,0 +1,124 @@
+"""A hub's model whose files lie in the mounted folder already, all or some: those are used, the rest fetched.
+
+Every file is held to the list; one that differs is fetched as if it were not there. The list itself comes
+from the folder where tools noted the Hub's digests of a whole model, and where no hub gives one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from model_files import on_disk
+from model_files.on_disk import ModelOnDisk
+
+from ..digests import difference
+from ..errors import DiskFailure, ModelInitError, NoNetwork
+from ..file_list import FileList, ListedFile
+from ..report.console import human_bytes
+from ..settings import Settings
+from ..volume.sink import Sink
+from . import Say, Source
+from .folder import FolderSource, copy, unreadable
+from .pinned_models import pinned_list
+
+
+def model_here(settings: Settings) -> ModelOnDisk | None:
+    """The model in the mounted folder, if there is one.
+
+    Raises:
+        SettingsError: the folder is closed to us: whoever named it wants it used.
+    """
+    try:
+        return on_disk.find(settings.import_dir, settings.model_id, settings.revision)
+    except PermissionError as error:
+        raise unreadable(settings, error) from error
+    except OSError:
+        return None
+
+
+class HereFirst:
+    """See `sources.Source`. `inner` is the hubs, or what stands for them offline."""
+
+    def __init__(self, inner: Source, here: ModelOnDisk, settings: Settings, say: Say) -> None:
+        self._inner, self._here, self._settings, self._say = inner, here, settings, say
+        self._root = settings.import_dir
+        self._given: set[str] = set()
+        self.spare_tries = inner.spare_tries
+
+    def file_list(self) -> FileList:
+        """See `sources.Source.file_list`."""
+        found = pinned_list(self._settings) or self._own_list(known=True)
+        if found is None:
+            try:
+                found = self._inner.file_list()
+            except NoNetwork as error:
+                found = self._own_list(known=False)
+                if found is None:
+                    raise
+                self._say(f"{error}; the model in {self._root} is taken as it is")
+        usable = [file for file in found.files if self._path(file)]
+        size = human_bytes(sum(file.size for file in usable))
+        count = f"{len(usable)} of {len(found.files)} files"
+        self._say(f"found {count}, {size}, in {self._here.folder}: they are verified and used, not fetched")
+        return found
+
+    def fetch(
+        self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> None:
+        """See `sources.Source.fetch`."""
+        path = None if file.path in self._given else self._path(file)
+        if path is not None:
+            self._given.add(file.path)
+            sink.restart()
+            wrong = self._copied(path, file, sink, progress)
+            if wrong is None:
+                return
+            self._given.discard(file.path)
+            self._say(f"{path}: {wrong}; not used")
+            sink.restart()
+        self._inner.fetch(revision, file, sink, progress)
+
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """See `sources.Source.doubt`."""
+        return self._inner.doubt(file, sink)
+
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
+        """See `sources.Source.rejected`."""
+        return self._inner.rejected(file, sink)
+
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """See `sources.Source.proven`."""
+        return str(self._here.folder) if file.path in self._given else self._inner.proven(file, sink)
+
+    def _own_list(self, *, known: bool) -> FileList | None:
+        """The folder's own list, if it holds the whole model; `known`: only with the Hub's digests."""
+        try:
+            found = FolderSource(self._settings).file_list()
+        except ModelInitError:
+            return None
+        return replace(found, source=self._settings.source, origins=()) if found.known or not known else None
+
+    def _path(self, file: ListedFile) -> Path | None:
+        """Where a file of this name and size lies in the folder, behind links that stay in it."""
+        path = self._here.folder / file.path
+        try:
+            inside = path.resolve().is_relative_to(self._root.resolve())
+            return path if inside and path.is_file() and path.stat().st_size == file.size else None
+        except OSError:
+            return None
+
+    def _copied(
+        self, path: Path, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+    ) -> str | None:
+        """Copy the file; how it differs from the list, or why it could not be read, if so."""
+        try:
+            copy(path, sink, progress)
+        except PermissionError as error:
+            raise unreadable(self._settings, error) from error
+        except OSError as error:
+            return f"expected a readable file, found: {error.strerror}"
+        except DiskFailure as error:
+            return str(error)
+        return difference(file, sink.found())

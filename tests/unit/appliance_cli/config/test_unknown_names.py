@@ -1,0 +1,59 @@
+"""Names in .env that nobody reads, and those that somebody does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance_cli.config import unknown_names
+from appliance_cli.config.unknown_names import UnknownName
+
+
+def find(folder: Path, text: str) -> list[UnknownName]:
+    (folder / ".env").write_text(text)
+    return unknown_names.find(folder, folder / ".env")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("HTTP_PROT", "HTTP_PORT"),
+        ("http_port", "HTTP_PORT"),
+        ("UI_REPLIKAS", "UI_REPLICAS"),
+        ("MODELID", "MODEL_ID"),
+        ("BANDWITH_LIMIT", "BANDWIDTH_LIMIT"),
+        ("MY_OWN_NOTE", None),
+    ],
+)
+def test_the_nearest_name_is_named(name: str, nearest: str | None, tmp_path: Path) -> None:
+    assert find(tmp_path, f"# mine\n\n{name}=1\nHTTP_PORT=9000\n") == [UnknownName(name, 3, nearest)]
+
+
+def test_composes_own_names_are_known(tmp_path: Path) -> None:
+    assert find(tmp_path, "COMPOSE_PARALLEL_LIMIT=2\nDOCKER_HOST=x\nBUILDKIT_PROGRESS=plain\n") == []
+
+
+def test_a_name_that_another_value_uses_is_known(tmp_path: Path) -> None:
+    assert find(tmp_path, "BASE=/srv\nACCESS_DIR=${BASE}/access\nMODEL_FOLDER=$OTHER/x\n") == []
+    assert [
+        unknown.name for unknown in find(tmp_path, "BASE=/srv\nACCESS_DIR='${BASE}/access'\nBASES=1\n")
+    ] == [
+        "BASE",
+        "BASES",
+    ]
+
+
+def test_names_of_the_operators_own_compose_file_are_known(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text(
+        "services:\n  tgi:\n    image: ${MY_IMAGE}\n    environment:\n      MY_KEY:\n"
+        "    labels: [$MY_LABEL]\n  ui:\n    environment:\n      - MY_OTHER\n"
+    )
+    text = "MY_IMAGE=x\nMY_KEY=x\nMY_LABEL=x\nMY_OTHER=x\nMY_LAB=x\n"
+    with_file = find(tmp_path, f"COMPOSE_FILE=docker-compose.yml:mine.yml\n{text}")
+    assert [unknown.name for unknown in with_file] == ["MY_LAB"]
+    assert len(find(tmp_path, text)) == 5
+
+
+def test_no_file_has_no_names(tmp_path: Path) -> None:
+    assert unknown_names.find(tmp_path, tmp_path / ".env") == []

@@ -1,0 +1,89 @@
+"""What the disk check is told of the model that .env chooses, and that a hub is asked about it once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance_cli.base.errors import HostNotReady
+from appliance_cli.base.output import Output
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.table import SETTINGS
+from appliance_cli.gpu import cards_here, hub_config
+from appliance_cli.gpu.cards_here import Gpus
+from appliance_cli.host import facts
+from appliance_cli.host.facts import Host
+from appliance_cli.stack import prepare
+
+REPO = Path(__file__).resolve().parents[4]
+
+
+def stopped(
+    appliance: Appliance, host: Host, free: int, settings: str, monkeypatch: pytest.MonkeyPatch
+) -> HostNotReady:
+    """The refusal of a host with so little room, before anything was changed."""
+    appliance.env_file.write_text(settings)
+    narrow = replace(host, docker=replace(host.docker, free_bytes=free))
+    monkeypatch.setattr(facts, "look", lambda _: narrow)
+    with pytest.raises(HostNotReady, match="nothing was changed") as failure:
+        prepare.prepare(prepare.Request(appliance), Output())
+    return failure.value
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("", "29.9 GB for the images and Qwen/Qwen2.5-7B-Instruct"),
+        ("MODE=awq\n", "20.3 GB for the images and Qwen/Qwen2.5-7B-Instruct-AWQ"),
+        ("MODEL_ID=Qwen/Qwen2.5-72B-Instruct\n", "160.1 GB for the images and Qwen/Qwen2.5-72B-Instruct"),
+        ("MODEL_ID=someone/else\nOFFLINE=1\n", "30.0 GB for the images and someone/else"),
+    ],
+)
+def test_mode_and_model_decide_how_much_disk_is_needed(
+    settings: str, expected: str, appliance: Appliance, gpu_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stopped(appliance, gpu_host, 19_000_000_000, settings, monkeypatch).expected == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("", "3.0 GB for the images and HuggingFaceTB/SmolLM2-135M-Instruct"),
+        ("MODEL_ID=someone/else\n", "3.0 GB for the images and someone/else"),
+    ],
+)
+def test_the_cpu_engines_default_model_is_known(
+    settings: str, expected: str, appliance: Appliance, cpu_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stopped(appliance, cpu_host, 2_900_000_000, settings, monkeypatch).expected == expected
+
+
+def test_a_hub_is_asked_once(appliance: Appliance, gpu_host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fetch(model_id: str, _: object) -> dict[str, object]:
+        asked.append(model_id)
+        raise hub_config._unknown(model_id, "nobody has it")
+
+    monkeypatch.setattr(hub_config, "fetch", fetch)
+    appliance.env_file.write_text("MODEL_ID=someone/else\n")
+    monkeypatch.setattr(facts, "look", lambda _: gpu_host)
+    monkeypatch.setattr(cards_here, "look", lambda: Gpus("580", ()))
+    with pytest.raises(HostNotReady, match="card"):
+        prepare.prepare(prepare.Request(appliance), Output())
+    assert asked == ["someone/else"]
+
+
+def test_the_cpu_engines_default_is_compose_cpu_ymls() -> None:
+    clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    command = ["docker", "compose", "--env-file", os.devnull, "config", "--format", "json"]
+    files = {"COMPOSE_FILE": "docker-compose.yml:compose.cpu.yml"}
+    text = subprocess.check_output(command, cwd=REPO, env={**clean, **files}, text=True)
+    assert (
+        json.loads(text)["services"]["model-init"]["environment"]["MODEL_ID"] == SETTINGS["MODEL_ID"].on_cpu
+    )

@@ -1,0 +1,279 @@
+"""The fast 4-bit kernels: fetched with the same faults as a shard, proven, carried, never in the way."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.hub import Hub
+from harness.hub_faults import Fault
+from harness.model_init_run import MODEL_ID, SERVICE, ModelInit
+from harness.package_index import PackageIndex, running_index
+from model_init.kernels.folder import ROOT, SUMS
+from model_init.kernels.pinned import PINNED
+
+WHEEL = "bitsandbytes-9.9-py3-none-any.whl"
+KEPT = {
+    "bitsandbytes/__init__.py": b"__version__ = '9.9'\n",
+    "bitsandbytes/libbitsandbytes_cuda126.so": bytes(range(256)) * 2048,
+    "bitsandbytes-9.9.dist-info/METADATA": b"Name: bitsandbytes\nVersion: 9.9\n",
+}
+LEFT_OUT = {"bitsandbytes/libbitsandbytes_cuda118.so": b"for another CUDA", "other/module.py": b"import os\n"}
+FOLDER = f"{ROOT}/fast-nf4-1/bitsandbytes-9.9"
+
+
+def wheel() -> bytes:
+    """A wheel with files to keep and files to leave out, some hundred kB."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in (KEPT | LEFT_OUT).items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def pin(data: bytes, **changes: str) -> str:
+    """A prelude that pins this wheel in place of the real one."""
+    sums = "".join(f"{hashlib.sha256(KEPT[name]).hexdigest()}  {name}\n" for name in sorted(KEPT))
+    fields = {
+        "package": "bitsandbytes",
+        "version": "9.9",
+        "file_name": WHEEL,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "kept_suffixes": (".py",),
+        "kept_names": frozenset(name for name in KEPT if not name.endswith(".py")),
+        "kept_size": sum(map(len, KEPT.values())),
+        "manifest_sha256": hashlib.sha256(sums.encode()).hexdigest(),
+        **changes,
+    }
+    return f"from model_init.kernels import pinned\npinned.PINNED = pinned.PinnedWheel(**{fields!r})"
+
+
+DATA = wheel()
+PIN = pin(DATA)
+
+
+@pytest.fixture
+def index() -> Iterator[PackageIndex]:
+    """An index with the wheel."""
+    with running_index("bitsandbytes", {WHEEL: DATA}) as running:
+        yield running
+
+
+@pytest.fixture
+def fast(model_init: ModelInit, index: PackageIndex) -> ModelInit:
+    """model-init that wants the kernels from that index."""
+    model_init.environ |= {"FAST_NF4": "1", "PIP_INDEX_URL": index.url}
+    return model_init
+
+
+def kept(model_init: ModelInit) -> dict[str, bytes]:
+    """What is published, by name in the package's folder."""
+    folder = model_init.volume / FOLDER
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def right(model_init: ModelInit) -> bool:
+    """Exactly the files to keep, and their list."""
+    found = kept(model_init)
+    return found.pop(SUMS, b"").count(b"\n") == len(KEPT) and found == KEPT
+
+
+def test_the_kernels_come_from_the_index_and_only_what_is_needed_is_kept(
+    fast: ModelInit, index: PackageIndex
+) -> None:
+    result = fast.run(prelude=PIN)
+    assert result.code == 0, result.log
+    assert right(fast)
+    assert result.status["stage"] == "ready"
+    assert result.status["fast_kernels"] == {"package": "bitsandbytes-9.9", "state": "ready", "detail": None}
+    assert sorted(path.name for path in (fast.volume / ROOT).iterdir()) == ["fast-nf4-1"]
+
+    asked = len(index.ranges)
+    again = fast.run(prelude=PIN)
+    assert again.code == 0 and len(index.ranges) == asked
+    listing = json.loads(fast.run("list", "--json", prelude=PIN).out)
+    assert [model["model_id"] for model in listing["models"]] == [MODEL_ID]
+    assert listing["fast_kernels"]["state"] == "ready"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(cut_at=100_000),
+        Fault(stall_at=100_000),
+        Fault(wrong_byte=1234),
+        Fault(truncate_to=1000),
+        Fault(extra=b"more"),
+        Fault(status=503),
+    ],
+    ids=["cut", "stalled", "corrupt", "short", "long", "unavailable"],
+)
+def test_a_fault_on_the_way_is_mended(fast: ModelInit, index: PackageIndex, fault: Fault) -> None:
+    index.faults = [fault]
+    result = fast.run(prelude=PIN, STALL_SECONDS="0.3")
+    assert result.code == 0, result.log
+    assert right(fast), result.log
+    assert index.faults == []
+
+
+def test_a_cut_wheel_is_resumed_by_the_next_start(fast: ModelInit, index: PackageIndex) -> None:
+    index.faults = [Fault(cut_at=n) for n in (100_000, 100_000, 100_000, 100_000)]
+    result = fast.run(prelude=PIN)
+    assert result.code == 0 and result.status["fast_kernels"]["state"] == "missing"
+    index.faults.clear()
+    index.ranges.clear()
+    assert fast.run(prelude=PIN).code == 0
+    assert index.ranges == ["bytes=100000-"]
+    assert right(fast)
+
+
+@pytest.mark.parametrize(
+    ("environ", "prelude", "found"),
+    [
+        ({"PIP_INDEX_URL": "http://127.0.0.1:9"}, PIN, "the package index http://127.0.0.1:9, found"),
+        ({"OFFLINE": "1"}, PIN, "OFFLINE=1 forbids every connection"),
+        (
+            {},
+            pin(DATA, file_name="bitsandbytes-9.9-py3-none-win.whl"),
+            "expected bitsandbytes-9.9-py3-none-win.whl",
+        ),
+        ({}, pin(DATA, package="torch"), "the answer 404"),
+        ({}, pin(DATA, sha256="0" * 64), f"expected sha256 {'0' * 64}, found"),
+        ({}, pin(DATA, manifest_sha256="0" * 64), "corrupt kernels of bitsandbytes-9.9"),
+    ],
+    ids=["no index", "offline", "no such wheel", "no such package", "wrong hash", "wrong contents"],
+)
+def test_without_kernels_the_model_is_ready_and_the_cost_is_said(
+    fast: ModelInit, environ: dict[str, str], prelude: str, found: str
+) -> None:
+    assert fast.run(FAST_NF4="0").code == 0
+    result = fast.run(prelude=prelude, **environ)
+    assert result.code == 0, result.log
+    assert (result.status["stage"], result.status["error"]) == ("ready", None)
+    told = result.status["fast_kernels"]
+    assert told["state"] == "missing"
+    assert found in told["detail"] and "2.9 times" in told["detail"]
+    assert f"warning: no fast 4-bit kernels ({told['package']}): {told['detail']}" in result.log
+    assert not kept(fast)
+    assert "expected SHA256SUMS, found none; TGI starts with its own" in fast.run("list", prelude=prelude).log
+
+
+@pytest.mark.parametrize("damage", ["changed", "added", "linked", "another list"])
+def test_files_that_are_not_the_pinned_ones_are_never_left_for_the_engine(
+    fast: ModelInit, index: PackageIndex, damage: str
+) -> None:
+    assert fast.run(prelude=PIN).code == 0
+    module = fast.volume / FOLDER / "bitsandbytes/__init__.py"
+    if damage == "changed":
+        module.write_bytes(module.read_bytes()[:-1] + b" ")
+    elif damage == "added":
+        module.with_name("torch.py").write_text("")
+    elif damage == "linked":
+        module.rename(fast.volume / "elsewhere.py")
+        module.symlink_to(fast.volume / "elsewhere.py")
+    else:
+        (fast.volume / FOLDER / SUMS).write_text("")
+    offline = fast.run(prelude=PIN, OFFLINE="1")
+    assert offline.code == 0 and offline.status["fast_kernels"]["state"] == "missing"
+    assert not kept(fast)
+    assert fast.run(prelude=PIN).code == 0
+    assert right(fast)
+
+
+def test_switched_off_or_for_another_engine_nothing_is_fetched(fast: ModelInit, index: PackageIndex) -> None:
+    off = fast.run(prelude=PIN, FAST_NF4="0")
+    assert off.status["fast_kernels"]["state"] == "off"
+    assert not index.ranges and not (fast.volume / ROOT).exists()
+    refused = fast.run(prelude=PIN, FAST_NF4="yes")
+    assert refused.code == 2 and "FAST_NF4: expected one of 0, 1" in refused.log
+
+
+def test_an_index_with_a_password_and_wheels_elsewhere(
+    fast: ModelInit, index: PackageIndex, hub: Hub
+) -> None:
+    with running_index("bitsandbytes", {WHEEL: DATA}) as files:
+        index.password, index.files_at = "me:se cret", files.url
+        result = fast.run(prelude=PIN, PIP_INDEX_URL=index.url.replace("//", "//me:se%20cret@"))
+        assert result.status["fast_kernels"]["state"] == "ready", result.log
+        assert files.ranges == [None] and files.passwords == [None]
+    assert "cret" not in result.log
+
+
+def transfer(
+    source: ModelInit, target: ModelInit, change: object = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Export from one machine, import on the other."""
+    command = source.command("export", MODEL_ID, prelude=PIN)
+    exported = subprocess.run(command, env=source.environ, capture_output=True, check=True).stdout
+    data = change(exported) if callable(change) else exported
+    return subprocess.run(
+        target.command("import", prelude=PIN), env=target.environ, input=data, capture_output=True
+    )
+
+
+def rewritten(data: bytes, name: str, content: bytes) -> bytes:
+    """The same stream with another content of one member."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(data)) as old, tarfile.open(fileobj=out, mode="w") as new:
+        for member in old:
+            body = old.extractfile(member)
+            assert body is not None
+            bytes_ = content if member.name.endswith(name) else body.read()
+            member.size = len(bytes_)
+            new.addfile(member, io.BytesIO(bytes_))
+    return out.getvalue()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> ModelInit:
+    """A machine without internet and without the model."""
+    (tmp_path / "other").mkdir()
+    return ModelInit(tmp_path / "other", OFFLINE="1", FAST_NF4="1")
+
+
+def test_an_export_carries_the_kernels_to_a_machine_without_internet(
+    fast: ModelInit, elsewhere: ModelInit
+) -> None:
+    fast.run(prelude=PIN)
+    done = transfer(fast, elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert right(elsewhere)
+    result = elsewhere.run(prelude=PIN)
+    assert result.code == 0 and result.status["fast_kernels"]["state"] == "ready"
+
+
+def test_an_export_without_kernels_says_so(fast: ModelInit, elsewhere: ModelInit) -> None:
+    fast.run(prelude=PIN, FAST_NF4="0")
+    assert transfer(fast, elsewhere).returncode == 0
+    assert not (elsewhere.volume / ROOT).exists()
+
+
+def test_code_in_a_bundle_is_taken_only_when_it_is_the_pinned_one(
+    fast: ModelInit, elsewhere: ModelInit
+) -> None:
+    fast.run(prelude=PIN)
+    done = transfer(fast, elsewhere, lambda data: rewritten(data, "__init__.py", b"import os  # evil"))
+    assert done.returncode == 14 and b"corrupt import" in done.stderr
+    assert not kept(elsewhere) and not elsewhere.weights()
+    other = transfer(fast, elsewhere, lambda data: rewritten(data, SUMS, b"of another release"))
+    assert other.returncode == 0 and b"kernels of another release, which are left out" in other.stderr
+    assert not kept(elsewhere) and elsewhere.weights()
+
+
+def test_compose_names_the_folder_and_the_library_that_are_kept() -> None:
+    root = SERVICE.parents[1]
+    services = yaml.safe_load((root / "docker-compose.yml").read_text())["services"]
+    environment = services["tgi"]["environment"]
+    assert environment["PYTHONPATH"] == f"/models/{ROOT}/fast-nf4-${{FAST_NF4:-1}}/{PINNED.name}"
+    assert PINNED.keeps(f"bitsandbytes/libbitsandbytes_cuda{environment['BNB_CUDA_VERSION']}.so")
+    assert "FAST_NF4" in services["model-init"]["environment"]

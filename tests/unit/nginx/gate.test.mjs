@@ -1,0 +1,100 @@
+// The checks at the door: who is let in, and whose requests are held to limits.
+
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { freshNgx, load, request } from './njs.mjs';
+
+const gate = await load('gate.js');
+const limits = await load('limits.js');
+const ENTRY = { account: 'key:ci', id: 'aa', expires: null, ...limits.of({}) };
+const BEARER = { Authorization: 'Bearer sk-1' };
+
+function know(key, fields) {
+    ngx.shared.accounts.set(key, JSON.stringify({ ...ENTRY, ...fields }));
+}
+
+function ask(check, variables = {}, rest = {}) {
+    const r = request({ variables, ...rest });
+    check(r);
+    return r;
+}
+
+beforeEach(() => {
+    freshNgx();
+    ngx.shared.accounts.set('loaded', '1');   // nothing is read from /access
+});
+
+afterEach(() => {
+    mock.timers.reset();
+    delete process.env.BIND_ADDRESS;
+});
+
+function close() {
+    process.env.BIND_ADDRESS = '0.0.0.0';
+    know(`key:${crypto.createHash('sha256').update('sk-1').digest('hex')}`, {});
+}
+
+test('the API is open on this machine while there is no key, to addresses only', () => {
+    for (const host of ['localhost', '127.0.0.1', '192.168.1.5', '[::1]']) {
+        assert.equal(ask(gate.api, { host, counted: 'yes' }).variables.admitted, '1', host);
+    }
+    for (const host of ['example.org', 'localhost.example.org', '127.0.0.1.example.org', '']) {
+        const r = ask(gate.api, { host, counted: 'yes' });
+        assert.equal(r.sent.status, 403, host);
+        assert.equal(r.variables.admitted, '', host);
+    }
+});
+
+test('a key is compared as a whole, and only as a bearer', () => {
+    close();
+    for (const Authorization of ['Bearer sk-1', 'bearer  sk-1']) {
+        assert.equal(ask(gate.api, {}, { headersIn: { Authorization } }).variables.account, 'key:ci', Authorization);
+    }
+    for (const Authorization of [undefined, '', 'Bearer', 'Bearer ', 'Bearer sk-', 'Bearer sk-11', 'Basic sk-1', 'Bearer sk-1 x', 'sk-1']) {
+        const r = ask(gate.api, { counted: 'yes' }, { headersIn: { Authorization } });
+        assert.equal(r.sent.status, 401, Authorization);
+        assert.equal(r.variables.refused, 'unauthorized');
+    }
+});
+
+test('a key ends in time', () => {
+    close();
+    mock.timers.enable({ apis: ['Date'], now: 1_000_000 });
+    know(`key:${crypto.createHash('sha256').update('sk-1').digest('hex')}`, { expires: 1_000_001 });
+    assert.equal(ask(gate.api, {}, { headersIn: BEARER }).sent.status, undefined);
+    mock.timers.tick(1);
+    assert.equal(ask(gate.api, {}, { headersIn: BEARER }).sent.status, 401);
+});
+
+test('what the table counts is held to limits; what it does not, and what is no POST, is not', () => {
+    close();
+    know(`key:${crypto.createHash('sha256').update('sk-1').digest('hex')}`, { rpm: 1 });
+    const once = (counted, method) => ask(gate.api, { counted }, { method, headersIn: BEARER });
+    for (const [counted, method] of [['', 'GET'], ['', 'POST'], ['yes', 'GET']]) {
+        const r = once(counted, method);
+        assert.deepEqual([r.variables.account, r.variables.admitted, r.sent.status], ['key:ci', '', undefined]);
+    }
+    assert.equal(once('yes', 'POST').variables.admitted, '1');
+    const refused = once('yes', 'POST');
+    assert.deepEqual([refused.variables.admitted, refused.sent.status, refused.variables.refused], ['', 429, 'rate']);
+    assert.ok(Number(refused.headersOut['Retry-After']) >= 1);
+});
+
+test('the chat replicas’ calls are booked to the person whom they name', () => {
+    know('user:ann', { account: 'user:ann', concurrent: 1 });
+    const called = name => ask(gate.internal, { counted: 'yes' }, { headersIn: { 'X-User': name } });
+    assert.equal(called('ann').variables.account, 'user:ann');
+    assert.equal(called('ann').sent.status, 429);
+    assert.equal(called('guest@example.org').variables.account, 'user:guest@example.org');
+    for (const name of [undefined, '', 'a b', 'x|y', '"', '-x', 'a'.repeat(129)]) {
+        assert.equal(called(name).variables.account, '-', name);
+    }
+});
+
+test('a refusal has the shape that its route’s callers parse', () => {
+    close();
+    const openai = JSON.parse(ask(gate.api, {}, { uri: '/v1/models' }).sent.body);
+    assert.equal(openai.error.code, 'invalid_api_key');
+    assert.equal(JSON.parse(ask(gate.api, {}, { uri: '/generate' }).sent.body).error_type, 'unauthorized');
+});

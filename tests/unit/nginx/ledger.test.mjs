@@ -1,0 +1,130 @@
+// What is booked at a request's end, and that a dictionary without room costs the figure, never the request.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { freshNgx, load, request } from './njs.mjs';
+
+const ledger = await load('ledger.js');
+const limits = await load('limits.js');
+const meter = await load('meter.js');
+const metrics = await load('metrics.js');
+const usage = await load('usage.js');
+const ACCOUNT = 'key:a';
+const HEADERS = { upstream_http_x_prompt_tokens: '11', upstream_http_x_generated_tokens: '3' };
+
+// A request that was let in, and has been answered.
+function answered(variables = {}, rest = {}) {
+    meter.begin();
+    assert.equal(limits.admit({ account: ACCOUNT, ...limits.of({}) }), undefined);
+    const known = { account: ACCOUNT, admitted: '1', route: 'generate', prompt_counter: '/tokenize', first_byte: '0.1' };
+    return request({ variables: { ...known, ...variables }, ...rest });
+}
+
+const booked = () => Object.fromEntries(ngx.shared.usage.items().map(([key, value]) => [key.split('|').slice(1).join('|'), value]));
+const places = () => limits.inFlight().map(([, count]) => count);
+
+beforeEach(() => freshNgx());
+
+test('what TGI says in its headers is booked', () => {
+    const r = answered(HEADERS);
+    assert.equal(ledger.settle(r), '11');
+    assert.equal(r.variables.generated_tokens, '3');
+    assert.deepEqual(booked(), { 'key:a|requests': 1, 'key:a|prompt_tokens': 11, 'key:a|generated_tokens': 3 });
+    assert.deepEqual(places(), [0]);
+});
+
+test('a refused request is booked as refused, and holds no place', () => {
+    const r = request({ variables: { account: ACCOUNT, refused: 'rate', route: 'chat' } });
+    assert.equal(ledger.settle(r), 'null');
+    assert.deepEqual(booked(), { 'key:a|refused': 1 });
+    assert.equal(ngx.shared.counters.get('appliance_refused_total{account="key:a",reason="rate"}'), 1);
+});
+
+for (const [counter, body, replies, tokens] of [
+    ['/tokenize', { inputs: 'a b' }, [[1, 2]], 2],
+    ['/tokenize', { prompt: ['a', 'b c'] }, [[1], [2, 3]], 3],
+    ['/chat_tokenize', { messages: [] }, [{ tokenize_response: [1, 2, 3, 4] }], 4],
+]) {
+    test(`a stream that did not say how long its prompt was is counted by ${counter} (${JSON.stringify(body)})`, async () => {
+        const r = answered({ prompt_counter: counter }, { requestText: JSON.stringify(body) });
+        assert.equal(ledger.settle(r), 'null');
+        const asked = [];
+        ngx.fetch = async (url, options) => {
+            asked.push(JSON.parse(options.body));
+            assert.equal(url, `http://127.0.0.1:8088${counter}`);
+            return { status: 200, ok: true, json: async () => replies[asked.length - 1] };
+        };
+        await ledger.countWaiting();
+        assert.equal(booked()['key:a|prompt_tokens'], tokens);
+        assert.equal(asked.length, replies.length);
+        assert.equal(ngx.shared.uncounted.size(), 0);
+    });
+}
+
+test('a prompt waits while no engine answers, and is given up when one refuses it', async () => {
+    ledger.settle(answered({}, { requestText: '{"inputs":"a"}' }));
+    ngx.fetch = async () => { throw new Error('refused'); };
+    await ledger.countWaiting();
+    ngx.fetch = async () => ({ status: 503, ok: false });
+    await ledger.countWaiting();
+    assert.equal(ngx.shared.uncounted.size(), 1);
+    ngx.fetch = async () => ({ status: 422, ok: false });
+    await ledger.countWaiting();
+    assert.equal(ngx.shared.uncounted.size(), 0);
+    assert.match(ngx.logged[0], /was not counted: the engine refuses it/);
+});
+
+test('what nobody answered, or no route counts, does not wait', () => {
+    ledger.settle(answered({ upstream_status: '' }));
+    ledger.settle(answered({ upstream_status: '422' }));
+    ledger.settle(answered({ prompt_counter: '' }));
+    assert.equal(ngx.shared.uncounted.size(), 0);
+});
+
+for (const zone of ['usage', 'counters', 'uncounted']) {
+    test(`${zone} is full: the request ends as ever, and the log says what is missing`, () => {
+        const r = answered(zone === 'uncounted' ? {} : HEADERS, { requestText: '{"inputs":"a"}' });
+        ngx.shared[zone].room = 0;
+        assert.equal(ledger.settle(r), zone === 'uncounted' ? 'null' : '11');
+        assert.equal(r.variables.generated_tokens, zone === 'uncounted' ? 'null' : '3');
+        assert.deepEqual(places(), [0]);
+        assert.ok(ngx.logged.length > 0);
+        ngx.logged.forEach(line => assert.match(line, /not enough space/));
+        assert.equal(zone === 'usage' || booked()['key:a|requests'] === 1, true);
+        assert.equal(zone === 'counters' || ngx.shared.counters.get('appliance_account_requests_total{account="key:a"}') === 1, true);
+    });
+}
+
+test('the figures begin at nothing for every counted route, and no other', () => {
+    ledger.settle(answered({ ...HEADERS, request_time: '0.25' }));
+    const r = request({ variables: {
+        counted_routes: 'generate chat', connections_active: 1, connections_reading: 0, connections_writing: 1, connections_waiting: 0,
+    } });
+    metrics.serve(r);
+    const lines = r.sent.body.split('\n');
+    for (const line of [
+        'appliance_requests_total{route="generate",status="200"} 1',
+        'appliance_tokens_total{account="key:a",kind="prompt"} 11',
+        'appliance_request_seconds_bucket{route="generate",le="0.1"} 0',
+        'appliance_request_seconds_bucket{route="generate",le="0.25"} 1',
+        'appliance_request_seconds_bucket{route="generate",le="+Inf"} 1',
+        'appliance_request_seconds_count{route="generate"} 1',
+        'appliance_request_seconds_count{route="chat"} 0',
+        'appliance_running{account="key:a"} 0',
+    ]) {
+        assert.ok(lines.includes(line), line);
+    }
+    assert.deepEqual([...new Set(lines.flatMap(line => /_count{route="(\w+)"}/.exec(line)?.[1] ?? []))], ['generate', 'chat']);
+});
+
+test('days are kept for 400 days', () => {
+    const day = ago => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    for (const ago of [0, 1, 399, 400, 401, 402, 5000]) {
+        usage.add(ACCOUNT, day(ago), 'requests', 1);
+        usage.add('user:b|c', day(ago), 'refused', 1);
+    }
+    usage.forgetOldDays();
+    const left = new Set(ngx.shared.usage.keys().map(key => key.split('|')[0]));
+    assert.deepEqual(left, new Set([0, 1, 399, 400].map(day)));
+    assert.equal(ngx.shared.usage.size(), 8);
+});

@@ -1,0 +1,69 @@
+"""What this package uses of Gradio though Gradio does not document it, under names of our own.
+
+The page's part is in `static/gradio_internals.css` and `static/gradio_internals.js`. The tests look for each
+name in the Gradio that is installed. It is imported before Gradio, so it imports nothing of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+QUESTION_ROUTE = "/gradio_api/queue/join"
+"""Where a page posts its question."""
+STREAM_ROUTE = "/gradio_api/queue/data"
+"""Where it then reads the answer, with its session in the query, as `session_hash`."""
+HEARTBEAT_ROUTE = "/gradio_api/heartbeat/{session_hash}"
+"""Which a page of ours never opens."""
+
+
+def spare_matplotlib() -> None:
+    """To be called before Gradio is imported, by those who plot nothing.
+
+    Gradio retries a failing `import matplotlib` twice for every streamed update (about a tenth of its CPU
+    time); None makes the failure immediate.
+    """
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]
+
+
+def identify(demo: gr.Blocks, app_id: int) -> None:
+    """Give the app an id: a page that finds another one behind its address loads itself anew."""
+    _change(demo, app_id=app_id)
+
+
+def start_queue(demo: gr.Blocks, streams: int) -> None:
+    """Make the queue, for so many answers at a time; nothing skips it."""
+    # queue() reads it, so this comes first
+    _change(demo, max_threads=streams)
+    demo.queue(api_open=False, default_concurrency_limit=None)
+    # why: the queue looks for work every millisecond by default, 5% of a core for an idle replica
+    _change(demo._queue, sleep_when_free=0.01, progress_update_sleep_when_free=1.0)
+
+
+def sessions_being_answered(demo: gr.Blocks) -> set[str]:
+    """The sessions whose answers are being written now."""
+    events: dict[str, Any] = demo._queue.event_ids_to_events
+    return {event.session_hash for event in events.values() if event.alive}
+
+
+def forget_session(demo: gr.Blocks, session: str | None) -> None:
+    """Drop what Gradio remembers of a session: each component's last value, so the conversation."""
+    demo.state_holder.session_data.pop(session or "", None)
+
+
+def source_of(event: gr.EventData) -> tuple[str | None, Any]:
+    """The id of the element that an event comes from, and what it says.
+
+    By the id, since Gradio gives each session components of its own.
+    """
+    return event.target.elem_id if event.target else None, event._data or {}
+
+
+def _change(owner: object, **values: Any) -> None:
+    """Set attributes that are there: one that Gradio has moved would be set, and do nothing."""
+    for name, value in values.items():
+        getattr(owner, name)
+        setattr(owner, name, value)

@@ -1,0 +1,32 @@
+// What the page's scripts use of Gradio's page though Gradio does not document it. The stylesheet's part is in
+// gradio_internals.css; tests/unit/chat_ui/test_chat_ui_gradio_internals.py looks for the names in the Gradio that is
+// installed.
+(() => {
+  const TOASTS = ".toast-wrap";
+  const FAULT = ".toast-body.error";
+  const TITLE = ".toast-title";
+  const TEXT = ".toast-message-text";
+  const LOST = "Connection to the server was lost";
+  const HEADING = "Error";
+  const SIDEBAR_TOGGLE = ".toggle-button";
+
+  function translate(toast, texts) {
+    const [title, message] = [TITLE, TEXT].map((part) => toast.querySelector(part));
+    if (message?.textContent.startsWith(LOST)) message.textContent = texts.lost;
+    if (title?.textContent.trim() === HEADING) title.firstChild.textContent = `${texts.heading} `;
+  }
+
+  window.gradioInternals = {
+    // What a `js=` function returns for a component whose properties change
+    update: (properties) => ({ __type__: "update", ...properties }),
+    typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",
+    toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
+    // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.
+    translateToasts(texts) {
+      const toasts = document.querySelector(TOASTS);
+      if (!toasts) return;
+      const translateAll = () => toasts.querySelectorAll(FAULT).forEach((toast) => translate(toast, texts));
+      new MutationObserver(translateAll).observe(toasts, { childList: true, subtree: true });
+    },
+  };
+})();
