@@ -16,7 +16,6 @@ from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError
 from docker.models.containers import Container
 
 from harness.sse import events
@@ -181,10 +180,8 @@ class LoneDoor:
     def _healthy(self) -> bool:
         self.nginx.reload()
         assert self.nginx.status == "running", f"nginx ended:\n{self.log()}"
-        try:
-            return bool(self.nginx.exec_run("/etc/nginx/healthcheck.sh").exit_code == 0)
-        except APIError:  # it ended just now: the next look says so
-            return False
+        code, _ = run_inside(self.nginx, "/etc/nginx/healthcheck.sh")
+        return code == 0
 
     def _run(self, image: str, *, aliases: list[str], **options: Any) -> Container:
         endpoint = self._docker.api.create_endpoint_config(aliases=aliases)

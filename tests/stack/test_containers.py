@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.stack import Stack, said_inside
+from harness.stack import Stack, run_inside, said_inside
 
 CONNECT = (
     "import socket, sys; "
@@ -52,13 +52,11 @@ def test_nobody_else_reaches_out(stack: Stack, outside: tuple[str, int]) -> None
     address, port = outside
     for service in ("tgi", "ui"):
         for container in stack.containers(service):
-            result = container.exec_run(["python3", "-c", CONNECT, address, str(port)])
-            assert result.exit_code != 0, f"{container.name} reached {address}"
-    nginx = stack.container("nginx")
-    result = nginx.exec_run(
-        ["timeout", "4", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port} && echo reached"]
-    )
-    assert result.exit_code != 0, "nginx reached the outside"
+            code, said = run_inside(container, "python3", "-c", CONNECT, address, str(port))
+            assert code != 0, f"{container.name} reached {address}: {said}"
+    connect = f"exec 3<>/dev/tcp/{address}/{port} && echo reached"
+    code, said = run_inside(stack.container("nginx"), "timeout", "4", "bash", "-c", connect)
+    assert code != 0, f"nginx reached the outside: {said}"
 
 
 def test_only_nginx_is_published_and_only_on_loopback(stack: Stack) -> None:
@@ -86,9 +84,9 @@ def test_own_containers_are_unprivileged(stack: Stack, service: str) -> None:
 
 @pytest.mark.parametrize("service", ["tgi", "ui"])
 def test_the_model_cannot_be_written_where_it_is_only_read(stack: Stack, service: str) -> None:
-    write = stack.containers(service)[0].exec_run(["python3", "-c", "open('/models/x', 'w')"])
-    assert write.exit_code != 0
-    assert b"Read-only file system" in write.output
+    code, said = run_inside(stack.containers(service)[0], "python3", "-c", "open('/models/x', 'w')")
+    assert code != 0
+    assert "Read-only file system" in said
 
 
 def test_nginx_accepts_its_configuration(stack: Stack) -> None:
