@@ -117,7 +117,7 @@ function sendToSignIn(r) {
     }
     r.variables.refused = 'unauthorized';
     r.headersOut['Content-Type'] = 'application/json';
-    r.return(401, '{"error":"Sign in first: open this address in a browser.","error_type":"unauthorized"}');
+    r.return(401, '{"error":"Sign in first: open this address in a browser.","code":"unauthorized"}');
 }
 
 // POST /session, behind auth_basic: the password was right.
@@ -138,8 +138,14 @@ function withoutChallenge(r) {
     delete r.headersOut['WWW-Authenticate'];
 }
 
-// POST /logout
+// POST /logout: also a copy of the cookie is worth nothing afterwards.
 function signOut(r) {
+    accounts.ensureLoaded();
+    const name = signedIn(r);
+    if (name !== undefined) {
+        r.variables.account = 'user:' + name;
+        sessions.endAll(name);
+    }
     r.headersOut['Set-Cookie'] = sessions.close(r.variables.scheme === 'https');
     r.return(303, '/login');
 }
@@ -148,8 +154,13 @@ function ssoUrl() {
     return process.env.SSO_URL || '';
 }
 
+// The name under which the page is asked for. Said by the operator, or else by whoever asks.
+function ssoHost(r) {
+    return process.env.SSO_HOST || r.variables.http_host || '';
+}
+
 function ssoSignInUrl() {
     return process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL || '' : '';
 }
 
-export default { ssoUrl, ssoSignInUrl, api, internal, page, signIn, withoutChallenge, signOut, refresh: accounts.refresh };
+export default { ssoUrl, ssoHost, ssoSignInUrl, api, internal, page, signIn, withoutChallenge, signOut, refresh: accounts.refresh };

@@ -1,10 +1,13 @@
 // Who is signed in: a cookie that says a name and an end, with a MAC over both and over the person's password hash. So a new
-// password or a removed person ends every session at once, and nothing is stored on the server.
+// password or a removed person ends every session at once. Signing out does, too: a number of that person's, which the MAC
+// covers, is raised; it lies in a small file of its own, so that it outlives nginx. Nothing else is stored on the server.
 
 import crypto from 'crypto';
+import fs from 'fs';
 import accounts from 'accounts.js';
 
 const DAY_S = 86400;
+const FOLDER = '/state/signed-out/';
 
 // Cookies know no port: the appliance's name keeps two of one host apart.
 function cookieName() {
@@ -39,8 +42,48 @@ function account(value) {
 }
 
 function mac(person, expires) {
+    const ended = timesEnded(person.id);
     return crypto.createHmac('sha256', accounts.sessionSecret())
-        .update(`${person.id}|${expires}|${person.bcrypt}`).digest('base64url');
+        .update(`${person.id}|${expires}|${person.bcrypt}${ended > 0 ? `|${ended}` : ''}`).digest('base64url');
+}
+
+// Ends every session of a person, on whichever device.
+function endAll(name) {
+    const ended = timesEnded(name) + 1;
+    ngx.shared.accounts.set('ended:' + name, String(ended));
+    try {
+        fs.mkdirSync(FOLDER, { recursive: true });
+        fs.writeFileSync(fileOf(name) + '.new', String(ended));
+        fs.renameSync(fileOf(name) + '.new', fileOf(name));
+    } catch (error) {
+        ngx.log(ngx.ERR, `sessions: a restart would bring back those that ${name} ended: ${error.message}`);
+    }
+}
+
+// How often that was done.
+function timesEnded(name) {
+    const known = ngx.shared.accounts.get('ended:' + name);
+    if (known !== undefined) {
+        return Number(known);
+    }
+    const ended = readEnded(name);
+    ngx.shared.accounts.set('ended:' + name, String(ended));
+    return ended;
+}
+
+function readEnded(name) {
+    try {
+        return Number(fs.readFileSync(fileOf(name), 'utf8')) || 0;
+    } catch (error) {
+        if (error.code !== 'ENOENT') {
+            ngx.log(ngx.ERR, `sessions: which ones ${name} ended cannot be read: ${error.message}`);
+        }
+        return 0;
+    }
+}
+
+function fileOf(name) {
+    return FOLDER + Buffer.from(name).toString('base64url');
 }
 
 // Takes as long for a near miss as for a wild guess.
@@ -52,4 +95,4 @@ function same(expected, given) {
     return difference === 0;
 }
 
-export default { cookieName, open, close, account };
+export default { cookieName, open, close, account, endAll };

@@ -136,6 +136,24 @@ class LoneDoor:
         """Ends everything behind the door."""
         self._echo.stop(timeout=0)
 
+    def behind_a_proxy(self, settings: str) -> int:
+        """Starts another nginx in front of this one, with no other settings; returns its port."""
+        location = f"location / {{ {settings} proxy_pass http://nginx:8080; }}"
+        conf = f"pid /tmp/front.pid; events {{}} http {{ server {{ listen 8080; {location} }} }}"
+        front = self._run(
+            NGINX,
+            entrypoint=["sh", "-c", 'echo "$CONF" >/tmp/front.conf; exec nginx -c /tmp/front.conf -g "daemon off;"'],
+            environment={"CONF": conf},
+            aliases=["front"],
+            ports={"8080/tcp": ("127.0.0.1", None)},
+            user="0",
+        )
+        port = _published(front, "8080/tcp")
+        wait_until(
+            lambda: _answers(port), "the proxy answers", deadline_s=30, detail=lambda: front.logs().decode()
+        )
+        return port
+
     def lend_service(self, network: str, name: str) -> None:
         """Puts the echo on another network too, under a name there, until this door closes."""
         self._docker.networks.get(network).connect(self._echo, aliases=[name])
@@ -206,6 +224,13 @@ def headers_of(request: dict[str, Any]) -> dict[str, str]:
     names = [name for name, _ in request["headers"]]
     assert len(set(names)) == len(names), names
     return {name: value for name, value in request["headers"]}
+
+
+def _answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/status", timeout=10).ok
+    except requests.ConnectionError:
+        return False
 
 
 def _published(container: Container, port: str) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +103,26 @@ def ask(port: int, method: str, target: str, *fields: str, host: str = "door", b
     return exchange(port, request(method, target, "Connection: close", *fields, host=host, body=body)).only
 
 
+@contextmanager
+def reading(port: int, method: str, target: str, *fields: str) -> Iterator[Iterator[bytes]]:
+    """An answer that goes on, as the pieces in which it comes: at first its head.
+
+    Raises:
+        TimeoutError: from what is yielded, when nothing has come for 20 s.
+    """
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        connection.sendall(request(method, target, *fields))
+        yield iter(lambda: connection.recv(65536), b"")
+
+
+def head_of(pieces: Iterator[bytes]) -> dict[str, str]:
+    """The headers of an answer whose pieces begin with its head; names are in lower case."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += next(pieces)
+    return _headers(received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:])
+
+
 def _split(received: bytes) -> tuple[list[Answer], bytes]:
     """The complete answers, and the bytes after them. Interim ones (100 Continue) are no answers."""
     answers: list[Answer] = []
@@ -110,7 +131,7 @@ def _split(received: bytes) -> tuple[list[Answer], bytes]:
         if not end:
             return answers, received
         line, *fields = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}
+        headers = _headers(fields)
         status = int(line.split()[1])
         taken = _take_body(status, headers, rest)
         if taken is None:
@@ -118,6 +139,10 @@ def _split(received: bytes) -> tuple[list[Answer], bytes]:
         body, received = taken
         if status >= 200:
             answers.append(Answer(status, headers, body))
+
+
+def _headers(fields: list[str]) -> dict[str, str]:
+    return {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
 
 
 def _take_body(status: int, headers: dict[str, str], rest: bytes) -> tuple[bytes, bytes] | None:

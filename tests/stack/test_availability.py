@@ -41,7 +41,7 @@ def test_without_the_engine_callers_are_told_why_in_their_own_shape(without_engi
 
     tgi_style = requests.post(f"{stack.url}/generate", json={"inputs": "x"}, timeout=30)
     assert tgi_style.status_code == 503
-    assert set(tgi_style.json()) == {"error", "error_type"}
+    assert set(tgi_style.json()) == {"error", "code"}
     assert "gone" in tgi_style.json()["error"]
 
     assert requests.get(stack.url, headers=HTML, timeout=30).status_code == 200, (

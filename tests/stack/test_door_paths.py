@@ -178,7 +178,7 @@ def test_the_api_needs_a_key(guarded: Stack, bearer: str, cookie: str) -> None:
         if route == "POST /v1/chat/completions" or route.startswith(("POST /v1/", "GET /v1/")):
             assert answer.json["error"]["code"] == "invalid_api_key"
         else:
-            assert answer.json["error_type"] == "unauthorized"
+            assert answer.json["code"] == "unauthorized"
         assert answer.status == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
     admitted = [_ask(guarded, route, bearer) for route in API]
@@ -194,7 +194,7 @@ def test_the_page_needs_a_session(guarded: Stack, bearer: str, cookie: str) -> N
         _ask(guarded, route, *fields) for route in PAGE if route != "POST /" for fields in ((), (bearer,))
     ]
     assert {answer.status for answer in refused} == {401}
-    assert {answer.json["error_type"] for answer in refused} == {"unauthorized"}
+    assert {answer.json["code"] for answer in refused} == {"unauthorized"}
     sent_away = [_ask(guarded, route, html) for route in PAGE if route.startswith("GET")]
     assert {(answer.status, answer.headers["location"]) for answer in sent_away} == {(303, "/login")}
     admitted = [_ask(guarded, route, cookie) for route in PAGE if route != "GET /gradio_api/queue/data"]

@@ -148,7 +148,7 @@ def test_who_has_no_key_is_told_how_to_send_one(guarded: Stack, path: str) -> No
         kind = {"type": "invalid_request_error", "param": None, "code": "invalid_api_key"}
         assert error == {"error": {"message": message, **kind}}
     else:
-        assert error == {"error": message, "error_type": "unauthorized"}
+        assert error == {"error": message, "code": "unauthorized"}
 
 
 class Regular:
@@ -286,8 +286,25 @@ def test_hugging_face_client(guarded: Stack, reader: Caller) -> None:
     assert answer.usage.completion_tokens == 3
 
     stranger = huggingface_hub.InferenceClient(model=guarded.url, token=f"{reader.key}x")
-    with pytest.raises(huggingface_hub.errors.TextGenerationError, match="A valid API key is needed"):
-        stranger.text_generation(COUNTING, max_new_tokens=5)
+    for how in ({}, {"stream": True}):
+        with pytest.raises(huggingface_hub.errors.HfHubHTTPError, match="401") as refused:
+            stranger.text_generation(COUNTING, max_new_tokens=5, **how)
+        assert refused.value.response.status_code == 401
+        assert not isinstance(refused.value, huggingface_hub.errors.TextGenerationError)
+
+
+def test_hugging_face_client_learns_what_it_asked_too_much_of(guarded: Stack) -> None:
+    errors = huggingface_hub.errors
+    for option, limit, raised in (
+        ("--rpm", "1", errors.OverloadedError),
+        ("--daily-tokens", "1", errors.HfHubHTTPError),
+    ):
+        with caller(guarded, "hasty", option, limit) as made:
+            client = huggingface_hub.InferenceClient(model=guarded.url, token=made.key)
+            client.text_generation(COUNTING, max_new_tokens=2)
+            with pytest.raises(raised) as refused:
+                client.text_generation(COUNTING, max_new_tokens=2)
+            assert not isinstance(refused.value, errors.UnknownError)
 
 
 def replace(file: Path, text: str) -> None:

@@ -48,7 +48,7 @@ def test_the_rate_is_exact(guarded: Stack) -> None:
         latest = max(before, left(MINUTE)) + 60 / 7 + 2
         assert (len(passed), len(refused)) == (7, 23)
         for answer in refused:
-            assert answer.json()["error_type"] == "rate_limited"
+            assert answer.json()["code"] == "rate_limited"
             assert 1 <= int(answer.headers["retry-after"]) <= latest
 
         passed, refused = split(seven.at_once(5, *COMPLETIONS))
@@ -90,7 +90,7 @@ def test_the_number_at_a_time_is_exact(guarded: Stack) -> None:
         run, refused = crowd(three, 10)
         assert (len(run), len(refused)) == (3, 7)
         for stream in refused:
-            assert stream.response.json()["error_type"] == "too_many_running"
+            assert stream.response.json()["code"] == "too_many_running"
             assert int(stream.response.headers["retry-after"]) >= 1
         assert figures.running(guarded) == {three.account: 3}
         answer = three.post(*COMPLETIONS)
@@ -116,7 +116,7 @@ def test_the_daily_budget(guarded: Stack) -> None:
         longest = left(DAY)
         wait_until(lambda: thrifty.post(*TOKENIZE).status_code == 429, "the budget is spent")
         refused = thrifty.post(*TOKENIZE)
-        assert refused.json()["error_type"] == "budget_spent"
+        assert refused.json()["code"] == "budget_spent"
         until_midnight = int(refused.headers["retry-after"])
         assert left(DAY) <= until_midnight <= longest + 1 or left(DAY) > longest
         error = thrifty.post(*COMPLETIONS).json()["error"]

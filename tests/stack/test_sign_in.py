@@ -15,8 +15,12 @@ import pytest
 import requests
 from docker.models.containers import Container
 
+from harness import raw_http
+from harness.lone_door import LoneDoor
 from harness.stack import Stack, said_inside
 from harness.waiting import wait_until
+
+pytest_plugins = ["harness.door_fixtures"]
 
 PASSWORD = "correct horse"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -102,7 +106,7 @@ def test_a_wrong_password_is_refused_without_a_browsers_dialog(
 
     assert (answer.status, answer.headers["content-type"]) == (403, "application/json")
     message = "The name or the password is not right."
-    assert json.loads(answer.body) == {"error": message, "error_type": "unauthorized"}
+    assert json.loads(answer.body) == {"error": message, "code": "unauthorized"}
     assert "www-authenticate" not in answer.headers
     assert "set-cookie" not in answer.headers
 
@@ -121,8 +125,20 @@ def test_passwords_are_tried_slowly(guarded: Stack) -> None:
     assert len(wrong) > 5
     assert last.headers["content-type"] == "application/json"
     assert int(last.headers["retry-after"]) >= 1
-    assert json.loads(last.body)["error_type"] == "rate_limited"
+    assert json.loads(last.body)["code"] == "rate_limited"
     assert sign_in(guarded, "alice", PASSWORD).cookie
+
+
+@pytest.mark.parametrize(("method", "credentials"), [("GET", True), ("PUT", True), ("POST", False)])
+def test_what_is_no_attempt_uses_none_up(
+    guarded: Stack, person: tuple[str, str], method: str, credentials: bool
+) -> None:
+    """A page elsewhere can make a browser ask so, again and again."""
+    with LoneDoor.beside(guarded) as door:
+        fields = (raw_http.basic(*person),) if credentials else ()
+        statuses = {raw_http.ask(door.port, method, "/session", *fields).status for _ in range(30)}
+        assert statuses <= {403, 405}
+        assert raw_http.ask(door.port, "POST", "/session", raw_http.basic(*person)).status == 204
 
 
 def sealed(stack: Stack, name: str, expires: int, password_hash: str) -> str:
@@ -195,6 +211,33 @@ def test_signing_out_clears_the_cookie(guarded: Stack, session: str) -> None:
     assert attributes == ["Path=/", "Max-Age=0", "HttpOnly", "SameSite=Lax"]
 
 
+def test_signing_out_ends_the_session_everywhere(guarded: Stack, session: str, person: tuple[str, str]) -> None:
+    """Also where somebody has a copy of the cookie, and after nginx died; nobody else is signed out."""
+    with LoneDoor.beside(guarded) as door:
+
+        def signed_in() -> str:
+            answer = raw_http.ask(door.port, "POST", "/session", raw_http.basic(*person))
+            return f"Cookie: {answer.headers['set-cookie'].partition(';')[0]}"
+
+        def enters_by(cookie: str) -> bool:
+            status = raw_http.ask(door.port, "GET", "/whoami", cookie).status
+            assert status in (200, 401)
+            return status == 200
+
+        alice = f"Cookie: {guarded.session_cookie}={session}"
+        here, elsewhere = signed_in(), signed_in()
+        assert enters_by(here)
+        assert raw_http.ask(door.port, "POST", "/logout").status == 303
+        assert enters_by(elsewhere), "who is not signed in signs nobody out"
+
+        assert raw_http.ask(door.port, "POST", "/logout", here).status == 303
+        assert [enters_by(cookie) for cookie in (here, elsewhere, alice)] == [False, False, True]
+        anew = signed_in()
+        assert enters_by(anew)
+        door.restart()
+        assert [enters_by(cookie) for cookie in (here, elsewhere, anew)] == [False, False, True]
+
+
 def test_without_a_session_a_browser_is_sent_to_sign_in_and_a_script_is_told(guarded: Stack) -> None:
     page = requests.get(guarded.url, headers=HTML, allow_redirects=False, timeout=30)
     assert (page.status_code, page.headers["location"]) == (303, "/login")
@@ -206,7 +249,7 @@ def test_without_a_session_a_browser_is_sent_to_sign_in_and_a_script_is_told(gua
     for method, path in (("GET", "/config"), ("GET", "/assets/x.js"), ("POST", "/gradio_api/queue/join")):
         answer = requests.request(method, guarded.url + path, allow_redirects=False, timeout=30)
         assert answer.status_code == 401
-        assert answer.json()["error_type"] == "unauthorized"
+        assert answer.json()["code"] == "unauthorized"
         assert "www-authenticate" not in answer.headers
 
 

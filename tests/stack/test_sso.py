@@ -52,7 +52,7 @@ def test_everybody_else_is_sent_to_sign_in(door: LoneDoor, cookie: str) -> None:
         login = raw_http.ask(door.port, "GET", "/login", HTML, *fields)
         assert (login.status, login.headers["location"]) == (303, SIGN_IN)
         script = raw_http.ask(door.port, "POST", "/gradio_api/queue/join", *fields)
-        assert (script.status, script.json["error_type"]) == (401, "unauthorized")
+        assert (script.status, script.json["code"]) == (401, "unauthorized")
     assert {seen["service"] for seen in door.seen()} == {"sso"}
 
 
@@ -62,6 +62,61 @@ def test_a_name_that_the_client_made_up_is_worthless(door: LoneDoor) -> None:
     reached = door.seen()[-1]
     assert headers_of(reached)["x-user"] == "carol"
     assert "mallory" not in headers_of(reached).values()
+
+
+def test_the_service_hears_from_the_door_alone_what_it_decides_by(door: LoneDoor) -> None:
+    """Whatever a client says of who it is, where it comes from and what it wants ends at the door."""
+    forged = {
+        **{name: "mallory" for name in ("X-Auth-Request-User", "X-Forwarded-User", "X-Forwarded-Email")},
+        **{name: "mallory" for name in ("X-Forwarded-Groups", "X-Forwarded-Preferred-Username")},
+        **{name: "mallory" for name in ("X-Auth-Request-Email", "X-Authenticated-User", "Remote-User")},
+        **{name: "mallory" for name in ("Remote-Groups", "X-Remote-User", "X-User", "X-Webauth-User")},
+        **{name: "Basic bWFsbG9yeTp4" for name in ("Authorization", "Proxy-Authorization")},
+        **{name: "203.0.113.9" for name in ("X-Real-IP", "X-Forwarded-For", "True-Client-IP", "Client-IP")},
+        **{name: "203.0.113.9" for name in ("CF-Connecting-IP", "X-Client-IP", "X-Cluster-Client-IP")},
+        "Forwarded": "for=203.0.113.9;host=elsewhere.example;proto=https",
+        **{name: "https" for name in ("X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Scheme")},
+        **{name: "elsewhere.example" for name in ("X-Forwarded-Host", "X-Forwarded-Server", "X-Host")},
+        **{name: "/public" for name in ("X-Forwarded-Uri", "X-Original-URI", "X-Rewrite-URL")},
+        **{name: "/public" for name in ("X-Forwarded-Path", "X-Forwarded-Prefix")},
+        "X-Original-URL": "https://elsewhere.example/public",
+        **{name: "OPTIONS" for name in ("X-Forwarded-Method", "X-Original-Method")},
+        "X-HTTP-Method-Override": "OPTIONS",
+        "X-Forwarded-Port": "443",
+        "X-Made-Up": "mallory",
+    }
+    fields = [f"{name}: {value}" for name, value in forged.items()]
+    target = "/whoami?a=1&b=%2F"
+    assert raw_http.ask(door.port, "GET", target, VOUCHED, HTML, *fields).status == 200
+    asked, _ = door.seen()
+    headers = headers_of(asked)
+    address = headers.pop("x-real-ip")
+    assert address != "203.0.113.9"
+    assert headers.pop("x-request-id")
+    assert headers == {
+        "host": "sso:4180",
+        "connection": "close",
+        "cookie": "sso=yes",
+        "accept": HTML.partition(": ")[2],
+        "x-forwarded-for": address,
+        "x-forwarded-proto": "http",
+        "x-forwarded-host": "door",
+        "x-forwarded-method": "GET",
+        "x-forwarded-uri": target,
+        "x-original-method": "GET",
+        "x-original-uri": target,
+        "x-original-url": f"http://door{target}",
+    }
+
+
+def test_the_service_hears_the_method_and_the_name_that_the_operator_gave(guarded: Stack) -> None:
+    with LoneDoor.beside(guarded, {**SETTINGS, "SSO_HOST": "chat.example"}) as door:
+        answer = raw_http.ask(door.port, "POST", "/gradio_api/queue/join", VOUCHED, body=b"hello")
+        assert answer.status == 200
+        headers = headers_of(door.seen()[0])
+    assert headers["x-original-method"] == headers["x-forwarded-method"] == "POST"
+    assert headers["x-forwarded-host"] == "chat.example"
+    assert headers["x-original-url"] == "http://chat.example/gradio_api/queue/join"
 
 
 def test_whom_the_service_lets_in_without_a_name_stays_outside(door: LoneDoor) -> None:
@@ -102,7 +157,7 @@ def test_without_the_service_nobody_gets_in(guarded: Stack) -> None:
             browser = raw_http.ask(door.port, "GET", "/", HTML, *fields)
             assert (browser.status, browser.headers["location"]) == (303, "/login")
             script = raw_http.ask(door.port, "GET", "/config", *fields)
-            assert (script.status, script.json["error_type"]) == (401, "unauthorized")
+            assert (script.status, script.json["code"]) == (401, "unauthorized")
 
 
 def test_the_appliance_takes_its_settings(guarded: Stack) -> None:

@@ -37,7 +37,7 @@ SHORT_CALL_SECONDS = 30.0
 # buffer
 LINE_BYTES = 2**21
 
-_KIND_BY_ERROR_TYPE: dict[str, type[EngineError]] = {
+_KIND_BY_NAME: dict[str, type[EngineError]] = {
     "rate_limited": RateLimited,
     "too_many_running": TooManyRunning,
     "budget_spent": BudgetSpent,
@@ -236,9 +236,9 @@ def _seconds(retry_after: str | None) -> int | None:
 
 def _error(status: int, body: dict[str, Any], retry_after: int | None = None) -> EngineError:
     message = str(body.get("error") or f"HTTP {status}")
-    kind = _KIND_BY_ERROR_TYPE.get(str(body.get("error_type"))) or _KIND_BY_STATUS.get(
-        status, GenerationFailed
-    )
+    # nginx's own refusals have a code, TGI's errors a type
+    named = str(body.get("code") or body.get("error_type"))
+    kind = _KIND_BY_NAME.get(named) or _KIND_BY_STATUS.get(status, GenerationFailed)
     return kind(message, retry_after)
 
 

@@ -26,9 +26,10 @@ def body(shape: Shape, status: dict[str, Any]) -> dict[str, Any]:
     """The JSON body for the engine's absence, given the status document."""
     stage = _stage(status)
     message = _message(stage, status)
-    if shape == "tgi":
-        return {"error": message, "error_type": "unavailable"}
     code = _CODES.get(stage, "model_not_ready")
+    if shape == "tgi":
+        # none of TGI's own error types: of any other its clients make an error without a name
+        return {"error": message, "code": code}
     return {"error": {"message": message, "type": "service_unavailable", "param": None, "code": code}}
 
 

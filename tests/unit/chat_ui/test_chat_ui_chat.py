@@ -97,7 +97,7 @@ async def test_a_message_that_is_too_long_goes_back_to_its_box(
     [
         ((429, {"error": "Model is overloaded", "error_type": "overloaded"}), "error_busy"),
         ((503, "down"), "error_unavailable"),
-        ((429, {"error": "x", "error_type": "too_many_running"}), "error_too_many_running"),
+        ((429, {"error": "x", "code": "too_many_running"}), "error_too_many_running"),
         ((424, {"error": "CUDA", "error_type": "generation"}), "error_generation"),
     ],
 )
@@ -109,7 +109,7 @@ async def test_a_refusal_leaves_the_question_with_a_text_in_the_persons_language
     assert last == View([HELLO, Message("assistant", text(language, key), "note")], False)
 
 
-@pytest.mark.parametrize("error_type", ["rate_limited", "budget_spent"])
+@pytest.mark.parametrize("code", ["rate_limited", "budget_spent"])
 @pytest.mark.parametrize(
     ("language", "retry_after", "again"),
     [
@@ -121,15 +121,15 @@ async def test_a_refusal_leaves_the_question_with_a_text_in_the_persons_language
 async def test_a_limit_is_told_with_the_time_when_it_is_over(
     engine: FakeEngine,
     client: EngineClient,
-    error_type: str,
+    code: str,
     language: Language,
     retry_after: str | None,
     again: str,
 ) -> None:
-    engine.refuse["/generate_stream"] = (429, {"error": "no", "error_type": error_type})
+    engine.refuse["/generate_stream"] = (429, {"error": "no", "code": code})
     engine.retry_after = retry_after
     last = (await views(chat(client), language=language))[-1]
-    assert notes(last) == [text(language, f"error_{error_type}", again=again)]
+    assert notes(last) == [text(language, f"error_{code}", again=again)]
 
 
 async def test_the_engine_is_asked_on_the_persons_behalf(engine: FakeEngine, client: EngineClient) -> None:
@@ -184,7 +184,7 @@ async def test_while_the_model_is_prepared_the_stage_is_told(
 async def test_an_engine_that_restarts_or_is_gone_is_told_as_such(
     engine: FakeEngine, client: EngineClient, phase: str
 ) -> None:
-    engine.refuse["/info"] = (503, {"error": "away", "error_type": "unavailable"})
+    engine.refuse["/info"] = (503, {"error": "away", "code": "unavailable"})
     last = (await views(chat(client, "loading", phase)))[-1]
     assert notes(last) == [text("en", f"error_{phase}")]
 

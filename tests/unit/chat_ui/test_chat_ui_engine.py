@@ -68,10 +68,10 @@ async def test_it_counts_with_the_engines_own_tokenizer(engine: FakeEngine, clie
 
 REFUSALS: list[tuple[int, Json | str, type[EngineError]]] = [
     (429, {"error": "Model is overloaded", "error_type": "overloaded"}, EngineBusy),
-    (429, {"error": "More requests than", "error_type": "rate_limited"}, RateLimited),
-    (429, {"error": "As many requests as", "error_type": "too_many_running"}, TooManyRunning),
-    (429, {"error": "The daily budget", "error_type": "budget_spent"}, BudgetSpent),
-    (503, {"error": "The engine is gone", "error_type": "unavailable"}, EngineUnavailable),
+    (429, {"error": "More requests than", "code": "rate_limited"}, RateLimited),
+    (429, {"error": "As many requests as", "code": "too_many_running"}, TooManyRunning),
+    (429, {"error": "The daily budget", "code": "budget_spent"}, BudgetSpent),
+    (503, {"error": "The engine is gone", "code": "unavailable"}, EngineUnavailable),
     (424, {"error": "Request failed", "error_type": "generation"}, GenerationFailed),
     (422, {"error": "Input validation error: x", "error_type": "validation"}, RequestRejected),
     (422, {"error": "Template error: x", "error_type": "template_error"}, RequestRejected),
@@ -111,7 +111,7 @@ async def test_each_refusal_has_its_kind(
 async def test_a_refusal_tells_when_to_come_back(
     engine: FakeEngine, client: EngineClient, header: str | None, seconds: int | None
 ) -> None:
-    engine.refuse["/generate_stream"] = (429, {"error": "too often", "error_type": "rate_limited"})
+    engine.refuse["/generate_stream"] = (429, {"error": "too often", "code": "rate_limited"})
     engine.retry_after = header
     with pytest.raises(RateLimited) as caught:
         await collect(client)
@@ -141,7 +141,7 @@ async def test_the_services_own_calls_name_nobody(engine: FakeEngine, client: En
     "refusal",
     [
         (503, {"error": "unhealthy", "error_type": "healthcheck"}),
-        (503, {"error": "The engine is gone", "error_type": "unavailable"}),
+        (503, {"error": "The engine is gone", "code": "unavailable"}),
         (502, "<html>Bad Gateway</html>"),
         (404, ""),
     ],

@@ -271,7 +271,7 @@ def test_openai_clients_get_openais_error_shape() -> None:
 def test_tgi_clients_get_tgis_error_shape() -> None:
     assert unavailable.body("tgi", document("loading")) == {
         "error": "The engine is not available (stage: loading): so it is",
-        "error_type": "unavailable",
+        "code": "model_not_ready",
     }
 
 

@@ -7,6 +7,7 @@ import { freshNgx, load, request } from './njs.mjs';
 
 const gate = await load('gate.js');
 const limits = await load('limits.js');
+const sessions = await load('sessions.js');
 const ENTRY = { account: 'key:ci', id: 'aa', expires: null, ...limits.of({}) };
 const BEARER = { Authorization: 'Bearer sk-1' };
 
@@ -43,6 +44,37 @@ test('the API is open on this machine while there is no key, to addresses only',
         const r = ask(gate.api, { host, counted: 'yes' });
         assert.equal(r.sent.status, 403, host);
         assert.equal(r.variables.admitted, '', host);
+    }
+});
+
+test('TGI’s clients find an error type of TGI’s or none, and what it is in the code', () => {
+    close();
+    const hash = crypto.createHash('sha256').update('sk-1').digest('hex');
+    const refusal = (fields, headersIn = BEARER) => {
+        know(`key:${hash}`, fields);
+        return JSON.parse(ask(gate.api, { counted: 'yes' }, { uri: '/generate', headersIn }).sent.body);
+    };
+    const parts = ({ error_type, code }) => [error_type, code];
+    assert.deepEqual(parts(refusal({}, {})), [undefined, 'unauthorized']);
+    ngx.shared.usage.set(`${new Date().toISOString().slice(0, 10)}|key:ci|prompt_tokens`, 5);
+    assert.deepEqual(parts(refusal({ daily_tokens: 5 })), [undefined, 'budget_spent']);
+    ask(gate.api, { counted: 'yes' }, { headersIn: BEARER });
+    know(`key:${hash}`, { rpm: 1 });
+    ask(gate.api, { counted: 'yes' }, { headersIn: BEARER });
+    assert.deepEqual(parts(refusal({ rpm: 1 })), ['overloaded', 'rate_limited']);
+    ngx.shared.running.set('key:ci', 1);
+    assert.deepEqual(parts(refusal({ concurrent: 1 })), ['overloaded', 'too_many_running']);
+});
+
+test('signing out ends the session, and a stranger’s signing out nobody’s', () => {
+    process.env.APPLIANCE_NAME = 'unit';
+    ngx.shared.accounts.set('session.secret', 'secret');
+    know('user:bob', { id: 'bob', account: 'user:bob', bcrypt: 'hash' });
+    const cookie = /=([^;]*);/.exec(sessions.open('bob', false))[1];
+    for (const [given, left] of [['made.up.value', 'bob'], [undefined, 'bob'], [cookie, undefined]]) {
+        const r = ask(gate.signOut, { cookie_unit_session: given, scheme: 'http' });
+        assert.deepEqual([r.sent.status, r.sent.body], [303, '/login']);
+        assert.equal(sessions.account(cookie)?.id, left, String(given));
     }
 });
 
@@ -96,5 +128,5 @@ test('a refusal has the shape that its route’s callers parse', () => {
     close();
     const openai = JSON.parse(ask(gate.api, {}, { uri: '/v1/models' }).sent.body);
     assert.equal(openai.error.code, 'invalid_api_key');
-    assert.equal(JSON.parse(ask(gate.api, {}, { uri: '/generate' }).sent.body).error_type, 'unauthorized');
+    assert.equal(JSON.parse(ask(gate.api, {}, { uri: '/generate' }).sent.body).code, 'unauthorized');
 });

@@ -4,7 +4,7 @@
 //
 // njs finds a bare name such as 'usage.js' on its js_path, which node does not: so it imports copies that say './usage.js'.
 
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,10 +12,12 @@ const GATE = new URL('../../../nginx/gate', import.meta.url).pathname;
 const copies = mkdtempSync(join(tmpdir(), 'gate-'));
 process.on('exit', () => rmSync(copies, { recursive: true }));
 cpSync(GATE, copies, { recursive: true });
+// What nginx keeps lies in a folder of the tests' own
+mkdirSync(join(copies, 'state'));
 writeFileSync(join(copies, 'package.json'), '{"type": "module"}');
 for (const name of readdirSync(GATE)) {
     const text = readFileSync(join(GATE, name), 'utf8');
-    writeFileSync(join(copies, name), text.replace(/^(import \w+ from ')(\w+\.js')/gm, '$1./$2'));
+    writeFileSync(join(copies, name), text.replace(/^(import \w+ from ')(\w+\.js')/gm, '$1./$2').replaceAll("'/state/", `'${copies}/state/`));
 }
 
 // What a module of the gate exports.

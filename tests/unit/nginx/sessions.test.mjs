@@ -60,6 +60,31 @@ test('a new password, another secret and a removed person end it', () => {
     assert.equal(sessions.account(value), undefined);
 });
 
+test('signing out ends each session of that person, and of nobody else', () => {
+    const [before, copy] = [sessions.open('bob', false), sessions.open('bob', true)].map(valueOf);
+    const other = valueOf(sessions.open('ann@example.org', false));
+    sessions.endAll('bob');
+    assert.equal(sessions.account(before), undefined);
+    assert.equal(sessions.account(copy), undefined);
+    assert.equal(sessions.account(other).id, 'ann@example.org');
+    const after = valueOf(sessions.open('bob', false));
+    assert.equal(sessions.account(after).id, 'bob');
+    sessions.endAll('bob');
+    assert.equal(sessions.account(after), undefined);
+    assert.equal(sessions.account(before), undefined);
+    assert.deepEqual(ngx.logged, []);
+});
+
+test('nginx’s restart brings no session back that was ended', () => {
+    const value = valueOf(sessions.open('ann@example.org', false));
+    sessions.endAll('ann@example.org');
+    freshNgx();
+    ngx.shared.accounts.set('session.secret', 'secret');
+    know('ann@example.org', 'hash');
+    assert.equal(sessions.account(value), undefined);
+    assert.equal(sessions.account(valueOf(sessions.open('ann@example.org', false))).id, 'ann@example.org');
+});
+
 test('nothing in it can be changed', () => {
     const value = valueOf(sessions.open('bob', false));
     const [name, expires, mac] = value.split('.');
