@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
+from chat_ui import logs
 from chat_ui.errors import SettingsError
 from chat_ui.settings import from_environment
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.start()
     try:
         settings = from_environment(os.environ)
     except SettingsError as error:

@@ -93,7 +93,8 @@ class Chat:
                 question.otherwise, False, question.draft, text(language, "notice_too_long", **vars(error))
             )
         except EngineError as error:
-            log.warning("no whole answer%s: %s: %s", _request(caller), type(error).__name__, error)
+            # without its text: an engine's answer may quote what it was asked
+            log.warning("no whole answer%s: %s", _request(caller), type(error).__name__)
             yield View(_ended(shown, await self._explain(error, language)), False)
         except Exception:
             log.exception("no whole answer%s", _request(caller))

@@ -31,6 +31,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         loop="uvloop",
         access_log=False,
         log_level="warning",
+        log_config=None,  # uvicorn's own lines go where all go: logs.py
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds,
         # why: nginx keeps idle connections for 60 s; one that this side closed first would lose a request

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 
@@ -47,13 +47,18 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def service(engine_url: str, models_dir: Path, **more: str) -> AsyncIterator[Service]:
-    """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables."""
+async def service(
+    engine_url: str, models_dir: Path, log: IO[bytes] | None = None, **more: str
+) -> AsyncIterator[Service]:
+    """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables; all that
+    it writes goes to `log`."""
     port = free_port()
     settings = environment(
         ENGINE_URL=engine_url, MODELS_DIR=str(models_dir), UI_PORT=str(port), UI_HOST_NAME="localhost", **more
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "chat_ui", env=settings)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "chat_ui", env=settings, stdout=log, stderr=log
+    )
     try:
         made = Service(process, port)
         async with asyncio.timeout(START_SECONDS):
