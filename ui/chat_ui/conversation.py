@@ -20,6 +20,7 @@ Role = Literal["user", "assistant"]
 # the page can tell that it is only a part
 State = Literal["complete", "streaming", "note"]
 _NOTE_ID = "note"
+_NOTE_CLASS = "chat-note"
 _CONVERSATION_ID = re.compile("[0-9a-f]{16}")
 
 
@@ -68,6 +69,8 @@ def render(messages: Sequence[Message]) -> list[dict[str, Any]]:
 def _render_one(message: Message) -> dict[str, Any]:
     metadata: dict[str, str] = {}
     text = message.text
+    if _NOTE_CLASS in html.unescape(text):
+        text = text.replace("<", "&lt;")  # nobody but the appliance says something in a note
     if message.state == "note":
         metadata, text = {"id": _NOTE_ID}, f'<span class="chat-note">{html.escape(message.text)}</span>'
     elif message.state == "streaming":

@@ -28,6 +28,7 @@ _STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
 _SCRIPTS = (
     "gradio_internals.js",
+    "answers.js",
     "texts.js",
     "browser_storage.js",
     "account.js",

@@ -30,7 +30,7 @@ async def test_a_page_of_another_version_leaves_nothing_in_the_log(
     """A tab that was open across an upgrade: fewer values, more, others, for functions that are not there."""
     path = tmp_path / "log"
     with path.open("wb") as log:
-        async with service(engine.url, tmp_path, log) as replica, aiohttp.ClientSession() as session:
+        async with service(engine.url, tmp_path, log) as replica, _visitor() as session:
             async with session.get(f"{replica.url}/config") as response:
                 known, target = event_of(await response.json(), "submit")
             for data in (WHOLE[:2], [*WHOLE, PROMPT], [PROMPT] * 7, [{"x": PROMPT}] * 7, WHOLE, {"x": PROMPT}):
@@ -74,6 +74,11 @@ def test_of_other_packages_lines_and_failures_only_their_kind_is_written(name: s
     assert below[0] == "ValueError"
     assert any(part.endswith("KeyError") for part in below)
     assert PROMPT not in "\n".join(below)
+
+
+def _visitor() -> aiohttp.ClientSession:
+    """With a connection of its own for each request: the server closes one on which it found a fault."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
 
 
 async def _send(session: aiohttp.ClientSession, replica: Service, data: Any, function: Any, trigger: Any) -> None:

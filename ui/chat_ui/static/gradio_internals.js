@@ -10,6 +10,11 @@
   const HEADING = "Error";
   const SIDEBAR_TOGGLE = ".toggle-button";
 
+  const ANSWER = "#conversation .md";
+  const FORMULA = ".katex, .katex-display";
+  const COPY = "button.copy_code_button";
+  const FRAMES = ["code_wrap"];
+
   function translate(toast, texts) {
     const [title, message] = [TITLE, TEXT].map((part) => toast.querySelector(part));
     if (message?.textContent.startsWith(LOST)) message.textContent = texts.lost;
@@ -19,6 +24,18 @@
   window.gradioInternals = {
     // What a `js=` function returns for a component whose properties change
     update: (properties) => ({ __type__: "update", ...properties }),
+    // What Gradio makes of markdown, and what it puts into it of its own
+    answers: {
+      isInside: (element) => element.parentElement?.closest(ANSWER) != null,
+      elementsWithin: (element) => [...element.querySelectorAll(`${ANSWER} *`)],
+      isFormula: (element) => element.closest(FORMULA) !== null && !element.matches("form, input, button, select, textarea, a, img"),
+      isCopyButton: (element) => {
+        const button = element.closest(COPY);
+        return button?.parentElement?.classList.contains(FRAMES[0]) === true
+          && button.querySelector(":scope *:not(svg, svg *, span)") === null;
+      },
+      isFrame: (name) => FRAMES.includes(name),
+    },
     typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",
     toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
     // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.
