@@ -142,7 +142,11 @@ class LoneDoor:
         conf = f"pid /tmp/front.pid; events {{}} http {{ server {{ listen 8080; {location} }} }}"
         front = self._run(
             NGINX,
-            entrypoint=["sh", "-c", 'echo "$CONF" >/tmp/front.conf; exec nginx -c /tmp/front.conf -g "daemon off;"'],
+            entrypoint=[
+                "sh",
+                "-c",
+                'echo "$CONF" >/tmp/front.conf; exec nginx -c /tmp/front.conf -g "daemon off;"',
+            ],
             environment={"CONF": conf},
             aliases=["front"],
             ports={"8080/tcp": ("127.0.0.1", None)},

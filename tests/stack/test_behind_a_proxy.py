@@ -10,7 +10,10 @@ from harness.lone_door import LoneDoor
 pytest_plugins = ["harness.door_fixtures"]
 
 # as it comes, and as the newer ones come: buffering is on in both
-FRONTS = {"HTTP/1.0": "proxy_http_version 1.0;", "HTTP/1.1": 'proxy_http_version 1.1; proxy_set_header Connection "";'}
+FRONTS = {
+    "HTTP/1.0": "proxy_http_version 1.0;",
+    "HTTP/1.1": 'proxy_http_version 1.1; proxy_set_header Connection "";',
+}
 PIECES = 20
 STREAMS = {"/generate_stream": "POST", "/gradio_api/queue/data": "GET"}
 

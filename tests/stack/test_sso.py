@@ -95,7 +95,6 @@ def test_the_service_hears_from_the_door_alone_what_it_decides_by(door: LoneDoor
     assert headers.pop("x-request-id")
     assert headers == {
         "host": "sso:4180",
-        "connection": "close",
         "cookie": "sso=yes",
         "accept": HTML.partition(": ")[2],
         "x-forwarded-for": address,

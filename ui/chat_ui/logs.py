@@ -66,7 +66,9 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     log.critical("ended", exc_info=(kind, error, trace))
 
 
-def _report_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def _report_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any
+) -> None:
     log.warning("%s at %s:%s", category.__name__, filename, lineno)
 
 

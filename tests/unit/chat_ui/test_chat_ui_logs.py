@@ -33,7 +33,14 @@ async def test_a_page_of_another_version_leaves_nothing_in_the_log(
         async with service(engine.url, tmp_path, log) as replica, _visitor() as session:
             async with session.get(f"{replica.url}/config") as response:
                 known, target = event_of(await response.json(), "submit")
-            for data in (WHOLE[:2], [*WHOLE, PROMPT], [PROMPT] * 7, [{"x": PROMPT}] * 7, WHOLE, {"x": PROMPT}):
+            for data in (
+                WHOLE[:2],
+                [*WHOLE, PROMPT],
+                [PROMPT] * 7,
+                [{"x": PROMPT}] * 7,
+                WHOLE,
+                {"x": PROMPT},
+            ):
                 for function in (known, 999, PROMPT):
                     for trigger in (target, 999, PROMPT):
                         await _send(session, replica, data, function, trigger)
@@ -45,7 +52,9 @@ async def test_a_page_of_another_version_leaves_nothing_in_the_log(
     assert PROMPT not in written
 
 
-async def test_an_engine_that_quotes_what_it_refuses_is_not_quoted(engine: FakeEngine, tmp_path: Path) -> None:
+async def test_an_engine_that_quotes_what_it_refuses_is_not_quoted(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
     path = tmp_path / "log"
     with path.open("wb") as log:
         async with service(engine.url, tmp_path, log) as replica, aiohttp.ClientSession() as session:
@@ -81,7 +90,9 @@ def _visitor() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
 
 
-async def _send(session: aiohttp.ClientSession, replica: Service, data: Any, function: Any, trigger: Any) -> None:
+async def _send(
+    session: aiohttp.ClientSession, replica: Service, data: Any, function: Any, trigger: Any
+) -> None:
     """As the page does, reading what comes of it."""
     session_hash = secrets.token_hex(6)
     body = {"data": data, "fn_index": function, "trigger_id": trigger, "session_hash": session_hash}
