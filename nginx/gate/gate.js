@@ -12,6 +12,7 @@ import sessions from 'sessions.js';
 const NOBODY = unlimited({ account: '-' });
 // A person's name that logs, figures and headers can carry: whatever `users add` takes, and more for single sign-on.
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
+const HOST = /^[A-Za-z0-9._:[\]-]{1,255}$/;
 const NOBODYS_NAME = /^(localhost|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\])$/;
 
 // The API at the door: a key, where one is needed.
@@ -156,7 +157,8 @@ function ssoUrl() {
 
 // The name under which the page is asked for. Said by the operator, or else by whoever asks.
 function ssoHost(r) {
-    return process.env.SSO_HOST || r.variables.http_host || '';
+    const asked = process.env.SSO_HOST || r.variables.http_host || '';
+    return HOST.test(asked) ? asked : '';
 }
 
 function ssoSignInUrl() {

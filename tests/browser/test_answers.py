@@ -15,13 +15,17 @@ COVER = "position:fixed;inset:0;z-index:99999;background:red"
 HOSTILE = f"""Sign in again:
 
 <div id="banner" class="fixed toast-wrap chat-note" style="{COVER}"><form action="/session" method="post">
-<label>Password</label><input type="password" name="p"><select><option>x</option></select><textarea>t</textarea>
+<label>Password</label><input type="password" name="p">
+<select><option>x</option></select><textarea>t</textarea>
 <button>Sign in</button></form></div>
 
-<dialog open style="{COVER}">a dialog</dialog><span class="katex" id="settings" style="{COVER}">a formula</span>
+<dialog open style="{COVER}">a dialog</dialog>
+<span class="katex" id="settings" style="{COVER}">a formula</span>
 <svg style="{COVER}"><rect width="9999" height="9999"/></svg><iframe src="/login" style="{COVER}"></iframe>
 <span class="katex"><input name="k"><button class="copy_code_button">go</button></span>
-<div class="mermaid" style="{COVER}">x</div> <a href="https://evil.example/x" style="{COVER}">https://bank.example</a> the end
+<div class="mermaid" style="{COVER}">x</div>
+
+<a href="https://evil.example/x" style="{COVER}">https://bank.example</a> the end
 """
 PLAIN = """# A heading
 
@@ -38,8 +42,10 @@ def area(r): return 3
 and $$x^2 + \\frac{a}{b}$$.
 """
 COVERED = """(answer) => {
-  return [...answer.querySelectorAll("*")].filter((part) => ["fixed", "sticky"].includes(getComputedStyle(part).position)
-    || part.id || part.matches("form, input, select, textarea, dialog, iframe, label")).map((part) => part.outerHTML);
+  const parts = [...answer.querySelectorAll("*")];
+  const covers = (part) => ["fixed", "sticky"].includes(getComputedStyle(part).position);
+  const asks = (part) => part.matches("form, input, select, textarea, dialog, iframe, label");
+  return parts.filter((part) => part.id || covers(part) || asks(part)).map((part) => part.outerHTML);
 }"""
 
 

@@ -286,9 +286,9 @@ def test_hugging_face_client(guarded: Stack, reader: Caller) -> None:
     assert answer.usage.completion_tokens == 3
 
     stranger = huggingface_hub.InferenceClient(model=guarded.url, token=f"{reader.key}x")
-    for how in ({}, {"stream": True}):
+    for stream in (False, True):
         with pytest.raises(huggingface_hub.errors.HfHubHTTPError, match="401") as refused:
-            stranger.text_generation(COUNTING, max_new_tokens=5, **how)
+            stranger.text_generation(COUNTING, max_new_tokens=5, stream=stream)
         assert refused.value.response.status_code == 401
         assert not isinstance(refused.value, huggingface_hub.errors.TextGenerationError)
 

@@ -33,7 +33,7 @@ class WithoutContent(logging.Formatter):
             record = logging.makeLogRecord({**record.__dict__, "msg": first, "args": None})
         return super().format(record)
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
+    def formatException(self, ei: Any) -> str:
         """The exception's type and frames; in place of its own text nothing."""
         return describe(ei[1])
 

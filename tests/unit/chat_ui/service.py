@@ -50,8 +50,8 @@ def free_port() -> int:
 async def service(
     engine_url: str, models_dir: Path, log: IO[bytes] | None = None, **more: str
 ) -> AsyncIterator[Service]:
-    """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables; all that
-    it writes goes to `log`."""
+    """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables; what it
+    writes goes to `log`."""
     port = free_port()
     settings = environment(
         ENGINE_URL=engine_url, MODELS_DIR=str(models_dir), UI_PORT=str(port), UI_HOST_NAME="localhost", **more

@@ -55,6 +55,12 @@ def selected() -> Iterator[str]:
 OWN_CLASSES = {"chat-note"}
 
 
+@pytest.mark.parametrize("name", ["copy_code_button", "code_wrap"])
+def test_gradios_code_blocks_have_the_class(name: str) -> None:
+    assert f'"{name}"' in GRADIO_SCRIPT.read_text(encoding="utf-8")
+    assert name in assets("js")
+
+
 @pytest.mark.parametrize("name", sorted(set(selected()) - OWN_CLASSES))
 def test_gradios_page_has_the_class(name: str, gradio_classes: set[str]) -> None:
     assert name in gradio_classes

@@ -19,6 +19,7 @@ from chat_ui.logs import FORMAT, WithoutContent
 
 PROMPT = "my-secret-diagnosis"
 MESSAGE = {"role": "user", "content": [{"type": "text", "text": PROMPT}], "metadata": {}}
+LAST = ("process_completed", "close_stream", "unexpected_error")
 WHOLE = [[MESSAGE], PROMPT, *DEFAULTS.values()]
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -105,6 +106,5 @@ async def _send(
         return
     async with session.get(replica.url + STREAM_ROUTE, params={"session_hash": session_hash}) as stream:
         async for line in stream.content:
-            if line.startswith(b"data:") and json.loads(line[5:])["msg"] != "estimation":
-                if json.loads(line[5:])["msg"] in ("process_completed", "close_stream", "unexpected_error"):
-                    return
+            if line.startswith(b"data:") and json.loads(line[5:])["msg"] in LAST:
+                return

@@ -18,6 +18,10 @@ NGINX = Path(__file__).resolve().parents[3] / "nginx"
 MEANT = {
     ("http_splitting", "$uri"): "rewrite escapes what it puts into a path: test_door_paths sends %0d%0a",
     ("http_splitting", "$person"): "gate.js lets only names through that match NAME, which has no line feed",
+    (
+        "http_splitting",
+        "$sso_host",
+    ): "gate.js lets only hosts through that match HOST, which has no line feed",
     ("http_splitting", "$sso_url"): "comes from the operator's environment, nothing of a request is in it",
     ("http_splitting", "$sso_sign_in_url"): "comes from the operator's environment as well",
     ("host_spoofing", ""): "the page is reached by any name and port that the operator publishes",

@@ -50,9 +50,8 @@
 
   function cleanAll(added) {
     if (!added.isConnected || added.nodeType !== Node.ELEMENT_NODE) return;
-    const inside = answers.isInside(added) ? [added, ...added.querySelectorAll("*")] : answers.elementsWithin(added);
     // from within: what is taken out leaves what it held, already clean
-    [...inside].reverse().forEach(clean);
+    answers.elementsOf(added).reverse().forEach(clean);
   }
 
   new MutationObserver((changes) => changes.forEach((change) => change.addedNodes.forEach(cleanAll)))

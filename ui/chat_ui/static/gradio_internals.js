@@ -12,8 +12,8 @@
 
   const ANSWER = "#conversation .md";
   const FORMULA = ".katex, .katex-display";
-  const COPY = "button.copy_code_button";
-  const FRAMES = ["code_wrap"];
+  const COPY = "copy_code_button";
+  const FRAME = "code_wrap";
 
   function translate(toast, texts) {
     const [title, message] = [TITLE, TEXT].map((part) => toast.querySelector(part));
@@ -26,15 +26,15 @@
     update: (properties) => ({ __type__: "update", ...properties }),
     // What Gradio makes of markdown, and what it puts into it of its own
     answers: {
-      isInside: (element) => element.parentElement?.closest(ANSWER) != null,
-      elementsWithin: (element) => [...element.querySelectorAll(`${ANSWER} *`)],
+      elementsOf: (added) => (added.parentElement?.closest(ANSWER)
+        ? [added, ...added.querySelectorAll("*")] : [...added.querySelectorAll(`${ANSWER} *`)]),
       isFormula: (element) => element.closest(FORMULA) !== null && !element.matches("form, input, button, select, textarea, a, img"),
       isCopyButton: (element) => {
-        const button = element.closest(COPY);
-        return button?.parentElement?.classList.contains(FRAMES[0]) === true
+        const button = element.closest("button");
+        return button?.classList.contains(COPY) === true && button.parentElement?.classList.contains(FRAME) === true
           && button.querySelector(":scope *:not(svg, svg *, span)") === null;
       },
-      isFrame: (name) => FRAMES.includes(name),
+      isFrame: (name) => name === FRAME,
     },
     typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",
     toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
