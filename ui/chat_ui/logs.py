@@ -40,7 +40,7 @@ class WithoutContent(logging.Formatter):
 
 def describe(error: BaseException | None) -> str:
     """An exception's type and the lines that it came through, and the same of what led to it."""
-    parts = []
+    parts: list[str] = []
     while error is not None and len(parts) < 5:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
@@ -56,7 +56,7 @@ def start(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     sys.excepthook = _report
-    warnings.showwarning = _report_warning
+    warnings.showwarning = _report_warning  # type: ignore[assignment]
     # Gradio's ways to report what went wrong
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     traceback.print_exc = _print_exc
