@@ -32,6 +32,12 @@ const REFUSALS = {
         tgi: 'overloaded',
         message: 'As many requests as this account may have at a time are already running.',
     },
+    busy: {
+        status: 503,
+        openai: ['service_unavailable', 'overloaded'],
+        tgi: 'overloaded',
+        message: 'The appliance has no room to count another request. Try again in a few seconds.',
+    },
     budget: {
         status: 429,
         openai: ['tokens', 'insufficient_quota'],

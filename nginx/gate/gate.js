@@ -56,9 +56,21 @@ function byBearer(header) {
 function internal(r) {
     meter.begin();
     accounts.ensureLoaded();
-    const name = r.headersIn['X-User'] || '';
-    const person = NAME.test(name) ? accounts.byName(name) || guest(name) : NOBODY;
-    goOn(r, person);
+    goOn(r, named(r.headersIn['X-User'] || ''));
+}
+
+// Their short questions, of which counting a conversation's tokens is work for the engine: an answer's join pays for so many.
+function question(r) {
+    accounts.ensureLoaded();
+    const account = named(r.headersIn['X-User'] || '');
+    r.variables.account = account.account;
+    if (r.method === 'POST' && account !== NOBODY) {
+        refuseIf(r, limits.admitCount(account));
+    }
+}
+
+function named(name) {
+    return NAME.test(name) ? accounts.byName(name) || guest(name) : NOBODY;
 }
 
 // Somebody whom single sign-on vouches for.
@@ -75,27 +87,38 @@ function goOn(r, account) {
     if (r.variables.counted !== 'yes' || r.method !== 'POST') {
         return;
     }
-    const refusal = limits.admit(account);
-    if (refusal === undefined) {
+    if (!refuseIf(r, limits.admit(account))) {
         r.variables.admitted = '1';
-    } else {
+    }
+}
+
+function refuseIf(r, refusal) {
+    if (refusal !== undefined) {
         answers.refuse(r, refusal.reason, refusal.retryAfter);
     }
+    return refusal !== undefined;
 }
 
 // The chat page: a session, where people are known.
 async function page(r) {
     accounts.ensureLoaded();
     if (!accounts.pageIsClosed()) {
-        isOwnAddress(r);
-        return;
+        return isOwnAddress(r);
     }
     const name = process.env.SSO_URL ? await vouchedFor(r) : signedIn(r);
     if (name !== undefined) {
         r.variables.person = name;
         r.variables.account = 'user:' + name;
-    } else {
-        sendToSignIn(r);
+        return true;
+    }
+    sendToSignIn(r);
+    return false;
+}
+
+// What a person does on the page, of which a join brings a whole conversation: held to that person's rate.
+async function action(r) {
+    if (await page(r) && r.variables.person !== '' && r.method === 'POST') {
+        refuseIf(r, limits.admitJoin(named(r.variables.person)));
     }
 }
 
@@ -165,4 +188,4 @@ function ssoSignInUrl() {
     return process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL || '' : '';
 }
 
-export default { ssoUrl, ssoHost, ssoSignInUrl, api, internal, page, signIn, withoutChallenge, signOut, refresh: accounts.refresh };
+export default { ssoUrl, ssoHost, ssoSignInUrl, api, internal, question, page, action, signIn, withoutChallenge, signOut, refresh: accounts.refresh };

@@ -9,6 +9,16 @@ const NAMES = ['rpm', 'concurrent', 'daily_tokens'];
 const LEAST = 1;
 const MOST = 1e12;
 
+// Nobody has more requests at a time, whatever its entry says: the memory that they take is bounded (conf.d/limits.conf).
+const MOST_AT_A_TIME = 1024;
+// A budget without a limit of its own at a time: what runs when it is spent may go over it.
+const AT_A_TIME_IN_A_BUDGET = 16;
+// The page's own requests, by the requests a minute that its person may make: a few more joins, so that the page can say in its
+// own words why one was refused; and for each of them the counts of a long conversation (a bisection over its turns).
+const PAGE_RPM = 120;   // of a person without a limit
+const MORE_JOINS = 4;
+const COUNTS_A_JOIN = 20;
+
 const MINUTE_MS = 60000;
 const EVERYTHING = 100000;
 
@@ -28,15 +38,30 @@ function of(entry) {
 // Takes one place for the account: undefined when it may go on (give it back with `release`), else why not and after how many
 // seconds to ask again. An account without a limit is counted all the same, for the figures.
 function admit(account) {
+    try {
+        return takeAll(account);
+    } catch (error) {
+        ngx.log(ngx.ERR, `limits: a request of ${account.account} was refused: ${error.message}`);
+        return { reason: 'busy', retryAfter: 5 };
+    }
+}
+
+function takeAll(account) {
     if (account.daily_tokens !== null && usage.tokensToday(account.account) >= account.daily_tokens) {
         return { reason: 'budget', retryAfter: usage.secondsLeftToday() };
     }
     const running = take(account.account, 1);
-    if (account.concurrent !== null && running > account.concurrent) {
+    if (running > atATime(account)) {
         release(account.account);
         return { reason: 'concurrency', retryAfter: 1 };
     }
-    const wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
+    let wait = 0;
+    try {
+        wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
+    } catch (error) {
+        release(account.account);
+        throw error;
+    }
     if (wait > 0) {
         release(account.account);
         return { reason: 'rate', retryAfter: wait };
@@ -44,16 +69,42 @@ function admit(account) {
     return undefined;
 }
 
+function atATime(account) {
+    const unsaid = account.daily_tokens === null ? MOST_AT_A_TIME : AT_A_TIME_IN_A_BUDGET;
+    return Math.min(account.concurrent === null ? unsaid : account.concurrent, MOST_AT_A_TIME);
+}
+
+// One of the page's joins, which bring a whole conversation: undefined when it may go on, else as `admit`. It holds no place.
+function admitJoin(account) {
+    const rpm = account.rpm === null ? PAGE_RPM : account.rpm;
+    return admitEach(`join:${account.account}`, rpm + MORE_JOINS);
+}
+
+// One count of a conversation's tokens, for the page.
+function admitCount(account) {
+    const rpm = account.rpm === null ? PAGE_RPM : account.rpm;
+    return admitEach(`count:${account.account}`, (rpm + MORE_JOINS) * COUNTS_A_JOIN);
+}
+
+function admitEach(name, rpm) {
+    const wait = takeFromMinute(name, rpm, Date.now());
+    return wait > 0 ? { reason: 'rate', retryAfter: wait } : undefined;
+}
+
 function release(name) {
     take(name, -1);
 }
 
-// Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it.
+// Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it. A part
+// that holds nothing goes at once, since nobody else counts in it; an account's own goes by the dictionary's timeout, which
+// `reclaim` puts off while it holds a place.
 function take(name, places) {
     const part = `${process.pid} ${name}`;
     const running = ngx.shared.running.incr(name, places, 0);
     try {
-        ngx.shared.running.incr(part, places, 0);
+        if (ngx.shared.running.incr(part, places, 0) === 0) {
+            ngx.shared.running.delete(part);
+        }
     } catch (error) {
         ngx.shared.running.incr(name, -places, 0);
         throw error;
@@ -61,13 +112,19 @@ function take(name, places) {
     return running;
 }
 
-// Gives back the places of workers that are gone. Called every second by a timer in one worker.
+// Keeps what holds a place, and gives back the places of workers that are gone. Called every second by a timer in one worker.
 function reclaim() {
+    const alive = {};
     ngx.shared.running.items(EVERYTHING).forEach(item => {
         const parts = item[0].split(' ');
-        if (parts.length === 2 && !isAlive(parts[0])) {
+        if (parts.length === 2 && !(parts[0] in alive)) {
+            alive[parts[0]] = isAlive(parts[0]);
+        }
+        if (parts.length === 2 && !alive[parts[0]]) {
             ngx.shared.running.incr(parts[1], -item[1], 0);
             ngx.shared.running.delete(item[0]);
+        } else if (item[1] !== 0) {
+            ngx.shared.running.incr(item[0], 0, 0);   // begins its timeout anew
         }
     });
 }
@@ -118,4 +175,4 @@ function secondsUntilFree(before, count, rpm, now) {
     return seconds;
 }
 
-export default { of, admit, release, reclaim, inFlight, secondsUntilFree };
+export default { of, admit, admitJoin, admitCount, release, reclaim, inFlight, secondsUntilFree };

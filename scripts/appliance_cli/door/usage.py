@@ -1,7 +1,7 @@
 """Who used how much, day by day: reads what nginx counts and adds it up. Counts nothing itself.
 
-nginx keeps ``/state/usage.json``: ``{"<day>|<account>|<counter>": {"value": n}}``, days in UTC, accounts
-``key:NAME``, ``user:NAME`` or ``-`` (nobody was asked who).
+nginx keeps ``/state/usage.json``: ``{"<day>|<account>|<counter>": {"value": n}}``, days in UTC, or months (or
+years) of what is older; accounts ``key:NAME``, ``user:NAME`` or ``-`` (nobody was asked who).
 """
 
 import json
@@ -22,7 +22,7 @@ from appliance_cli.compose.volumes import USAGE
 from appliance_cli.config.appliance import Appliance
 
 FILE = "/state/usage.json"
-_ENTRY = re.compile(r"(\d{4}-\d{2}-\d{2})\|([^|]+)\|(\w+)")
+_ENTRY = re.compile(r"(\d{4}(?:-\d{2}){0,2})\|([^|]+)\|(\w+)")
 _ABSENT = re.compile(r"no such file", re.IGNORECASE)
 _NOT_RUNNING = re.compile(r"is not running|no container found", re.IGNORECASE)
 
@@ -45,11 +45,12 @@ COUNTERS = tuple(field.name for field in fields(Counts))
 
 @dataclass(frozen=True)
 class Row:
-    """One account's day."""
+    """One account's day, or month or year; ``day`` is its first, ``name`` says how long it is."""
 
     day: date
     account: str
     counts: Counts
+    name: str
 
 
 def fetch(appliance: Appliance) -> str:
@@ -87,13 +88,14 @@ def parse(text: str) -> list[Row]:
         if match and match[3] in COUNTERS and isinstance(count, int | float):
             found[match[1], match[2]][match[3]] = int(count)
     rows = [
-        Row(date.fromisoformat(day), account, Counts(**counts)) for (day, account), counts in found.items()
+        Row(date.fromisoformat(f"{name}-01-01"[:10]), account, Counts(**counts), name)
+        for (name, account), counts in found.items()
     ]
     return sorted(rows, key=lambda row: (-row.day.toordinal(), row.account))
 
 
 def since(rows: Iterable[Row], first: date) -> list[Row]:
-    """The rows from a day on."""
+    """The rows from a day on; a month that began before it is not among them."""
     return [row for row in rows if row.day >= first]
 
 
@@ -105,7 +107,7 @@ def first_day(today: date, days: int) -> date:
 def report(rows: Iterable[Row]) -> dict[str, Any]:
     """What ``--json`` prints: every day, each account's total, and the total of all."""
     rows = list(rows)
-    days = [{"day": row.day.isoformat(), "account": row.account, **_values(row.counts)} for row in rows]
+    days = [{"day": row.name, "account": row.account, **_values(row.counts)} for row in rows]
     by_account = {account: _values(counts) for account, counts in _totals(rows).items()}
     return {"days": days, "accounts": by_account, "total": _values(_sum(rows))}
 
@@ -114,7 +116,7 @@ def text(rows: Iterable[Row]) -> str:
     """The same for people."""
     rows = list(rows)
     numbers = ("REQUESTS", "PROMPT TOKENS", "GENERATED TOKENS", "REFUSED")
-    lines = [[row.day.isoformat(), row.account, *_cells(row.counts)] for row in rows]
+    lines = [[row.name, row.account, *_cells(row.counts)] for row in rows]
     lines += [["total", account, *_cells(counts)] for account, counts in _totals(rows).items()]
     lines.append(["total", "all", *_cells(_sum(rows))])
     return table(("DAY", "ACCOUNT", *numbers), lines, numbers=numbers)

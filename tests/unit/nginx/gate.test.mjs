@@ -130,3 +130,35 @@ test('a refusal has the shape that its route’s callers parse', () => {
     assert.equal(openai.error.code, 'invalid_api_key');
     assert.equal(JSON.parse(ask(gate.api, {}, { uri: '/generate' }).sent.body).code, 'unauthorized');
 });
+
+test('no room to count a request: it is refused in the shape that its route’s callers parse', () => {
+    ngx.shared.running.room = 0;
+    const openai = ask(gate.api, { counted: 'yes' }, { uri: '/v1/chat/completions' });
+    assert.equal(openai.sent.status, 503);
+    assert.equal(JSON.parse(openai.sent.body).error.code, 'overloaded');
+    assert.equal(openai.headersOut['Retry-After'], '5');
+    assert.equal(JSON.parse(ask(gate.api, { counted: 'yes' }).sent.body).error_type, 'overloaded');
+});
+
+test('the page’s joins and counts are held to the person’s rate; the service’s own questions are not', async () => {
+    process.env.SSO_URL = 'http://sso';
+    try {
+        know('user:ann', { account: 'user:ann', rpm: 1 });
+        const join = async () => {
+            const r = request({ uri: '/gradio_api/queue/join' });
+            r.subrequest = async () => ({ status: 200, headersOut: { 'X-Auth-Request-User': 'ann' } });
+            await gate.action(r);
+            return r.sent.status;
+        };
+        const joins = [];
+        for (let i = 0; i < 7; i++) {
+            joins.push(await join());
+        }
+        assert.deepEqual(joins, [...Array(5).fill(undefined), 429, 429]);
+        const counts = name => Array.from({ length: 101 }, () => ask(gate.question, {}, { headersIn: { 'X-User': name } }).sent.status);
+        assert.equal(counts('ann').filter(status => status === 429).length, 1);
+        assert.equal(counts('').filter(status => status === 429).length, 0);
+    } finally {
+        delete process.env.SSO_URL;
+    }
+});

@@ -40,13 +40,14 @@ test('a refused request is booked as refused, and holds no place', () => {
     assert.equal(ngx.shared.counters.get('appliance_refused_total{account="key:a",reason="rate"}'), 1);
 });
 
-for (const [counter, body, replies, tokens] of [
-    ['/tokenize', { inputs: 'a b' }, [[1, 2]], 2],
-    ['/tokenize', { prompt: ['a', 'b c'] }, [[1], [2, 3]], 3],
-    ['/chat_tokenize', { messages: [] }, [{ tokenize_response: [1, 2, 3, 4] }], 4],
+for (const [frames, counter, body, replies, texts, tokens] of [
+    ['tgi', '/tokenize', { inputs: 'a b', prompt: 'x' }, [[1, 2]], ['a b'], 2],
+    ['openai', '/tokenize', { prompt: ['a', 'b c'] }, [[1], [2, 3]], ['a', 'b c'], 3],
+    ['openai', '/tokenize', { prompt: 'a b c', inputs: 'x' }, [[1, 2, 3]], ['a b c'], 3],
+    ['openai', '/chat_tokenize', { messages: [] }, [{ tokenize_response: [1, 2, 3, 4] }], [undefined], 4],
 ]) {
     test(`a stream that did not say how long its prompt was is counted by ${counter} (${JSON.stringify(body)})`, async () => {
-        const r = answered({ prompt_counter: counter }, { requestText: JSON.stringify(body) });
+        const r = answered({ frames, prompt_counter: counter }, { requestText: JSON.stringify(body) });
         assert.equal(ledger.settle(r), 'null');
         const asked = [];
         ngx.fetch = async (url, options) => {
@@ -56,28 +57,87 @@ for (const [counter, body, replies, tokens] of [
         };
         await ledger.countWaiting();
         assert.equal(booked()['key:a|prompt_tokens'], tokens);
-        assert.equal(asked.length, replies.length);
+        assert.deepEqual(asked.map(sent => sent.inputs), texts);
         assert.equal(ngx.shared.uncounted.size(), 0);
     });
 }
 
+const reply = (status, count) => ({ status, ok: status === 200, json: async () => Array(count).fill({ id: 1 }) });
+const left = { frames: 'tgi', status: '499', upstream_status: '', request_time: '2.000' };
+
 test('a prompt waits while no engine answers, and is given up when one refuses it', async () => {
     ledger.settle(answered({}, { requestText: '{"inputs":"a"}' }));
-    ngx.fetch = async () => { throw new Error('refused'); };
-    await ledger.countWaiting();
-    ngx.fetch = async () => ({ status: 503, ok: false });
+    ngx.fetch = async () => reply(503);
     await ledger.countWaiting();
     assert.equal(ngx.shared.uncounted.size(), 1);
-    ngx.fetch = async () => ({ status: 422, ok: false });
+    ngx.fetch = async () => reply(422);
     await ledger.countWaiting();
     assert.equal(ngx.shared.uncounted.size(), 0);
     assert.match(ngx.logged[0], /was not counted: the engine refuses it/);
+    assert.equal(booked()['key:a|prompt_tokens'], undefined);
+});
+
+test('a prompt that cannot be counted keeps nobody’s from being counted, and is booked by its bytes in the end', async () => {
+    const bad = { inputs: 'bad '.repeat(1000) };
+    ledger.settle(answered({ frames: 'tgi', request_id: '0' }, { requestText: JSON.stringify(bad) }));
+    ledger.settle(answered({ frames: 'tgi', request_id: '1' }, { requestText: '{"inputs":"good"}' }));
+    ngx.fetch = async (_, { body }) => {
+        if (body.includes('bad')) {
+            throw new Error('http fetch too large response');
+        }
+        return reply(200, 3);
+    };
+    await ledger.countWaiting();
+    assert.equal(booked()['key:a|prompt_tokens'], 3);
+    for (let turn = 0; turn < 40; turn++) {
+        await ledger.countWaiting();
+    }
+    assert.equal(ngx.shared.uncounted.size(), 0);
+    assert.equal(booked()['key:a|prompt_tokens'], 3 + Math.ceil(JSON.stringify(bad).length / 4));
+    assert.equal(ngx.logged.length, 2);
+    assert.match(ngx.logged[0], /key:a is counted again later: http fetch too large response/);
+    assert.match(ngx.logged[1], /key:a was not counted, 1004 tokens are booked: http fetch too large/);
+});
+
+test('an answer that is not streamed and was left early costs its prompt, and what can have been written', async () => {
+    for (const [route, body, generated] of [
+        ['generate', { inputs: 'a', parameters: { max_new_tokens: 7 } }, 7],
+        ['generate', { inputs: 'a' }, 200],
+        ['completions', { prompt: 'a', max_tokens: 5 }, 5],
+        ['generate_stream', { inputs: 'a', parameters: { max_new_tokens: 7 } }, 0],
+        ['chat', { messages: [], stream: true, max_tokens: 9 }, 0],
+        ['generate', 'no document', 200],
+    ]) {
+        freshNgx();
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        const r = answered({ ...left, route }, { requestText: text });
+        assert.equal(ledger.settle(r), 'null');
+        assert.equal(booked()['key:a|generated_tokens'] ?? 0, generated, `${route} ${text}`);
+        assert.equal(ngx.shared.uncounted.size(), 1);
+    }
+});
+
+test('what was left before an engine was asked costs nothing', () => {
+    ledger.settle(answered({ ...left, upstream_connect_time: '' }, { requestText: '{"inputs":"a"}' }));
+    assert.equal(ngx.shared.uncounted.size(), 0);
+    assert.deepEqual(booked(), { 'key:a|requests': 1 });
+});
+
+test('a budget knows of a prompt before it is counted', async () => {
+    const poor = { account: ACCOUNT, ...limits.of({ daily_tokens: 100 }) };
+    ledger.settle(answered({ ...left, route: 'generate_stream' }, { requestText: JSON.stringify({ inputs: 'a'.repeat(400) }) }));
+    assert.equal(limits.admit(poor).reason, 'budget');
+    ngx.fetch = async () => reply(200, 50);
+    await ledger.countWaiting();
+    assert.equal(booked()['key:a|prompt_tokens'], 50);
+    assert.equal(limits.admit(poor), undefined);
+    assert.equal(usage.tokensToday(ACCOUNT), 50);
 });
 
 test('what nobody answered, or no route counts, does not wait', () => {
     ledger.settle(answered({ upstream_status: '' }));
     ledger.settle(answered({ upstream_status: '422' }));
-    ledger.settle(answered({ prompt_counter: '' }));
+    ledger.settle(answered({ prompt_counter: '' }, { requestText: '{}' }));
     assert.equal(ngx.shared.uncounted.size(), 0);
 });
 
@@ -89,7 +149,7 @@ for (const zone of ['usage', 'counters', 'uncounted']) {
         assert.equal(r.variables.generated_tokens, zone === 'uncounted' ? 'null' : '3');
         assert.deepEqual(places(), [0]);
         assert.ok(ngx.logged.length > 0);
-        ngx.logged.forEach(line => assert.match(line, /not enough space/));
+        ngx.logged.forEach(line => assert.match(line, /not enough space|no longer fits/));
         assert.equal(zone === 'usage' || booked()['key:a|requests'] === 1, true);
         assert.equal(zone === 'counters' || ngx.shared.counters.get('appliance_account_requests_total{account="key:a"}') === 1, true);
     });
@@ -127,4 +187,33 @@ test('days are kept for 400 days', () => {
     const left = new Set(ngx.shared.usage.keys().map(key => key.split('|')[0]));
     assert.deepEqual(left, new Set([0, 1, 399, 400].map(day)));
     assert.equal(ngx.shared.usage.size(), 8);
+});
+
+test('a full book is added up by month, then by year, and what comes is booked', () => {
+    const day = ago => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    for (let ago = 0; ago < 300; ago++) {
+        usage.add(ACCOUNT, day(ago), 'requests', 1);
+    }
+    ngx.shared.usage.room = 300;
+    for (const name of ['key:new', 'key:newer']) {
+        usage.add(name, usage.today(), 'requests', 5);
+        assert.equal(booked()[`${name}|requests`], 5);
+    }
+    const sum = ngx.shared.usage.items().reduce((all, [key, value]) => all + (key.includes(ACCOUNT) ? value : 0), 0);
+    assert.equal(sum, 300);
+    assert.equal(ngx.shared.usage.get(`${usage.today()}|${ACCOUNT}|requests`), 1);
+    assert.ok(ngx.shared.usage.size() < 20);
+    assert.match(ngx.logged[0], /added up by month/);
+});
+
+test('every hour, days of more than 35 days ago are added up by month', () => {
+    const day = ago => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    for (let ago = 0; ago < 200; ago++) {
+        usage.add(ACCOUNT, day(ago), 'requests', 1);
+    }
+    ledger.keepUsage();
+    assert.equal(ngx.shared.usage.get(`${day(35)}|${ACCOUNT}|requests`), 1);
+    assert.equal(ngx.shared.usage.get(`${day(36)}|${ACCOUNT}|requests`), undefined);
+    assert.ok(ngx.shared.usage.size() <= 36 + 7);
+    assert.equal(ngx.shared.usage.items().reduce((all, [, value]) => all + value, 0), 200);
 });

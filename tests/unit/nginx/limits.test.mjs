@@ -109,9 +109,70 @@ test('the places of a worker that is gone are given back', () => {
 });
 
 for (const room of [0, 1]) {
-    test(`a request for which there is no room takes no place (${room} entries fit)`, () => {
+    test(`a request for which there is no room takes no place, is refused, and the log says why (${room} entries fit)`, () => {
         freshNgx({ running: room });
-        assert.throws(() => limits.admit(account()), /not enough space/);
+        assert.deepEqual(limits.admit(account()), { reason: 'busy', retryAfter: 5 });
+        assert.match(ngx.logged[0], /^error: limits: a request of key:a was refused: not enough space/);
         assert.ok(ngx.shared.running.items().every(([, places]) => places === 0));
     });
 }
+
+test('no room for the minute: the place is given back', () => {
+    freshNgx({ windows: 0 });
+    assert.equal(limits.admit(account({ rpm: 1 })).reason, 'busy');
+    assert.deepEqual(limits.inFlight(), [['key:a', 0]]);
+});
+
+test('a worker’s part of an account is gone when it holds no place', () => {
+    for (let i = 0; i < 500; i++) {
+        assert.equal(limits.admit(account({ account: `key:${i}` })), undefined);
+        limits.release(`key:${i}`);
+    }
+    assert.ok(ngx.shared.running.keys().every(name => !name.includes(' ')));
+    assert.equal(ngx.shared.running.size(), 500, 'which go by the timeout of the zone');
+});
+
+test('reclaim begins the timeout of what holds a place anew, and of nothing else', () => {
+    limits.admit(account());
+    limits.admit(account({ account: 'key:b' }));
+    limits.release('key:b');
+    const touched = [];
+    const { incr } = ngx.shared.running;
+    ngx.shared.running.incr = function (key, ...rest) {
+        touched.push(key);
+        return incr.call(this, key, ...rest);
+    };
+    limits.reclaim();
+    assert.deepEqual(touched.sort(), [`${process.pid} key:a`, 'key:a']);
+});
+
+test('who has a budget and no limit at a time has sixteen; nobody has more than 1,024', () => {
+    const places = fields => {
+        freshNgx();
+        let count = 0;
+        while (limits.admit(account(fields)) === undefined) {
+            count++;
+        }
+        return count;
+    };
+    assert.equal(places({ daily_tokens: 1000 }), 16);
+    assert.equal(places({ daily_tokens: 1000, concurrent: 20 }), 20);
+    assert.equal(places({}), 1024);
+    assert.equal(places({ concurrent: 1e12 }), 1024);
+});
+
+test('joins and counts of the page are held to the rate of their person, beside the answers', () => {
+    const one = account({ account: 'user:a', rpm: 1 });
+    const passed = check => {
+        let count = 0;
+        while (check(one) === undefined) {
+            count++;
+        }
+        return count;
+    };
+    assert.equal(passed(limits.admitJoin), 5);
+    assert.equal(passed(limits.admitCount), 100);
+    assert.equal(limits.admitJoin(one).reason, 'rate');
+    assert.equal(limits.admit(one), undefined);
+    assert.equal(limits.admitJoin(account()), undefined, 'without a limit there is one all the same, but not of one');
+});

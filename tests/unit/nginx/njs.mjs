@@ -54,6 +54,16 @@ class Dictionary {
         return this.entries.delete(key);
     }
 
+    pop(key) {
+        const value = this.entries.get(key);
+        this.entries.delete(key);
+        return value;
+    }
+
+    freeSpace() {
+        return (this.room - this.entries.size) * 256;
+    }
+
     keys() {
         return [...this.entries.keys()];
     }
@@ -69,7 +79,7 @@ class Dictionary {
 
 // An `ngx` with empty dictionaries, `room` of them smaller than they need. What was logged is in `ngx.logged`.
 export function freshNgx(room = {}) {
-    const names = ['accounts', 'running', 'windows', 'counters', 'usage', 'uncounted'];
+    const names = ['accounts', 'running', 'windows', 'counters', 'usage', 'uncounted', 'expected'];
     const logged = [];
     globalThis.ngx = {
         WARN: 'warn',
@@ -94,6 +104,7 @@ export function request({ variables = {}, ...rest } = {}) {
         variables: {
             account: '-', person: '', admitted: '', refused: '', route: 'other', counted: '', frames: '', prompt_counter: '',
             request_time: '0.500', first_byte: '', status: '200', host: '127.0.0.1', request_id: 'id', upstream_status: '200',
+            upstream_connect_time: '0.001',
             ...variables,
         },
         sendBuffer: (data, flags) => sent.pieces.push([Buffer.from(data), flags]),

@@ -83,3 +83,15 @@ def test_counters_that_are_no_json_object_are_a_failure(text: str, found: str) -
     with pytest.raises(StepFailed, match="The usage cannot be read") as failure:
         usage.parse(text)
     assert found in failure.value.found
+
+
+def test_months_and_years_of_what_is_older_are_rows_of_their_first_day() -> None:
+    counted = {f"{when}|key:ci|requests": {"value": 7} for when in ("2026-10", "2025", "2026-11-02")}
+    rows = usage.parse(json.dumps(counted))
+    assert [(row.day.isoformat(), row.name) for row in rows] == [
+        ("2026-11-02", "2026-11-02"),
+        ("2026-10-01", "2026-10"),
+        ("2025-01-01", "2025"),
+    ]
+    assert [entry["day"] for entry in usage.report(rows)["days"]] == ["2026-11-02", "2026-10", "2025"]
+    assert usage.report(rows)["total"]["requests"] == 21
