@@ -138,6 +138,9 @@ async function tokensOf(entry, body) {
         const answer = await reply.json();
         count += (text === null ? answer.tokenize_response : answer).length;
     }
+    if (!Number.isInteger(count)) {
+        throw new Error('the engine answered no list of tokens');
+    }
     return count;
 }
 

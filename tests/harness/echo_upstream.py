@@ -4,8 +4,9 @@ Owns: an HTTP/1.1 reader that repairs nothing, so that what nginx sent is seen a
 of nginx or of the tests. Standard library only: it runs inside a container.
 
 Ports: 7860 the chat, 3000 the engine, 4180 the sign-on service, 9000 the record (GET /seen, POST /forget).
-Every answer of the first two is the request as JSON; only `STREAMS` go on as event streams, each frame with
-its time, until their reader leaves.
+Every answer of the first two is the request as JSON, but: `STREAMS` go on as event streams, each frame with
+its time, until their reader leaves; /tokenize answers one token a word, as TGI does; a request with the header
+X-Echo-Never is not answered.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ SERVICES = {7860: "ui", 3000: "tgi", 4180: "sso"}
 CONTROL_PORT = 9000
 STREAMS = ("/generate_stream", "/gradio_api/queue/data")
 STREAM_PAUSE_S = 0.1
+KEPT_BODY = 100_000
 
 Reader: TypeAlias = asyncio.StreamReader
 Writer: TypeAlias = asyncio.StreamWriter
@@ -52,9 +54,15 @@ async def _serve(service: str, reader: Reader, writer: Writer) -> None:
     try:
         while True:
             request = {"service": service, **await _read_request(reader)}
-            seen.append(request)
+            seen.append({**request, "body": request["body"][:KEPT_BODY]})
             if request["target"] in STREAMS:
                 await _stream(writer)
+                return
+            if request["target"] == "/tokenize":
+                await _answer(writer, "200 OK", {}, _tokens(json.loads(request["body"]).get("inputs", "")))
+                continue
+            if any(name == "x-echo-never" for name, _ in request["headers"]):
+                await reader.read()
                 return
             status, headers = _sign_on(request) if service == "sso" else ("200 OK", {})
             await _answer(writer, status, headers, request)
@@ -72,6 +80,11 @@ def _sign_on(request: dict[str, Any]) -> tuple[str, dict[str, str]]:
     if "sso=nameless" in cookies:
         return "202 Accepted", {}
     return "401 Unauthorized", {}
+
+
+def _tokens(text: str) -> list[dict[str, Any]]:
+    words = enumerate(text.split())
+    return [{"id": 100_000 + i, "text": f" {word}", "start": i, "stop": i + len(word)} for i, word in words]
 
 
 async def _answer(writer: Writer, status: str, headers: dict[str, str], content: Any) -> None:
