@@ -5,8 +5,8 @@ of nginx or of the tests. Standard library only: it runs inside a container.
 
 Ports: 7860 the chat, 3000 the engine, 4180 the sign-on service, 9000 the record (GET /seen, POST /forget).
 Every answer of the first two is the request as JSON, but: `STREAMS` go on as event streams, each frame with
-its time, until their reader leaves; /tokenize answers one token a word, as TGI does; a request with the header
-X-Echo-Never is not answered.
+its time, until their reader leaves; /tokenize answers one token a word, as TGI does; a request with the
+header X-Echo-Never is not answered.
 """
 
 from __future__ import annotations

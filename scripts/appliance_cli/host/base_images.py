@@ -54,10 +54,11 @@ RECIPES = (
     Recipe(
         key="NGINX_BASE",
         upstream=default_of("NGINX_BASE"),
-        made="qwen-appliance/nginx-base:1.30-njs",
+        made="qwen-appliance/nginx-base:1.30-njs-stream",
         suite="forky",
-        packages="nginx,libnginx-mod-http-js,ca-certificates",
-        former=("qwen-appliance/nginx-base:1.30",),  # without njs
+        packages="nginx,libnginx-mod-http-js,libnginx-mod-stream,ca-certificates",
+        # without njs, without the stream module
+        former=("qwen-appliance/nginx-base:1.30", "qwen-appliance/nginx-base:1.30-njs"),
     ),
 )
 
