@@ -15,6 +15,8 @@ const FILES = {
 };
 const LOADED = 'loaded';
 const EVERYTHING = 100000;
+// As `callers` knows it, too.
+const LOOPBACK = /^(127\..*|\[?(::1|::ffff:127\..*?)\]?)$/i;
 
 function dictionary() {
     return ngx.shared.accounts;
@@ -50,8 +52,7 @@ function isKnown(name) {
 }
 
 function isPublished() {
-    const address = process.env.BIND_ADDRESS || '127.0.0.1';
-    return !(address.startsWith('127.') || address === '::1' || address === '[::1]');
+    return !LOOPBACK.test(process.env.BIND_ADDRESS || '127.0.0.1');
 }
 
 // The MAC key of the sessions, or undefined before the first user.

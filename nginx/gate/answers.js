@@ -18,6 +18,12 @@ const REFUSALS = {
         message: 'Without keys and users the appliance answers to its address and to localhost only, not to a name. '
             + 'The operator makes them with: ./scripts/appliance keys add NAME, ./scripts/appliance users add NAME',
     },
+    origin: {
+        status: 403,
+        openai: ['invalid_request_error', 'unknown_origin'],
+        tgi: 'unknown_origin',
+        message: 'Without keys and users the appliance serves no web page but its own.',
+    },
     rate: {
         status: 429,
         openai: ['requests', 'rate_limit_exceeded'],

@@ -13,14 +13,14 @@ const NOBODY = unlimited({ account: '-' });
 // A person's name that logs, figures and headers can carry: whatever `users add` takes, and more for single sign-on.
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 const HOST = /^[A-Za-z0-9._:[\]-]{1,255}$/;
-const NOBODYS_NAME = /^(localhost|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\])$/;
+const NOBODYS_NAME = /^(localhost|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\])$/;
 
 // The API at the door: a key, where one is needed.
 function api(r) {
     meter.begin();
     accounts.ensureLoaded();
     if (!accounts.apiIsClosed()) {
-        if (isOwnAddress(r)) {
+        if (isAskedHere(r)) {
             goOn(r, NOBODY);
         }
         return;
@@ -34,13 +34,19 @@ function api(r) {
 }
 
 // While nobody is asked who he is: a page elsewhere could have a name of its own point at this machine (DNS rebinding), and use
-// the appliance through the browser of whoever looks at it. So only addresses and localhost pass, which are nobody's names.
-function isOwnAddress(r) {
-    if (NOBODYS_NAME.test(r.variables.host)) {
-        return true;
+// the appliance through the browser of whoever looks at it. So only addresses and localhost pass, which are nobody's names. Nor may
+// it send here what needs no leave of ours: a browser says with each POST whose page sends it.
+function isAskedHere(r) {
+    const origin = r.headersIn.Origin;
+    if (!NOBODYS_NAME.test(r.variables.host)) {
+        answers.refuse(r, 'host');
+        return false;
     }
-    answers.refuse(r, 'host');
-    return false;
+    if (origin !== undefined && origin.replace(/^https?:\/\//, '') !== r.headersIn.Host) {
+        answers.refuse(r, 'origin');
+        return false;
+    }
+    return true;
 }
 
 function byBearer(header) {
@@ -103,7 +109,7 @@ function refuseIf(r, refusal) {
 async function page(r) {
     accounts.ensureLoaded();
     if (!accounts.pageIsClosed()) {
-        return isOwnAddress(r);
+        return isAskedHere(r);
     }
     const name = process.env.SSO_URL ? await vouchedFor(r) : signedIn(r);
     if (name !== undefined) {

@@ -176,7 +176,7 @@ class LoneDoor:
             aliases=["nginx"],
             user=self._user,
             read_only=True,
-            tmpfs={"/tmp": "mode=1777"},
+            tmpfs={"/tmp": "mode=1777", "/inside": "mode=1777"},
             volumes={
                 str(self._access): {"bind": "/access", "mode": "ro"},
                 self._state.name: {"bind": "/state", "mode": "rw"},

@@ -79,7 +79,44 @@ def test_own_containers_are_unprivileged(stack: Stack, service: str) -> None:
         assert host["SecurityOpt"] == ["no-new-privileges:true"]
         assert host["Init"] is True
         assert host["Memory"] > 0
+        assert host["PidsLimit"] > 0
         assert host["LogConfig"]["Config"] == {"max-size": "20m", "max-file": "5"}
+
+
+@pytest.mark.parametrize("service", ["tgi", "ui", "nginx"])
+def test_no_question_of_dns_leaves(stack: Stack, service: str) -> None:
+    """Docker's own answers names of containers; it hands other questions to the container itself."""
+    for container in stack.containers(service):
+        assert container.attrs["HostConfig"]["Dns"] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("service", ["tgi", "ui"])
+def test_no_datagram_leaves(stack: Stack, service: str) -> None:
+    """To an address that nobody has, past the host's every interface but those of the containers."""
+    send = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('198.51.100.77', 53))"
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0003)) as wire:
+        wire.settimeout(1)
+        control = ["python3", "-c", send]
+        stack.docker.containers.run(
+            "qwen-appliance/ui:local", control[1:], entrypoint="python3", network="bridge", remove=True
+        )
+        assert _left(wire), "the control's datagram was not seen"
+        for container in stack.containers(service):
+            container.exec_run(control)
+        assert not _left(wire)
+
+
+def _left(wire: socket.socket) -> bool:
+    """Whether an IP packet to the address that nobody has was sent from this host's own interface."""
+    seen = False
+    try:
+        while True:
+            packet, (interface, protocol, *_) = wire.recvfrom(2048)
+            to = packet[30:34]
+            if protocol == 0x0800 and not interface.startswith(("veth", "br-", "docker")):
+                seen = seen or to == socket.inet_aton("198.51.100.77")
+    except TimeoutError:
+        return seen
 
 
 @pytest.mark.parametrize("service", ["tgi", "ui"])

@@ -132,7 +132,7 @@ def test_services_stand_in_data_flow_order() -> None:
         *("model-init", "tgi"),
         "cpu-engine",  # an image that runs in tgi's place
         *("ui", "nginx"),
-        *("gpu-metrics", "prometheus", "grafana"),
+        *("gpu-metrics", "prometheus", "grafana", "grafana-door"),
     ]
 
 

@@ -113,7 +113,7 @@ def key(stack: Stack) -> Iterator[str]:
 def test_off_unless_asked_for() -> None:
     names = set(rendered("docker-compose.yml", profile="none"))
     assert names == {"model-init", "tgi", "ui", "nginx"}
-    assert set(rendered("docker-compose.yml")) == names | {"gpu-metrics", "prometheus", "grafana"}
+    assert set(rendered("docker-compose.yml")) == names | {"gpu-metrics", "prometheus", "grafana", "grafana-door"}
 
 
 def test_the_card_is_watched_where_there_is_one() -> None:
@@ -125,12 +125,12 @@ def test_the_card_is_watched_where_there_is_one() -> None:
 
 def test_only_grafana_is_published_and_only_on_loopback() -> None:
     services = rendered("docker-compose.yml")
-    for name in ("gpu-metrics", "prometheus"):
+    for name in ("gpu-metrics", "prometheus", "grafana"):
         assert "ports" not in services[name]
         assert set(services[name]["networks"]) == {"backend"}
-    (port,) = services["grafana"]["ports"]
+    (port,) = services["grafana-door"]["ports"]
     assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "3001", 3000)
-    assert set(services["grafana"]["networks"]) == {"backend", "edge"}
+    assert set(services["grafana-door"]["networks"]) == {"backend", "edge"}
 
 
 @pytest.mark.parametrize("service", ["prometheus", "grafana"])

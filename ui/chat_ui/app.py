@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     `app.state.drain` is the `Drain` to settle before the server stops listening.
     """
-    engine = EngineClient(settings.engine_url)
+    engine = EngineClient(settings.engine_url, settings.proof_file)
     status = StatusService(
         engine,
         settings.models_dir,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -88,11 +89,13 @@ class Ending:
 class EngineClient:
     """One per process. Use as an async context manager; the session is closed at its exit.
 
+    `proof_file` holds what nginx knows the page by; None where it is the engine itself that is asked.
     Each call names the caller on whose behalf it is made, by whom nginx limits and counts; without one it is
     the service's own.
     """
 
     base_url: str
+    proof_file: Path | None = None
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     async def __aenter__(self) -> EngineClient:
@@ -129,7 +132,9 @@ class EngineClient:
         """
         try:
             async with self.session.get(
-                f"{self.base_url}/health", timeout=aiohttp.ClientTimeout(total=timeout)
+                f"{self.base_url}/health",
+                headers=self._headers(NOBODY),
+                timeout=aiohttp.ClientTimeout(total=timeout),
             ) as response:
                 await _raise_for_status(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -163,7 +168,7 @@ class EngineClient:
         body = orjson.dumps({"inputs": prompt, "parameters": parameters})
         try:
             async with self.session.post(
-                f"{self.base_url}/generate_stream", data=body, headers=_headers(caller)
+                f"{self.base_url}/generate_stream", data=body, headers=self._headers(caller)
             ) as response:
                 await _raise_for_status(response)
                 async for line in response.content:
@@ -184,6 +189,14 @@ class EngineClient:
             raise StreamCut(_reason(error)) from error
         raise StreamCut("the connection was closed before the final event")
 
+    def _headers(self, caller: Caller) -> dict[str, str]:
+        """Read anew each time: nginx makes the file when it starts, which may be after this service."""
+        try:
+            proof = {"X-Appliance-Proof": self.proof_file.read_text()} if self.proof_file else {}
+        except FileNotFoundError:
+            proof = {}
+        return {"Content-Type": "application/json", **caller.headers(), **proof}
+
     async def _call(self, method: str, path: str, caller: Caller, body: dict[str, Any] | None = None) -> Any:
         """A short JSON call. Raises the `EngineError` that fits the failure."""
         try:
@@ -191,7 +204,7 @@ class EngineClient:
                 method,
                 self.base_url + path,
                 data=None if body is None else orjson.dumps(body),
-                headers=_headers(caller),
+                headers=self._headers(caller),
                 timeout=aiohttp.ClientTimeout(total=SHORT_CALL_SECONDS, sock_connect=CONNECT_SECONDS),
             ) as response:
                 await _raise_for_status(response)
@@ -200,10 +213,6 @@ class EngineClient:
             raise GenerationFailed(f"{path} did not answer with JSON") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineUnavailable(_reason(error)) from error
-
-
-def _headers(caller: Caller) -> dict[str, str]:
-    return {"Content-Type": "application/json", **caller.headers()}
 
 
 def _event(data: bytes) -> dict[str, Any]:

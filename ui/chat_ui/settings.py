@@ -24,6 +24,7 @@ class Settings:
         drain_seconds: how long running answers may go on after SIGTERM.
         engine_host_name: the name whose DNS A records are the engine's running containers.
         version: the appliance's, as Compose knows it.
+        proof_file: by its content nginx knows that it is the page that asks.
     """
 
     engine_url: str = "http://nginx:8088"
@@ -34,6 +35,7 @@ class Settings:
     drain_seconds: int = 600
     engine_host_name: str = "tgi"
     version: str = "unknown"
+    proof_file: Path = Path("/inside/proof")
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -52,6 +54,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         drain_seconds=_integer(environ, "UI_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
         engine_host_name=environ.get("ENGINE_HOST_NAME") or default.engine_host_name,
         version=environ.get("APPLIANCE_VERSION") or default.version,
+        proof_file=Path(environ.get("PROOF_FILE") or default.proof_file),
     )
 
 

@@ -7,6 +7,7 @@ HOLD = {
     USAGE: "the usage counted",
     "prometheus": "the graphs' history",
     "import": "",  # always empty
+    "inside": "",  # made anew at the next start
 }
 
 

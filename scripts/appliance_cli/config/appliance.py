@@ -49,7 +49,9 @@ class Appliance:
     @property
     def loopback(self) -> bool:
         """Whether only this machine reaches the appliance."""
-        return ipaddress.ip_address(self.bind_address).is_loopback
+        address = ipaddress.ip_address(self.bind_address)
+        # why: before Python 3.13 ::ffff:127.0.0.1 is not taken for the address that it stands for
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     @property
     def url(self) -> str:

@@ -18,12 +18,13 @@ VARIABLES = {
     "UI_DRAIN_SECONDS": "5",
     "ENGINE_HOST_NAME": "engine",
     "APPLIANCE_VERSION": "1.2.3",
+    "PROOF_FILE": "/proof",
 }
 
 
 def test_an_empty_environment_gives_the_appliances_defaults() -> None:
     assert from_environment({}) == Settings(
-        "http://nginx:8088", Path("/models"), "", 7860, "ui", 600, "tgi", "unknown"
+        "http://nginx:8088", Path("/models"), "", 7860, "ui", 600, "tgi", "unknown", Path("/inside/proof")
     )
 
 
@@ -33,7 +34,7 @@ def test_empty_variables_count_as_unset() -> None:
 
 def test_every_variable_is_taken() -> None:
     assert from_environment(VARIABLES) == Settings(
-        "http://127.0.0.1:81", Path("/data"), "s", 1234, "pages", 5, "engine", "1.2.3"
+        "http://127.0.0.1:81", Path("/data"), "s", 1234, "pages", 5, "engine", "1.2.3", Path("/proof")
     )
 
 

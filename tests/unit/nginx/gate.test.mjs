@@ -37,7 +37,7 @@ function close() {
 }
 
 test('the API is open on this machine while there is no key, to addresses only', () => {
-    for (const host of ['localhost', '127.0.0.1', '192.168.1.5', '[::1]']) {
+    for (const host of ['localhost', '127.0.0.1', '192.168.1.5', '[::1]', '[::ffff:127.0.0.1]']) {
         assert.equal(ask(gate.api, { host, counted: 'yes' }).variables.admitted, '1', host);
     }
     for (const host of ['example.org', 'localhost.example.org', '127.0.0.1.example.org', '']) {
@@ -75,6 +75,26 @@ test('signing out ends the session, and a stranger’s signing out nobody’s', 
         const r = ask(gate.signOut, { cookie_unit_session: given, scheme: 'http' });
         assert.deepEqual([r.sent.status, r.sent.body], [303, '/login']);
         assert.equal(sessions.account(cookie)?.id, left, String(given));
+    }
+});
+
+test('while nobody is asked, no page but its own may send anything', () => {
+    const from = (Origin, check = gate.api) => ask(
+        check, { host: '127.0.0.1', counted: 'yes' }, { headersIn: { Host: '127.0.0.1:8080', Origin } });
+    for (const origin of ['http://127.0.0.1:8080', 'https://127.0.0.1:8080', undefined]) {
+        assert.equal(from(origin).variables.admitted, '1', origin);
+    }
+    for (const origin of ['null', '', 'https://example.org', 'http://127.0.0.1', 'http://localhost:8080', 'x://127.0.0.1:8080']) {
+        assert.deepEqual([from(origin).sent.status, from(origin).variables.refused], [403, 'origin'], origin);
+        assert.equal(from(origin, gate.page).sent.status, 403, origin);
+    }
+});
+
+test('a loopback address is one however it is written', () => {
+    for (const [address, open] of [['127.0.0.1', 1], ['127.9.9.9', 1], ['::1', 1], ['[::1]', 1], ['::ffff:127.0.0.1', 1],
+        ['[::FFFF:127.0.0.1]', 1], ['0.0.0.0', 0], ['::', 0], ['192.168.1.5', 0], ['::ffff:192.168.1.5', 0], ['::1:2', 0]]) {
+        process.env.BIND_ADDRESS = address;
+        assert.equal(ask(gate.api, { host: 'localhost', counted: 'yes' }).variables.admitted, open ? '1' : '', address);
     }
 });
 

@@ -50,6 +50,21 @@ def test_what_has_no_way_out_gets_no_proxy(files: str) -> None:
 
 
 @BOTH
+def test_every_container_is_bounded_in_processes_and_what_is_inside_in_names(files: str) -> None:
+    services = rendered(files)
+    assert [name for name, service in services.items() if not 0 < service.get("pids_limit", 0) <= 4096] == []
+    inside = {name for name, service in services.items() if "egress" not in service["networks"]}
+    assert [name for name in inside if services[name].get("dns") != ["127.0.0.1"]] == []
+
+
+@BOTH
+def test_only_doors_have_the_network_that_carries_a_port(files: str) -> None:
+    services = rendered(files)
+    on_edge = {name for name, service in services.items() if "edge" in service["networks"]}
+    assert on_edge == {"nginx", "grafana-door"} == {n for n, s in services.items() if s.get("ports")}
+
+
+@BOTH
 def test_model_init_keeps_the_operators_proxy(files: str) -> None:
     assert not {key for key in rendered(files)["model-init"]["environment"] if key.lower() == "http_proxy"}
     text = (REPO / "docker-compose.yml").read_text()

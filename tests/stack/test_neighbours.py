@@ -1,0 +1,237 @@
+"""Who gets in past the published port: a neighbour with a route, the host's users, other containers, other pages."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker
+import pytest
+import requests
+from docker.models.containers import Container
+
+from harness import raw_http
+from harness.lone_door import LoneDoor, headers_of
+from harness.neighbour import THERE, Neighbour, get
+from harness.stack import Stack
+from harness.waiting import wait_until
+
+pytest_plugins = ["harness.door_fixtures"]
+
+PYTHON = "qwen-appliance/ui:local"
+GENERATE = json.dumps({"inputs": "x", "parameters": {"max_new_tokens": 1}})
+AS_JSON = ("-H", "Content-Type: application/json", "-d", GENERATE)
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+ASK = """
+import sys, urllib.error, urllib.request
+headers = dict(field.split(": ", 1) for field in sys.argv[3:])
+request = urllib.request.Request(sys.argv[1], sys.argv[2].encode() or None, headers)
+try:
+    print(urllib.request.urlopen(request, timeout=3).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+except OSError:
+    print(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def neighbour() -> Iterator[Neighbour]:
+    with Neighbour() as made:
+        yield made
+
+
+def address(container: Container, network: str) -> str:
+    """A container's address in one of its project's networks."""
+    project = container.labels["com.docker.compose.project"]
+    return str(container.attrs["NetworkSettings"]["Networks"][f"{project}_{network}"]["IPAddress"])
+
+
+def ask_from(container: Container, url: str, *fields: str, body: str = "") -> int:
+    """The status that a container with Python gets; 0 when nothing answers."""
+    result = container.exec_run(["python3", "-c", ASK, url, body, *fields])
+    return int(result.output)
+
+
+@contextmanager
+def container_on(network: str) -> Iterator[Container]:
+    """Somebody else's container on a network."""
+    client = docker.from_env()
+    made = client.containers.run(
+        PYTHON, ["-c", "import signal; signal.pause()"], entrypoint="python3", network=network, detach=True
+    )
+    try:
+        yield made
+    finally:
+        made.remove(force=True)
+        client.close()
+
+
+def test_a_neighbour_gets_nothing_from_the_door_on_loopback(stack: Stack, neighbour: Neighbour) -> None:
+    door = f"http://{address(stack.container('nginx'), 'edge')}:8080"
+    for path in ("/", "/status", "/health", "/info", "/v1/models", "/login", "/nothing"):
+        assert neighbour.get(door + path) in (0, 403), path
+    assert neighbour.get(f"{door}/generate", *AS_JSON) in (0, 403)
+    forged = ("-H", "X-Forwarded-For: 127.0.0.1", "-H", "X-Real-IP: 127.0.0.1", "-H", "Host: 127.0.0.1")
+    assert neighbour.get(f"{door}/status", *forged) in (0, 403)
+
+
+def test_a_neighbour_reaches_nothing_else(stack: Stack, neighbour: Neighbour) -> None:
+    for service, port in (("tgi", 3000), ("ui", 7860), ("nginx", 8080), ("nginx", 8088)):
+        container = stack.containers(service)[0]
+        assert neighbour.get(f"http://{address(container, 'backend')}:{port}/health") == 0, (service, port)
+    edge = address(stack.container("nginx"), "edge")
+    assert neighbour.get(f"http://{edge}:8088/health") == 0
+
+
+def test_the_host_reaches_the_published_port(stack: Stack) -> None:
+    assert get(f"{stack.url}/status", before=AS_NOBODY) == 200
+    assert get(f"{stack.url}/generate", *AS_JSON, before=AS_NOBODY) == 200
+
+
+def test_a_neighbour_reaches_a_door_that_is_published(
+    guarded: Stack, neighbour: Neighbour, api_key: str
+) -> None:
+    """The control: by the same way, and its own address is what is logged and counted by."""
+    with LoneDoor.beside(guarded, {"BIND_ADDRESS": "0.0.0.0"}) as door:
+        networks = door.nginx.attrs["NetworkSettings"]["Networks"]
+        (network,) = networks.values()
+        bearer = f"Authorization: Bearer {api_key}"
+        assert neighbour.get(f"http://{network['IPAddress']}:8080/v1/models", "-H", bearer) == 200
+        assert f'"client":"{THERE}"' in door.log()
+
+
+def test_the_hosts_users_do_not_pass_the_door_by(stack: Stack) -> None:
+    """As nobody, by the containers' own addresses."""
+    behind = [
+        f"http://{address(stack.containers(service)[0], 'backend')}:{port}"
+        for service, port in (("tgi", 3000), ("ui", 7860), ("nginx", 8080), ("nginx", 8088))
+    ]
+    assert [get(f"{url}/health", before=AS_NOBODY) for url in behind] == [0] * 4
+    # The edge network has an address of the host's, which the published port needs.
+    inside = f"http://{address(stack.container('nginx'), 'edge')}:8088"
+    as_bob = ("-H", "X-User: bob", *AS_JSON)
+    assert get(f"{inside}/generate_stream", *as_bob, before=AS_NOBODY) in (0, 403)
+
+
+def test_the_internal_listener_believes_the_page_alone(stack: Stack) -> None:
+    replica, engine = stack.containers("ui")[0], stack.container("tgi")
+    proof = replica.exec_run(["cat", "/inside/proof"]).output.decode()
+    assert len(proof) == 32
+    url, fields = "http://nginx:8088/generate_stream", ("X-User: bob", "Content-Type: application/json")
+    assert ask_from(engine, url, *fields, body=GENERATE) == 403
+    assert ask_from(engine, url, *fields, "X-Appliance-Proof: ", body=GENERATE) == 403
+    assert ask_from(engine, url, *fields, f"X-Appliance-Proof: {proof[:-1]}", body=GENERATE) == 403
+    for path in ("/info", "/tokenize", "/chat_tokenize", "/health"):
+        assert ask_from(engine, f"http://nginx:8088{path}") == 403, path
+    assert ask_from(replica, url, *fields, f"X-Appliance-Proof: {proof}", body=GENERATE) == 200
+    assert engine.exec_run(["cat", "/inside/proof"]).exit_code != 0
+
+
+def test_the_proof_is_nowhere_else(stack: Stack) -> None:
+    proof = stack.containers("ui")[0].exec_run(["cat", "/inside/proof"]).output.decode()
+    for service in ("model-init", "tgi", "ui", "nginx"):
+        for container in stack.containers(service, stopped=True):
+            assert proof not in json.dumps(container.attrs)
+            assert proof not in container.logs().decode()
+
+
+def test_a_proof_from_outside_is_worth_nothing_and_goes_nowhere(
+    echoing: LoneDoor, bearer: str, cookie: str
+) -> None:
+    _, proof = echoing.run("cat", "/inside/proof")
+    forged = (f"X-Appliance-Proof: {proof}", "X-User: bob")
+    assert raw_http.ask(echoing.port, "POST", "/generate", *forged, body=b"{}").status == 401
+    assert raw_http.ask(echoing.port, "POST", "/generate", *forged, bearer, body=b"{}").status == 200
+    assert raw_http.ask(echoing.port, "GET", "/config", *forged, cookie).status == 200
+    assert [headers_of(request).get("x-appliance-proof") for request in echoing.seen()] == [None, None]
+    assert [headers_of(request).get("x-user") for request in echoing.seen()] == [None, "dora"]
+
+
+def test_another_container_gets_nothing(stack: Stack) -> None:
+    nginx = stack.container("nginx")
+    with container_on(f"{stack.project}_edge") as beside:
+        assert ask_from(beside, f"http://{address(nginx, 'edge')}:8080/status") == 403
+        assert ask_from(beside, f"http://{address(nginx, 'edge')}:8088/info") == 403
+    with container_on("bridge") as elsewhere:
+        assert ask_from(elsewhere, f"http://{address(nginx, 'edge')}:8080/status") in (0, 403)
+        for service, port in (("tgi", 3000), ("nginx", 8088)):
+            target = address(stack.containers(service)[0], "backend")
+            assert ask_from(elsewhere, f"http://{target}:{port}/health") == 0, service
+
+
+def test_engine_and_page_reach_nothing_on_the_host(stack: Stack) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        port = listener.getsockname()[1]
+        networks = [stack.docker.networks.get(f"{stack.project}_{name}") for name in ("backend", "edge")]
+        hosts = [network.attrs["IPAM"]["Config"][0]["Gateway"] for network in networks]
+        hosts.append(stack.docker.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"])
+        connect = (
+            "import socket,sys\n"
+            "for host in sys.argv[2:]:\n"
+            "    try: socket.create_connection((host, int(sys.argv[1])), 2); print(host)\n"
+            "    except OSError: pass"
+        )
+        for service in ("tgi", "ui"):
+            container = stack.containers(service)[0]
+            result = container.exec_run(["python3", "-c", connect, str(port), *hosts])
+            assert result.output.decode() == "", service
+        with container_on("bridge") as control:
+            assert control.exec_run(["python3", "-c", connect, str(port), hosts[-1]]).output.decode() != ""
+
+
+ORIGINS = ("https://example.org", "null", "http://127.0.0.1:1", "http://localhost")
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_foreign_page_can_do_nothing_in_open_mode(stack: Stack, origin: str) -> None:
+    """Not even blindly: a POST as a form could send it, which a browser asks no leave for."""
+    as_form = {"Origin": origin, "Content-Type": "text/plain"}
+    for path in ("/generate", "/", "/v1/chat/completions", "/gradio_api/queue/join", "/tokenize"):
+        answer = requests.post(stack.url + path, data=GENERATE, headers=as_form, timeout=10)
+        assert answer.status_code == 403, path
+        assert "no web page" in answer.text, path
+    for path in ("/config", "/info", "/v1/models", "/status", "/health"):
+        answer = requests.get(stack.url + path, headers={"Origin": origin}, timeout=10)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control-")], path
+    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    for path in ("/generate", "/gradio_api/queue/join"):
+        answer = requests.options(stack.url + path, headers=preflight, timeout=10)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control-")], path
+
+
+def test_the_page_itself_goes_on(stack: Stack) -> None:
+    mapped = f"[::ffff:127.0.0.1]:{stack.port}"
+    for host in (f"127.0.0.1:{stack.port}", f"localhost:{stack.port}", mapped):
+        headers = {"Origin": f"http://{host}", "Host": host}
+        assert requests.get(f"{stack.url}/config", headers=headers, timeout=10).status_code == 200, host
+
+
+def test_grafanas_port_hands_on_what_comes_from_this_machine_alone(
+    stack: Stack, neighbour: Neighbour
+) -> None:
+    """A stand-in for Grafana: what answers there is no concern of its door."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    backend = stack.docker.networks.get(f"{stack.project}_backend")
+    serve = ["-m", "http.server", "3000", "--directory", "/app"]
+    stand_in = stack.docker.containers.create(PYTHON, serve, entrypoint="python3")
+    try:
+        backend.connect(stand_in, aliases=["grafana"])
+        stand_in.start()
+        up = ["--profile", "monitoring", "up", "-d", "--no-deps", "--no-build", "--wait", "grafana-door"]
+        stack.compose(*up, env={"GRAFANA_PORT": str(port)})
+        door = stack.container("grafana-door")
+        url = f"http://127.0.0.1:{port}/"
+        wait_until(lambda: get(url, before=AS_NOBODY) == 200, "what stands for Grafana answers")
+        assert get(url, "-H", "Host: example.org") == 403
+        edge = f"http://{address(door, 'edge')}:3000/"
+        assert neighbour.get(edge) in (0, 403)
+        with container_on(f"{stack.project}_edge") as beside:
+            assert ask_from(beside, edge) == 403
+    finally:
+        stack.compose("--profile", "monitoring", "rm", "-sf", "grafana-door", check=False)
+        stand_in.remove(force=True)
