@@ -105,7 +105,11 @@ class Rig:
             user=f"{owner[0]}:{owner[1]}",
             environment={"BIND_ADDRESS": "0.0.0.0", "TLS": "off"},
             volumes=volumes,
-            tmpfs={"/tmp": "size=256m,mode=1777", "/state": "size=64m,mode=1777", "/inside": "size=1m,mode=1777"},
+            tmpfs={
+                "/tmp": "size=256m,mode=1777",
+                "/state": "size=64m,mode=1777",
+                "/inside": "size=1m,mode=1777",
+            },
             mem_limit="512m",
         )
 

@@ -1,4 +1,4 @@
-"""Another machine of the local network: a network namespace with a cable to this host and routes to its containers.
+"""Another machine of the local network: a network namespace with a cable to this host and routes through it.
 
 Owns the namespace and the cable; needs root. Lets a test send from there; asserts nothing.
 """
