@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import docker
 import pytest
@@ -62,8 +63,8 @@ def proof_of(replica: Container) -> str:
 
 def said(container: Container, *command: str) -> str:
     """What a command says in a container."""
-    output: bytes = container.exec_run(list(command)).output
-    return output.decode()
+    output: Any = container.exec_run(list(command)).output
+    return str(output.decode())
 
 
 def behind(stack: Stack) -> list[str]:
