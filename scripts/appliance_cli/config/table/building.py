@@ -56,7 +56,7 @@ SECTION = Section(
             when="you have a base image of your own",
             kind=Image(),
             default="nginx:1.30",
-            services=("nginx",),
+            services=("nginx", "grafana-door"),
         ),
     ),
 )

@@ -18,7 +18,7 @@ SECTION = Section(
             when="the port is taken",
             kind=Whole(1, 65535),
             default="3001",
-            services=("grafana",),
+            services=("grafana-door",),
         ),
         Setting(
             "PROMETHEUS_IMAGE",
