@@ -50,6 +50,14 @@ SECTION = Section(
             services=("nginx",),
         ),
         Setting(
+            "SSO_HOST",
+            says="With SSO_URL: the name under which people open the page, told to it.",
+            when="it has different rules for different hosts",
+            kind=Matching(r"[A-Za-z0-9._:\[\]-]{1,255}", "a host's name, with a port or without"),
+            empty="the one that the browser asked for",
+            services=("nginx",),
+        ),
+        Setting(
             "SSO_USER_HEADER",
             says="With SSO_URL: the header of its answer that holds the person's name.",
             when="your service uses another",

@@ -1,6 +1,6 @@
 """Where the appliance listens."""
 
-from appliance_cli.config.kinds import Address, Whole
+from appliance_cli.config.kinds import Address, Matching, Whole
 from appliance_cli.config.table.setting import Section, Setting
 
 HIGHEST_PORT = 65535
@@ -25,6 +25,14 @@ SECTION = Section(
             default="127.0.0.1",
             services=("nginx",),
             common=True,
+        ),
+        Setting(
+            "NGINX_WORKERS",
+            says="How many processes serve: `auto` is one a CPU, 8 at most.",
+            when="they should have fewer of this machine's CPUs",
+            kind=Matching(r"auto|[1-9]|[1-5][0-9]|6[0-4]", "auto or a number from 1 to 64"),
+            default="auto",
+            services=("nginx",),
         ),
     ),
 )
