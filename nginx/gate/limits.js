@@ -55,7 +55,7 @@ function takeAll(account) {
         release(account.account);
         return { reason: 'concurrency', retryAfter: 1 };
     }
-    let wait = 0;
+    let wait;
     try {
         wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
     } catch (error) {

@@ -48,7 +48,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def service(
-    engine_url: str, models_dir: Path, log: IO[bytes] | None = None, **more: str
+    engine_url: str, models_dir: Path, log: IO[bytes] | None = None, /, **more: str
 ) -> AsyncIterator[Service]:
     """Start a replica and wait until it serves; killed at the end if it still runs. `more` variables; what it
     writes goes to `log`."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from chat_ui_fake_engine import FakeEngine
-from chat_ui_service import Service, ask, event_of, service
+from unit.chat_ui.fake_engine import FakeEngine
+from unit.chat_ui.service import Service, ask, event_of, service
 
 from chat_ui.chat_settings import DEFAULTS
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
