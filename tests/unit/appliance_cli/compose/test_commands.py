@@ -125,7 +125,7 @@ def test_the_tree_is_piped_into_docker_without_apts_caches() -> None:
     assert "--exclude=./var/lib/apt/lists/*" in tar
     assert tar[-3:] == ["--directory", "/r", "."]
     assert load[:3] == ["docker", "import", "--change"]
-    assert load[-2:] == ["-", "qwen-appliance/nginx-base:1.30-njs"]
+    assert load[-2:] == ["-", NGINX.made]
 
 
 ONE_LINE = """# deb http://commented.example/debian bookworm main
@@ -209,11 +209,11 @@ def test_the_end_of_up_shows_how_to_close_an_open_door(
     assert "add NAME" not in told.err
 
 
+@pytest.mark.parametrize("former", NGINX.former)
 def test_a_base_image_of_an_earlier_version_gives_way_to_its_successor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, former: str
 ) -> None:
     monkeypatch.setattr(prepare, "docker_client", lambda timeout: object())
     monkeypatch.setattr(prepare, "has_image", lambda client, name: True)
-    (former,) = NGINX.former
     wanted = load(tmp_path, tmp_path / ".env", {"NGINX_BASE": former})
     assert prepare._base_images(wanted, False, Output()) == {"NGINX_BASE": NGINX.made}

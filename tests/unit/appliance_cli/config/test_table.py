@@ -248,7 +248,7 @@ def test_model_inits_own_defaults_are_the_tables() -> None:
 
 def test_the_gates_own_defaults_are_the_tables() -> None:
     gate = "".join(path.read_text(encoding="utf-8") for path in (REPO / "nginx" / "gate").glob("*.js"))
-    found = re.findall(r"process\.env\.([A-Z_]+) \|\| '?([^')]+)'?", gate)
-    known = {(name, default) for name, default in found if name in SETTINGS}
+    found = re.findall(r"process\.env\.([A-Z_]+) \|\| (?:'([^']*)'|(\d+))", gate)
+    known = {(name, text or number) for name, text, number in found if name in SETTINGS}
     assert {name for name, _ in known} >= {"SSO_USER_HEADER", "SESSION_DAYS", "BIND_ADDRESS"}
     assert [(name, default) for name, default in known if default != default_of(name)] == []
