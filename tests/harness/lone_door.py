@@ -19,7 +19,7 @@ import requests
 from docker.models.containers import Container
 
 from harness.sse import events
-from harness.stack import Stack, run_inside
+from harness.stack import Stack, run_inside, said_inside
 from harness.waiting import wait_until
 
 NGINX = "qwen-appliance/nginx:local"
@@ -125,6 +125,10 @@ class LoneDoor:
     def run(self, *command: str) -> tuple[int, str]:
         """A command in nginx's container: its exit code, and what it said."""
         return run_inside(self.nginx, *command)
+
+    def said_behind(self, *command: str) -> str:
+        """What a command said in the echo's container, which is another caller's address; it must succeed."""
+        return said_inside(self._echo, *command)
 
     def restart(self) -> None:
         """Kills nginx, as a power cut does, and starts it again; the published port may change."""

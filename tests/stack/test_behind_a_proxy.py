@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from harness import raw_http
 from harness.lone_door import LoneDoor
+from harness.stack import Stack
 
 pytest_plugins = ["harness.door_fixtures"]
 
@@ -18,12 +21,19 @@ PIECES = 20
 STREAMS = {"/generate_stream": "POST", "/gradio_api/queue/data": "GET"}
 
 
+@pytest.fixture(scope="module")
+def reached(guarded: Stack, bearer: str, cookie: str) -> Iterator[LoneDoor]:
+    """A door that answers others than its own machine; it knows who has the key and the cookie."""
+    with LoneDoor.beside(guarded, {"BIND_ADDRESS": "0.0.0.0"}) as door:
+        yield door
+
+
 @pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
 @pytest.mark.parametrize("path", STREAMS)
 def test_a_stream_comes_in_no_clumps(
-    echoing: LoneDoor, bearer: str, cookie: str, path: str, front: str
+    reached: LoneDoor, bearer: str, cookie: str, path: str, front: str
 ) -> None:
-    port = echoing.behind_a_proxy(front)
+    port = reached.behind_a_proxy(front)
     sizes: list[int] = []
     with raw_http.reading(port, STREAMS[path], path, bearer, cookie) as pieces:
         while sum(sizes) < PIECES:

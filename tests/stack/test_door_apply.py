@@ -181,7 +181,7 @@ def test_a_damaged_usage_file_costs_at_most_what_came_after_its_copy(
             door.run("cp", "/state/usage.json", "/state/usage.json.backup")
             door.run("sh", "-c", f"{damage} /state/usage.json")
             door.restart()
-            assert door.log().count("/state/usage.json was damaged") == expected, damage
+            assert door.log().count("/state/usage.json cannot be used") == expected, damage
 
 
 def _has_counted(door: LoneDoor, requests: int) -> Callable[[], bool]:

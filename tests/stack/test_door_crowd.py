@@ -50,7 +50,12 @@ def door(guarded: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     ]
     (access / "keys.json").write_text(json.dumps({"keys": keys}))
     (access / "users.json").write_text(json.dumps({"users": []}))
-    settings = {"NGINX_WORKERS": str(WORKERS), "SSO_URL": "http://sso:4180/auth", "APPLIANCE_NAME": "crowd"}
+    settings = {
+        "NGINX_WORKERS": str(WORKERS),
+        "SSO_URL": "http://sso:4180/auth",
+        "APPLIANCE_NAME": "crowd",
+        "BIND_ADDRESS": "0.0.0.0",  # a caller of another address comes from inside its container
+    }
     with LoneDoor(access, "10001:10001", settings) as door:
         yield door
 
@@ -176,7 +181,7 @@ def test_a_budget_knows_what_was_left_early_at_once(door: LoneDoor) -> None:
 
     wait_until(lambda: _used(door, "key:poor") != {}, "nginx has seen that the client left")
     refused = raw_http.ask(door.port, "POST", "/generate", _bearer("poor"), body=b"{}")
-    assert (refused.status, refused.json["error_type"]) == (429, "budget_spent")
+    assert (refused.status, refused.json["code"]) == (429, "budget_spent")
 
 
 def _leave(door: LoneDoor, path: str, account: str, body: dict[str, Any]) -> None:
@@ -199,7 +204,7 @@ def test_joins_count_as_a_persons_requests(door: LoneDoor) -> None:
     assert 0 < passed <= 2 * JOINS_A_MINUTE, "two minutes' share, if a minute ends meanwhile"
     refused = answers[-1]
     assert refused.status == 429
-    assert refused.json["error_type"] == "rate_limited"
+    assert refused.json["code"] == "rate_limited"
     assert int(refused.headers["retry-after"]) >= 1
 
 

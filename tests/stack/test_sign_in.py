@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 import requests
-from docker.models.containers import Container
 
 from harness import raw_http
 from harness.lone_door import LoneDoor
-from harness.stack import Stack, said_inside
+from harness.stack import Stack
 from harness.waiting import wait_until
 
 pytest_plugins = ["harness.door_fixtures"]
@@ -52,13 +51,16 @@ class Attempt:
         return self.headers["set-cookie"].partition(";")[0].partition("=")[2]
 
 
-def attempt(replica: Container, name: str, password: str) -> Attempt:
-    """Tries a password from inside a chat replica: an address whose attempts are counted apart."""
-    return Attempt(*json.loads(said_inside(replica, "python3", "-c", TRY, name, password)))
+@pytest.fixture(scope="module")
+def office(guarded: Stack) -> Iterator[LoneDoor]:
+    """A door with the same access files that answers others than its own machine, too."""
+    with LoneDoor.beside(guarded, {"BIND_ADDRESS": "0.0.0.0"}) as door:
+        yield door
 
 
-def sign_in(stack: Stack, name: str, password: str) -> Attempt:
-    return attempt(stack.containers("ui")[1], name, password)
+def sign_in(door: LoneDoor, name: str, password: str) -> Attempt:
+    """Tries a password from another address than this machine's."""
+    return Attempt(*json.loads(door.said_behind("python3", "-c", TRY, name, password)))
 
 
 def enters(stack: Stack, session: str) -> bool:
@@ -71,9 +73,9 @@ def enters(stack: Stack, session: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def session(guarded: Stack) -> str:
+def session(office: LoneDoor) -> str:
     """Alice's cookie."""
-    return sign_in(guarded, "alice", PASSWORD).cookie
+    return sign_in(office, "alice", PASSWORD).cookie
 
 
 @pytest.fixture
@@ -86,8 +88,8 @@ def bob(guarded: Stack) -> Iterator[str]:
     guarded.appliance("users", "remove", "bob", "--yes")
 
 
-def test_the_right_password_gives_a_cookie(guarded: Stack) -> None:
-    answer = sign_in(guarded, "alice", PASSWORD)
+def test_the_right_password_gives_a_cookie(guarded: Stack, office: LoneDoor) -> None:
+    answer = sign_in(office, "alice", PASSWORD)
 
     assert (answer.status, answer.body) == (204, "")
     cookie, *attributes = answer.headers["set-cookie"].split("; ")
@@ -100,9 +102,9 @@ def test_the_right_password_gives_a_cookie(guarded: Stack) -> None:
     ("name", "password"), [("alice", "wrong"), ("nobody", PASSWORD), ("alice", ""), ("Alice", PASSWORD)]
 )
 def test_a_wrong_password_is_refused_without_a_browsers_dialog(
-    guarded: Stack, name: str, password: str
+    office: LoneDoor, name: str, password: str
 ) -> None:
-    answer = sign_in(guarded, name, password)
+    answer = sign_in(office, name, password)
 
     assert (answer.status, answer.headers["content-type"]) == (403, "application/json")
     message = "The name or the password is not right."
@@ -111,12 +113,13 @@ def test_a_wrong_password_is_refused_without_a_browsers_dialog(
     assert "set-cookie" not in answer.headers
 
 
-def test_passwords_are_tried_slowly(guarded: Stack) -> None:
+def test_passwords_are_tried_slowly(office: LoneDoor) -> None:
     """As many as one may mistype, then one in a while; who is elsewhere does not wait for that."""
-    guesser, answers = guarded.containers("ui")[0], list[Attempt]()
+    answers = list[raw_http.Answer]()
 
     def refused() -> bool:
-        answers.append(attempt(guesser, "alice", f"guess {len(answers)}"))
+        guess = raw_http.basic("alice", f"guess {len(answers)}")
+        answers.append(raw_http.ask(office.port, "POST", "/session", guess))
         return answers[-1].status == 429
 
     wait_until(refused, "it was tried often enough", poll_s=0)
@@ -125,8 +128,8 @@ def test_passwords_are_tried_slowly(guarded: Stack) -> None:
     assert len(wrong) > 5
     assert last.headers["content-type"] == "application/json"
     assert int(last.headers["retry-after"]) >= 1
-    assert json.loads(last.body)["code"] == "rate_limited"
-    assert sign_in(guarded, "alice", PASSWORD).cookie
+    assert last.json["code"] == "rate_limited"
+    assert sign_in(office, "alice", PASSWORD).cookie
 
 
 @pytest.mark.parametrize(("method", "credentials"), [("GET", True), ("PUT", True), ("POST", False)])
@@ -184,17 +187,19 @@ def test_nothing_in_the_cookie_can_be_changed(guarded: Stack, session: str, bob:
     assert [cookie for cookie in other if enters(guarded, cookie)] == []
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(guarded: Stack, session: str, bob: str) -> None:
+def test_a_new_password_ends_the_sessions_of_the_old_one(
+    guarded: Stack, office: LoneDoor, session: str, bob: str
+) -> None:
     changed = guarded.appliance("users", "passwd", "bob", stdin="another staple\n")
     assert changed.returncode == 0, changed.stderr
     wait_until(lambda: not enters(guarded, bob), "the old session is over")
-    assert sign_in(guarded, "bob", "battery staple").status == 403
-    anew = sign_in(guarded, "bob", "another staple").cookie
+    assert sign_in(office, "bob", "battery staple").status == 403
+    anew = sign_in(office, "bob", "another staple").cookie
     assert enters(guarded, anew)
 
     assert guarded.appliance("users", "remove", "bob", "--yes").returncode == 0
     wait_until(lambda: not enters(guarded, anew), "who is removed is out")
-    assert sign_in(guarded, "bob", "another staple").status == 403
+    assert sign_in(office, "bob", "another staple").status == 403
     assert enters(guarded, session), "alice is still in"
 
 
