@@ -113,9 +113,9 @@ async def test_gradio_serves_the_routes(demo: gr.Blocks) -> None:
 
 async def test_the_app_and_its_queue_are_as_they_are_told_to_be(demo: gr.Blocks) -> None:
     gradio_internals.identify(demo, 42)
-    gradio_internals.start_queue(demo, 7)
+    gradio_internals.start_queue(demo, 7, 9)
     queue = demo._queue
-    assert (demo.app_id, queue.max_thread_count) == (42, 7)
+    assert (demo.app_id, queue.max_thread_count, queue.max_size) == (42, 7, 9)
     assert (queue.sleep_when_free, queue.progress_update_sleep_when_free) == (0.01, 1.0)
     assert gradio_internals.sessions_being_answered(demo) == set()
 
