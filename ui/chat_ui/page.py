@@ -35,6 +35,7 @@ _SCRIPTS = (
     "texts.js",
     "browser_storage.js",
     "account.js",
+    "refusals.js",
     "conversation.js",
     "banner.js",
 )
