@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from harness.person import Person
 from harness.stack import Stack
@@ -43,8 +44,8 @@ def door(person: Person, *refusals: tuple[int, int | None]) -> Door:
     return made
 
 
-def refused(person: Person) -> Page:
-    """The question was sent, and what became of it is said once: not by Gradio, too."""
+def refused(person: Person) -> Locator:
+    """What the page says of it; Gradio says nothing."""
     notice = person.page.locator("#refused")
     expect(notice).to_be_visible()
     expect(person.page.locator(".toast-body:visible")).to_have_count(0)
@@ -109,16 +110,11 @@ def test_an_edit_that_is_refused_changes_nothing_but_the_message_box(person: Per
 
 def test_a_conversation_that_is_too_large_is_said_to_be(arrive: Callable[..., Person]) -> None:
     person = arrive("zh-CN")
-    long = {
-        "role": "user",
-        "content": [{"type": "text", "text": "word " * 240_000}],
-        "metadata": {},
-        "options": None,
-    }
-    # the page keeps what it has when it goes, so the next one is given another
-    person.page.add_init_script(
-        f"sessionStorage.setItem('qwen-appliance.chat.1', {json.dumps(json.dumps({'user': None, 'messages': [long]}))})"
-    )
+    text = [{"type": "text", "text": "word " * 240_000}]
+    messages: list[Any] = [{"role": "user", "content": text, "metadata": {}, "options": None}]
+    kept = json.dumps(json.dumps({"user": None, "messages": messages}))
+    # for the page that comes next: this one keeps what it has when it goes
+    person.page.add_init_script(f"sessionStorage.setItem('qwen-appliance.chat.1', {kept})")
     person.page.reload()
     message, button = (
         person.page.get_by_placeholder("输入你的问题"),
@@ -136,7 +132,7 @@ def test_a_conversation_that_is_too_large_is_said_to_be(arrive: Callable[..., Pe
 def hasty(browser: Browser, guarded: Stack) -> Iterator[Person]:
     """Somebody who may ask once a minute."""
     guarded.add_user("hasty", PASSWORD, "--rpm", "1")
-    context = browser.new_context(locale="en-US", http_credentials=None)
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
     page = context.new_page()
     page.goto(guarded.url)
     page.get_by_label("Name", exact=True).fill("hasty")
