@@ -73,6 +73,12 @@ def test_what_gradio_says_of_a_lost_server_is_what_is_translated() -> None:
     assert all(string in page for string in said)
 
 
+def test_a_question_is_known_by_its_route_and_an_edit_by_its_former_text() -> None:
+    ours, page = GRADIO_SCRIPT.read_text(encoding="utf-8"), assets("js")
+    assert f'"{gradio_internals.QUESTION_ROUTE}"' in ours
+    assert all(name in ours and name in page for name in ("event_data", "previous_value", "index"))
+
+
 def test_an_update_is_told_by_gradios_mark() -> None:
     assert gr.update(visible=True) == {"__type__": "update", "visible": True}
     assert '__type__: "update"' in GRADIO_SCRIPT.read_text(encoding="utf-8")
