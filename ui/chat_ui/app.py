@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
@@ -15,11 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from chat_ui import page, unavailable
+from chat_ui.admission import Admission
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat
 from chat_ui.drain import Drain, DrainWatch
 from chat_ui.engine import EngineClient
-from chat_ui.gradio_internals import HEARTBEAT_ROUTE
+from chat_ui.gradio_internals import HEARTBEAT_ROUTE, bytes_held
+from chat_ui.readers import Readers
 from chat_ui.settings import Settings
 from chat_ui.status import StatusService
 
@@ -49,8 +52,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, status)
-    demo = page.build(Chat(engine, status.current), settings.secret)
-    app.state.drain = Drain(demo)
+    readers = Readers()
+    demo = page.build(Chat(engine, status.current), settings.secret, readers)
+    app.state.drain = Drain(demo, readers)
+    app.add_middleware(Admission, held=partial(bytes_held, demo))
     app.add_middleware(DrainWatch, drain=app.state.drain)
     gr.mount_gradio_app(app, demo, path="/", server_port=settings.port, **page.mount_options())
     return app

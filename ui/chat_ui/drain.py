@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextlib import ExitStack
 from urllib.parse import parse_qs
 
 import gradio as gr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE, sessions_being_answered
+from chat_ui.readers import Readers
 
 # why: a page opens the stream one round trip after its question; one that has not by now went away
 SETTLE_SECONDS = 5.0
@@ -22,12 +24,12 @@ _POLL_SECONDS = 0.01
 
 
 class Drain:
-    """Knows the questions that are being posted and the streams that are being read; see `DrainWatch`."""
+    """Knows the questions that are being posted and who reads answers; see `DrainWatch`."""
 
-    def __init__(self, demo: gr.Blocks) -> None:
+    def __init__(self, demo: gr.Blocks, readers: Readers) -> None:
         self._demo = demo
+        self.readers = readers
         self.questions: set[int] = set()
-        self.streams: dict[int, str] = {}
 
     async def settle(self) -> None:
         """Return in a moment when each answer being written is also being read; at the latest after
@@ -40,11 +42,11 @@ class Drain:
 
     def _unread(self) -> set[str]:
         """The sessions whose answers are being written, but that have not opened their stream yet."""
-        return sessions_being_answered(self._demo) - set(self.streams.values())
+        return {session for session in sessions_being_answered(self._demo) if not self.readers.has(session)}
 
 
 class DrainWatch:
-    """ASGI middleware that tells a `Drain` of the requests that matter to it."""
+    """ASGI middleware that tells a `Drain` and its `Readers` of the requests that matter to them."""
 
     def __init__(self, app: ASGIApp, drain: Drain) -> None:
         self._app = app
@@ -53,13 +55,11 @@ class DrainWatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path")
         request = id(scope)
-        if path == QUESTION_ROUTE:
-            self._drain.questions.add(request)
-        elif path == STREAM_ROUTE:
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            self._drain.streams[request] = query.get("session_hash", [""])[0]
-        try:
+        with ExitStack() as under_way:
+            if path == QUESTION_ROUTE:
+                self._drain.questions.add(request)
+                under_way.callback(self._drain.questions.discard, request)
+            elif path == STREAM_ROUTE:
+                query = parse_qs(scope["query_string"].decode("latin-1"))
+                under_way.enter_context(self._drain.readers.reading(query.get("session_hash", [""])[0]))
             await self._app(scope, receive, send)
-        finally:
-            self._drain.questions.discard(request)
-            self._drain.streams.pop(request, None)

@@ -34,11 +34,11 @@ def identify(demo: gr.Blocks, app_id: int) -> None:
     _change(demo, app_id=app_id)
 
 
-def start_queue(demo: gr.Blocks, streams: int) -> None:
-    """Make the queue, for so many answers at a time; nothing skips it."""
+def start_queue(demo: gr.Blocks, streams: int, waiting: int) -> None:
+    """Make the queue, for so many answers at a time and so many questions that wait; nothing skips it."""
     # queue() reads it, so this comes first
     _change(demo, max_threads=streams)
-    demo.queue(api_open=False, default_concurrency_limit=None)
+    demo.queue(api_open=False, default_concurrency_limit=None, max_size=waiting)
     # why: the queue looks for work every millisecond by default, 5% of a core for an idle replica
     _change(demo._queue, sleep_when_free=0.01, progress_update_sleep_when_free=1.0)
 
@@ -47,6 +47,22 @@ def sessions_being_answered(demo: gr.Blocks) -> set[str]:
     """The sessions whose answers are being written now."""
     events: dict[str, Any] = demo._queue.event_ids_to_events
     return {event.session_hash for event in events.values() if event.alive}
+
+
+def bytes_held(demo: gr.Blocks) -> int:
+    """The size of all the requests whose answers wait or are being written."""
+    events: dict[str, Any] = demo._queue.event_ids_to_events
+    return sum(int(event.request.headers.get("content-length", 0)) for event in events.values())
+
+
+async def drop_answers(demo: gr.Blocks, session: str) -> None:
+    """Keep nothing for a session that nobody reads, and send it nothing any more.
+
+    Gradio does most of this itself when a stream is closed, but nothing where none was opened.
+    """
+    await demo._queue.clean_events(session_hash=session)
+    demo._queue.pending_messages_per_session.pop(session, None)
+    demo._queue.pending_event_ids_session.pop(session, None)
 
 
 def forget_session(demo: gr.Blocks, session: str | None) -> None:

@@ -56,6 +56,7 @@ def layout() -> Controls:
     gr.HTML('<div id="banner" role="status" aria-live="polite" hidden></div>', elem_id="banner-place")
     chatbot = _conversation()
     notice = gr.HTML("", elem_id="notice")
+    gr.HTML('<div id="refused" role="alert" hidden></div>', elem_id="refused-place")
     return Controls(chatbot=chatbot, notice=notice, new_chat=new_chat, **panel, **_question_box())
 
 

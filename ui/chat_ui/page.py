@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from html import escape
 from typing import Any
@@ -21,9 +21,12 @@ from chat_ui.caller import Caller
 from chat_ui.chat import Chat, Question, View
 from chat_ui.chat_settings import DEFAULTS, ChatSettings
 from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
+from chat_ui.readers import Readers
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
 MAX_STREAMS = 300
+# questions beyond those; who comes next is told to ask again
+MAX_WAITING = 100
 _STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
 _SCRIPTS = (
@@ -32,19 +35,20 @@ _SCRIPTS = (
     "texts.js",
     "browser_storage.js",
     "account.js",
+    "refusals.js",
     "conversation.js",
     "banner.js",
 )
 
 
-def build(chat: Chat, secret: str) -> gr.Blocks:
+def build(chat: Chat, secret: str, readers: Readers) -> gr.Blocks:
     """The whole page, ready to be mounted with `mount_options()`."""
     demo = gr.Blocks(title="Qwen Chat", fill_height=True, analytics_enabled=False)
     with demo:
         controls = layout()
-        _wire(demo, controls, chat)
+        _wire(demo, controls, _Handlers(demo, chat, readers))
     gradio_internals.identify(demo, app_id(secret))
-    gradio_internals.start_queue(demo, MAX_STREAMS)
+    gradio_internals.start_queue(demo, MAX_STREAMS, MAX_WAITING)
     return demo
 
 
@@ -78,8 +82,7 @@ def app_id(secret: str) -> int:
     return int.from_bytes(hashlib.sha256(f"qwen-appliance {secret}".encode()).digest()[:8]) >> 12
 
 
-def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
-    handlers = _Handlers(demo, chat)
+def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
     c = controls
     # raw values both ways: Gradio's own conversion would build components that a client names, and costs time
     # for the whole conversation at every update
@@ -125,29 +128,41 @@ def _wire(demo: gr.Blocks, controls: Controls, chat: Chat) -> None:
 class _Handlers:
     """The events that need the server."""
 
-    def __init__(self, demo: gr.Blocks, chat: Chat) -> None:
+    def __init__(self, demo: gr.Blocks, chat: Chat, readers: Readers) -> None:
         self._demo = demo
         self._chat = chat
+        self._readers = readers
 
     async def respond(
         self, request: gr.Request, event: gr.EventData, shown: Any, draft: Any, *settings: Any
     ) -> AsyncGenerator[list[Any], None]:
         """Ask, retry or edit, whichever control it was; yields one value for each of the outputs."""
-        question = _question(conversation.parse(shown), draft, event)
-        if question is None:
-            yield [gr.skip()] * 6
-            return
+        session = request.session_hash or ""
+        try:
+            async with self._readers.answering(session) as wanted:
+                question = _question(conversation.parse(shown), draft, event) if wanted else None
+                if question is None:
+                    yield [gr.skip()] * 6
+                    return
+                async with aclosing(self._answer(request, question, settings)) as updates:
+                    async for update in updates:
+                        yield update
+        finally:
+            gradio_internals.forget_session(self._demo, session)
+            if self._readers.is_forsaken(session):
+                await gradio_internals.drop_answers(self._demo, session)
+
+    async def _answer(
+        self, request: gr.Request, question: Question, settings: Sequence[Any]
+    ) -> AsyncGenerator[list[Any], None]:
         chosen = ChatSettings.from_browser(*settings)
         language = messages.language_of(request.headers.get("accept-language"))
         caller = Caller.from_headers(request.headers)
-        try:
-            async with aclosing(self._chat.answer(question, chosen, language, caller)) as views:
-                first = True
-                async for view in views:
-                    yield _updates(view, first)
-                    first = False
-        finally:
-            gradio_internals.forget_session(self._demo, request.session_hash)
+        async with aclosing(self._chat.answer(question, chosen, language, caller)) as views:
+            first = True
+            async for view in views:
+                yield _updates(view, first)
+                first = False
 
 
 def _question(shown: list[conversation.Message], draft: Any, event: gr.EventData) -> Question | None:

@@ -17,6 +17,9 @@ from chat_ui.errors import MessageTooLong
 # why: TGI refuses bodies over 2,000,000 bytes (--payload-limit). Nothing near that fits any budget, so the
 # oldest messages beyond it go without being counted.
 PAYLOAD_BYTES = 1_000_000
+# No text has more bytes to a token: four or five in English, nine in scripts of three bytes a letter, more
+# where tables are padded with blanks. What is longer does not fit and is not counted: counting is work.
+BYTES_A_TOKEN = 32
 
 Tokenize = Callable[[Sequence[dict[str, str]]], Awaitable[Prompt]]
 
@@ -49,12 +52,13 @@ async def fit(
     """
     max_new_tokens = min(max_new_tokens, max(1, info.max_total_tokens // 2))
     limit = min(info.max_input_tokens, info.max_total_tokens - max_new_tokens)
+    most_bytes = min(PAYLOAD_BYTES, limit * BYTES_A_TOKEN)
     starts = [i for i, message in enumerate(messages) if message.role == "user"]
 
     async def prompt_from(turn: int) -> Prompt | None:
         """The prompt without the turns before `turn`; None when it is too large even to be counted."""
         kept = messages[starts[turn] :]
-        if sum(len(message.text.encode()) for message in kept) > PAYLOAD_BYTES:
+        if sum(len(message.text.encode()) for message in kept) > most_bytes:
             return None
         system = [{"role": "system", "content": system_prompt}] if system_prompt else []
         return await tokenize([*system, *({"role": m.role, "content": m.text} for m in kept)])
@@ -69,7 +73,8 @@ async def fit(
     if last > 0:
         best = await prompt_from(last)
     if not fits(best):
-        raise MessageTooLong(best.tokens if best else _estimate(messages[-1].text), limit, max_new_tokens)
+        given = best.tokens if best else max(_estimate(messages[-1].text), limit + 1)
+        raise MessageTooLong(given, limit, max_new_tokens)
     # invariant: leaving out `too_few` turns is not enough, leaving out `enough` is, with `best` as the prompt
     too_few, enough = 0, last
     while enough - too_few > 1:

@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import aiohttp
+from fastapi import FastAPI
+from starlette.routing import Mount
 
 from chat_ui.chat_settings import DEFAULTS
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
@@ -117,6 +119,11 @@ async def ask(
                 yield message
                 if message["msg"] in ("process_completed", "close_stream", "unexpected_error"):
                     return
+
+
+def gradio_app_of(app: FastAPI) -> Any:
+    (gradio_app,) = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
+    return gradio_app
 
 
 def shown(message: dict[str, Any]) -> list[tuple[str, str]]:

@@ -5,56 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from starlette.routing import Mount
 from unit.chat_ui.fake_engine import FakeEngine
-from unit.chat_ui.service import ask, event_of, free_port, shown
+from unit.chat_ui.service import ask, event_of, gradio_app_of, shown
 
-from chat_ui.app import create_app
 from chat_ui.gradio_internals import sessions_being_answered
 from chat_ui.page import app_id
-from chat_ui.settings import Settings
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-async def app(engine: FakeEngine, tmp_path: Path, port: int) -> FastAPI:
-    # async: without a running event loop Gradio makes loops of its own and leaves them open
-    return create_app(Settings(engine.url, tmp_path, "shared", port, "localhost", version="1.2.3"))
-
-
-@pytest.fixture
-async def url(app: FastAPI, port: int) -> AsyncIterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done()
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await serving
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-def gradio_app_of(app: FastAPI) -> Any:
-    (gradio_app,) = [cast(Any, route.app) for route in app.routes if isinstance(route, Mount)]
-    return gradio_app
 
 
 async def config(http: aiohttp.ClientSession, url: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ from unit.chat_ui.service import free_port, listens
 from chat_ui import drain
 from chat_ui.drain import Drain, DrainWatch
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
+from chat_ui.readers import Readers
 from chat_ui.server import Server
 
 
@@ -28,7 +29,7 @@ def events() -> dict[str, Any]:
 @pytest.fixture
 def made(events: dict[str, Any]) -> Drain:
     demo: Any = SimpleNamespace(_queue=SimpleNamespace(event_ids_to_events=events))
-    return Drain(demo)
+    return Drain(demo, Readers())
 
 
 def writing(session: str, alive: bool = True) -> SimpleNamespace:

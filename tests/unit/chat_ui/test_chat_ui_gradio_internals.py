@@ -73,6 +73,12 @@ def test_what_gradio_says_of_a_lost_server_is_what_is_translated() -> None:
     assert all(string in page for string in said)
 
 
+def test_a_question_is_known_by_its_route_and_an_edit_by_its_former_text() -> None:
+    ours, page = GRADIO_SCRIPT.read_text(encoding="utf-8"), assets("js")
+    assert f'"{gradio_internals.QUESTION_ROUTE}"' in ours
+    assert all(name in ours and name in page for name in ("event_data", "previous_value", "index"))
+
+
 def test_an_update_is_told_by_gradios_mark() -> None:
     assert gr.update(visible=True) == {"__type__": "update", "visible": True}
     assert '__type__: "update"' in GRADIO_SCRIPT.read_text(encoding="utf-8")
@@ -113,9 +119,9 @@ async def test_gradio_serves_the_routes(demo: gr.Blocks) -> None:
 
 async def test_the_app_and_its_queue_are_as_they_are_told_to_be(demo: gr.Blocks) -> None:
     gradio_internals.identify(demo, 42)
-    gradio_internals.start_queue(demo, 7)
+    gradio_internals.start_queue(demo, 7, 9)
     queue = demo._queue
-    assert (demo.app_id, queue.max_thread_count) == (42, 7)
+    assert (demo.app_id, queue.max_thread_count, queue.max_size) == (42, 7, 9)
     assert (queue.sleep_when_free, queue.progress_update_sleep_when_free) == (0.01, 1.0)
     assert gradio_internals.sessions_being_answered(demo) == set()
 

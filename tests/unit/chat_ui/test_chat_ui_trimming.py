@@ -92,3 +92,18 @@ async def test_what_the_engine_would_refuse_to_read_is_not_sent(
     with pytest.raises(MessageTooLong) as caught:
         await fitted(client, [Message("user", "x" * 4000)])
     assert caught.value.given == 1000
+
+
+async def test_what_is_longer_than_any_text_that_fits_is_not_even_counted(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    longest = 100 * trimming.BYTES_A_TOKEN
+    result = await fitted(
+        client, [Message("user", "x" * (longest + 1)), Message("assistant", "Yes?"), *talk(0)]
+    )
+    assert (result.left_out, result.of) == (2, 3)
+    with pytest.raises(MessageTooLong) as caught:
+        await fitted(client, [Message("user", "x" * (longest + 1))])
+    assert caught.value.given == (longest + 1) // 4
+    assert all(len(m["content"]) <= longest for messages in engine.tokenized for m in messages)
+    await fitted(client, [Message("user", "x" * longest)])

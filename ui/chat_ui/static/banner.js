@@ -4,7 +4,7 @@
   const BUSY_MS = 2000;
   const READY_MS = 15000;
   const BUILDING_MS = 300;
-  const { language, text } = window.chatTexts;
+  const { duration, language, text } = window.chatTexts;
   const number = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
   let misses = 0;
   let timer = null;
@@ -14,13 +14,6 @@
     let unit = 0;
     for (; n >= 1000 && unit < units.length - 1; unit++) n /= 1000;
     return `${number(n, unit > 2 ? 1 : 0)} ${units[unit]}`;
-  }
-
-  function duration(seconds) {
-    if (seconds < 90) return text("page_seconds", { n: Math.max(1, Math.round(seconds)) });
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 90) return text("page_minutes", { n: minutes });
-    return text("page_hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
   }
 
   function details(status) {

@@ -25,6 +25,14 @@
     return last.content?.[0]?.text === said.content[0].text ? messages : [...messages, said];
   }
 
+  // After an edit that was refused: the conversation as it was, and the new text in the message box, if that is free.
+  function takeBack(messages) {
+    const edit = window.chatRefusals.edit();
+    if (!edit || !["", edit.value].includes(window.gradioInternals.typed("ask"))) return [messages, update({})];
+    const before = [{ type: "text", text: edit.before }];
+    return [messages.map((message, at) => (at === edit.at ? { ...message, content: before } : message)), edit.value];
+  }
+
   // for Send, Stop and Retry
   const idle = [update({ visible: true }), update({ visible: false }), update({ interactive: true })];
   let announce = null;
@@ -56,9 +64,11 @@
       return [shown, found.draft, ...Object.values(found.settings)];
     },
     keepConversation(messages) {
+      window.chatRefusals.leave();
       storage.keep({ messages: messages ?? [] });
     },
     keepInputs([draft, ...values]) {
+      window.chatRefusals.leave();
       const names = Object.keys(window.CHAT.settings);
       storage.keep({ draft, settings: Object.fromEntries(names.map((name, at) => [name, values[at]])) });
     },
@@ -78,6 +88,7 @@
     // The last update of a cancelled answer may still be under way, so it is cleared again in finish().
     newChat() {
       ending = "clear";
+      window.chatRefusals.leave();
       return [[], "", "", ...idle];
     },
     // The answer is over, whichever way. Gradio says so three times of one that was cancelled, and shows each time what
@@ -88,7 +99,7 @@
       const settled = ending === "stop"
         ? settle(messages, "page_stopped", "page_stopped")
         : settle(messages, "page_interrupted", null);
-      return [settled, update({}), update({}), ...idle];
+      return [...takeBack(settled), update({}), ...idle];
     },
     defaultSettings: () => Object.values(window.CHAT.settings),
     toggleSettings: () => window.gradioInternals.toggleSidebar("settings"),

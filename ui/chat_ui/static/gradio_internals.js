@@ -8,6 +8,8 @@
   const TEXT = ".toast-message-text";
   const LOST = "Connection to the server was lost";
   const HEADING = "Error";
+  const QUESTION = "/gradio_api/queue/join";
+  const UNSAID = "the page has said it";
   const SIDEBAR_TOGGLE = ".toggle-button";
 
   const ANSWER = "#conversation .md";
@@ -17,6 +19,7 @@
 
   function translate(toast, texts) {
     const [title, message] = [TITLE, TEXT].map((part) => toast.querySelector(part));
+    if (message?.textContent === UNSAID) toast.style.display = "none";
     if (message?.textContent.startsWith(LOST)) message.textContent = texts.lost;
     if (title?.textContent.trim() === HEADING) title.firstChild.textContent = `${texts.heading} `;
   }
@@ -36,6 +39,15 @@
       },
       isFrame: (name) => name === FRAME,
     },
+    // Whether it is with a question that Gradio calls `fetch`
+    carriesQuestion: (address, options) => options?.method === "POST" && new URL(address, document.baseURI).pathname.endsWith(QUESTION),
+    // What was edited for it: where, the text now, and the text before; undefined where nothing was
+    editIn({ body }) {
+      const { index, value, previous_value: before } = JSON.parse(body).event_data ?? {};
+      return before === undefined ? undefined : { at: Number(index), value, before };
+    },
+    // An answer to it of which Gradio makes a failure, and shows nothing
+    refusal: () => new Response(JSON.stringify({ error: UNSAID }), { status: 400, headers: { "Content-Type": "application/json" } }),
     typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",
     toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
     // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.

@@ -1,0 +1,72 @@
+// A question that the server does not take. Where it comes too early, the page says so and asks again by itself; where it is too
+// large, the page says that. What somebody wrote stays where it was written: Gradio waits as for a slow answer, or hears that
+// nothing came of it.
+(() => {
+  const { duration, text } = window.chatTexts;
+  const { carriesQuestion, editIn, refusal } = window.gradioInternals;
+  const AGAIN_SECONDS = 5;
+  const TOO_EARLY = { 429: "page_too_many_questions", 503: "page_no_room" };
+  const send = window.fetch;
+  // ends the wait: true to ask again, false to leave it; null while nobody waits
+  let end = null;
+  // what a question that was refused was edited from
+  let edit;
+
+  window.fetch = async (...request) => {
+    if (!carriesQuestion(...request)) return send(...request);
+    show();
+    edit = undefined;
+    for (;;) {
+      const response = await send(...request);
+      if (response.status === 413) show(text("page_too_large"));
+      else if (!TOO_EARLY[response.status]) return response;
+      if (response.status === 413 || !await mayAskAgain(response)) {
+        edit = editIn(request[1]);
+        return refusal();
+      }
+    }
+  };
+
+  function mayAskAgain(response) {
+    const said = TOO_EARLY[response.status];
+    const until = Date.now() + 1000 * (Number(response.headers.get("Retry-After")) || AGAIN_SECONDS);
+    const [line, button] = show(text(said), text("page_do_not_ask_again"));
+    return new Promise((resolve) => {
+      const tick = () => {
+        const seconds = Math.ceil((until - Date.now()) / 1000);
+        if (seconds <= 0) end(true);
+        else line.textContent = text("page_asks_again", { time: duration(seconds) });
+      };
+      const timer = setInterval(tick, 1000);
+      end = (again) => {
+        end = null;
+        clearInterval(timer);
+        show();
+        resolve(again);
+      };
+      button.addEventListener("click", () => end(false));
+      tick();
+    });
+  }
+
+  // Says it above the message box; with a button, also a line that changes and is not read out each time. Without a text: nothing.
+  function show(said, button) {
+    const place = document.getElementById("refused");
+    place.hidden = !said;
+    const parts = button ? ["p", "small", "button"] : ["p"];
+    const [paragraph, ...more] = said ? parts.map((tag) => document.createElement(tag)) : [];
+    if (paragraph) paragraph.textContent = said;
+    if (button) {
+      more[0].setAttribute("aria-live", "off");
+      more[1].textContent = button;
+    }
+    place.replaceChildren(...(paragraph ? [paragraph, ...more] : []));
+    return more;
+  }
+
+  window.chatRefusals = {
+    // The person went on to something else: what waits is not asked any more.
+    leave: () => end?.(false),
+    edit: () => edit,
+  };
+})();
