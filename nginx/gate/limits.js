@@ -18,6 +18,10 @@ const AT_A_TIME_IN_A_BUDGET = 16;
 const PAGE_RPM = 120;   // of a person without a limit
 const MORE_JOINS = 4;
 const COUNTS_A_JOIN = 20;
+// The answers that all engines take together, by this name among the accounts. Why here: TGI says that it is full inside a stream
+// of status 200, where no client waits and asks again.
+const ENGINE = 'engine';
+const FULL_SECONDS = 5;   // of a crowd somebody's answer ends sooner
 
 const MINUTE_MS = 60000;
 const EVERYTHING = 100000;
@@ -36,17 +40,18 @@ function of(entry) {
 }
 
 // Takes one place for the account: undefined when it may go on (give it back with `release`), else why not and after how many
-// seconds to ask again. An account without a limit is counted all the same, for the figures.
-function admit(account) {
+// seconds to ask again. An account without a limit is counted all the same, for the figures. `generates`: it takes a place of the
+// engine's, too.
+function admit(account, generates) {
     try {
-        return takeAll(account);
+        return takeAll(account, generates);
     } catch (error) {
         ngx.log(ngx.ERR, `limits: a request of ${account.account} was refused: ${error.message}`);
         return { reason: 'busy', retryAfter: 5 };
     }
 }
 
-function takeAll(account) {
+function takeAll(account, generates) {
     if (account.daily_tokens !== null && usage.tokensToday(account.account) >= account.daily_tokens) {
         return { reason: 'budget', retryAfter: usage.secondsLeftToday() };
     }
@@ -55,18 +60,43 @@ function takeAll(account) {
         release(account.account);
         return { reason: 'concurrency', retryAfter: 1 };
     }
-    let wait = 0;
+    let refusal;
     try {
-        wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
+        refusal = generates ? takeFromEngine(account) : takeFromRate(account);
     } catch (error) {
         release(account.account);
         throw error;
     }
-    if (wait > 0) {
+    if (refusal !== undefined) {
         release(account.account);
-        return { reason: 'rate', retryAfter: wait };
     }
-    return undefined;
+    return refusal;
+}
+
+function takeFromEngine(account) {
+    const running = take(ENGINE, 1);
+    let refusal = { reason: 'full', retryAfter: FULL_SECONDS };
+    try {
+        if (running <= enginesTake()) {
+            refusal = takeFromRate(account);
+        }
+    } catch (error) {
+        release(ENGINE);
+        throw error;
+    }
+    if (refusal !== undefined) {
+        release(ENGINE);
+    }
+    return refusal;
+}
+
+function enginesTake() {
+    return Number(process.env.MAX_CONCURRENT_REQUESTS || 128) * Number(process.env.TGI_REPLICAS || 1);
+}
+
+function takeFromRate(account) {
+    const wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
+    return wait > 0 ? { reason: 'rate', retryAfter: wait } : undefined;
 }
 
 function atATime(account) {
@@ -91,8 +121,11 @@ function admitEach(name, rpm) {
     return wait > 0 ? { reason: 'rate', retryAfter: wait } : undefined;
 }
 
-function release(name) {
+function release(name, generates) {
     take(name, -1);
+    if (generates) {
+        take(ENGINE, -1);
+    }
 }
 
 // Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it. A part
@@ -140,7 +173,7 @@ function isAlive(pid) {
 
 // Requests in flight: pairs of account and number.
 function inFlight() {
-    return ngx.shared.running.items(EVERYTHING).filter(item => !item[0].includes(' '));
+    return ngx.shared.running.items(EVERYTHING).filter(item => !item[0].includes(' ') && item[0] !== ENGINE);
 }
 
 // A sliding window: the requests of this minute, and those of the former one by the share of it that is less than a minute ago.

@@ -112,4 +112,9 @@ function counts() {
     return { prompt: complete || refused ? prompt : null, generated: Math.max(generated, frames) };
 }
 
-export default { begin, watch, counts };
+// Whether the route's answers are generated, so that they can be streamed.
+function generates(r) {
+    return r.variables.frames !== '';
+}
+
+export default { begin, watch, counts, generates };
