@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -23,7 +24,7 @@ OPENAI = {
     }
 }
 CHAT = {"model": "tgi", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
-ROUTES = [
+ROUTES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("/generate", {"inputs": "x", "parameters": {"max_new_tokens": 1}}, TGI),
     ("/generate_stream", {"inputs": "x", "parameters": {"max_new_tokens": 1}}, TGI),
     ("/", {"inputs": "x", "stream": True}, TGI),
@@ -70,7 +71,7 @@ def test_one_more_is_refused_with_a_time_to_come_back(small: Stack) -> None:
     answers: list[requests.Response] = []
 
     def passes() -> bool:
-        answers.append(someone.post(*ROUTES[0][:2]))
+        answers.append(someone.post("/generate", ROUTES[0][1]))
         return answers[-1].status_code == 200
 
     wait_until(passes, "the place that became free is taken")
