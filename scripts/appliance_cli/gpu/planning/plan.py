@@ -113,7 +113,7 @@ def make(request: Request) -> Plan:
 
 
 def with_older_kernels(plan: Plan) -> Plan | None:
-    """What the same settings come to where the fast kernels could not be fetched; None where it is no question."""
+    """What the same settings come to where the fast kernels are missing; None where none are wanted."""
     request = plan.request
     if not (request.fast_nf4 and request.format_ == "nf4"):
         return None
