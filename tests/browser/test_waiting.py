@@ -66,9 +66,9 @@ def test_a_page_that_is_reloaded_in_the_wait_keeps_the_question(
     arrive: Callable[..., Person], somebody_else: Stream
 ) -> None:
     person = arrive("zh-CN")
-    person.message = person.page.get_by_role("textbox").first
-    person.message.fill(FRANCE)
-    person.message.press("Enter")
+    message = person.page.get_by_placeholder("输入你的问题")
+    message.fill(FRANCE)
+    message.press("Enter")
     expect(person.conversation).to_contain_text("你的问题正在排队")
     person.page.reload()
     expect(person.conversation).to_contain_text("连接在回答之前中断")
