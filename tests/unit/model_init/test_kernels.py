@@ -305,6 +305,9 @@ def test_an_export_carries_the_kernels_to_a_machine_without_internet(
 
 def test_an_export_without_kernels_says_so(fast: ModelInit, elsewhere: ModelInit) -> None:
     fast.run(prelude=PIN, FAST_NF4="0")
+    command = fast.command("export", MODEL_ID, prelude=PIN)
+    exported = subprocess.run(command, env=fast.environ, capture_output=True, check=True)
+    assert b"the fast 4-bit kernels are not on the volume, so the export is without them" in exported.stderr
     assert transfer(fast, elsewhere).returncode == 0
     assert not (elsewhere.volume / ROOT).exists()
 

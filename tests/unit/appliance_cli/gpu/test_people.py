@@ -143,6 +143,9 @@ def test_the_report_fits_a_screen_and_says_where_it_comes_from() -> None:
     assert "an estimate from TGI 3.3.7 on an NVIDIA H100" in text
     assert "43 tokens/s, first token after 820 ms" in text
     assert "(this plan)" in text
+    assert "before one waits; the speed holds up to 128" in text
+    small = make(request(card=cards.by_name("RTX 4070")))
+    assert "the speed holds up to 64" in report.table(small, people.of(small))
 
 
 def test_missing_kernels_are_counted_where_a_target_is_promised() -> None:

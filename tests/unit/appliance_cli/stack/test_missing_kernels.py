@@ -31,7 +31,7 @@ def said_by_up(appliance: Appliance, kernels: Any, capsys: pytest.CaptureFixture
 
 
 def said_by_status(kernels: Any) -> str:
-    content = {
+    content: dict[str, Any] = {
         "containers": [],
         "engine": "gpu",
         "state": "ready",
