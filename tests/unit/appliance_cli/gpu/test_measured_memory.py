@@ -151,8 +151,11 @@ README_ROW = re.compile(
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_the_readmes_tables_are_measured_rows(readme: str) -> None:
-    told = README_ROW.findall((REPO / readme).read_text(encoding="utf-8"))
+    text = (REPO / readme).read_text(encoding="utf-8")
+    told = README_ROW.findall(text)
     assert len(told) == 6
+    required = re.search(r"(\d+) GB (?:or more|以上)", text)
+    assert required is not None and int(required[1]) == min(int(row[0]) for row in told)
     for gigabytes, mode, settings, tokens, people, most in told:
         (row,) = [
             row for row in SERVED if (row["mode"], row["kv_tokens"]) == (mode, int(tokens.replace(",", "")))
