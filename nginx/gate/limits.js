@@ -2,6 +2,7 @@
 // workers, since every count is one atomic step in shared memory. Knows accounts, not requests.
 
 import fs from 'fs';
+import engines from 'engines.js';
 import usage from 'usage.js';
 
 // The limits, by their names in keys.json and users.json: null, without one, or a whole number from LEAST to MOST.
@@ -77,7 +78,7 @@ function takeFromEngine(account) {
     const running = take(ENGINE, 1);
     let refusal = { reason: 'full', retryAfter: FULL_SECONDS };
     try {
-        if (running <= enginesTake()) {
+        if (running <= engines.take()) {
             refusal = takeFromRate(account);
         }
     } catch (error) {
@@ -88,10 +89,6 @@ function takeFromEngine(account) {
         release(ENGINE);
     }
     return refusal;
-}
-
-function enginesTake() {
-    return Number(process.env.MAX_CONCURRENT_REQUESTS || 128) * Number(process.env.TGI_REPLICAS || 1);
 }
 
 function takeFromRate(account) {

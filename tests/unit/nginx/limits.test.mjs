@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { freshNgx, load } from './njs.mjs';
 
+const engines = await load('engines.js');
 const limits = await load('limits.js');
 const MINUTE = 60_000;
 const account = (fields = {}) => ({ account: 'key:a', ...limits.of({}), ...fields });
@@ -76,14 +77,16 @@ test('a place is taken, refused and given back', () => {
     assert.equal(limits.admit(two), undefined);
 });
 
-function engines(t, settings) {
-    const before = { ...process.env };
-    Object.assign(process.env, settings);
-    t.after(() => { process.env = before; });
+function eachTakes(t, number) {
+    process.env.MAX_CONCURRENT_REQUESTS = String(number);
+    t.after(() => { delete process.env.MAX_CONCURRENT_REQUESTS; });
 }
 
 test('the engines take as many answers as they say together, whoever asks; one more waits outside', t => {
-    engines(t, { MAX_CONCURRENT_REQUESTS: '2', TGI_REPLICAS: '2' });
+    eachTakes(t, 2);
+    for (const addresses of [undefined, '', '10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.2:3000', '10.0.0.1:3000']) {
+        engines.met(addresses);   // of which the last one has answered
+    }
     const names = ['key:a', 'key:b', 'user:c', '-'];
     for (const name of names) {
         assert.equal(limits.admit(account({ account: name }), true), undefined);
@@ -101,8 +104,16 @@ test('the engines take as many answers as they say together, whoever asks; one m
     assert.equal(limits.admit(account(), true).reason, 'full', 'one place became free, not two');
 });
 
+test('of more engines than there is room for, fewer are known', () => {
+    freshNgx({ engines: 1 });
+    engines.met('10.0.0.1:3000');
+    engines.met('10.0.0.2:3000');
+    assert.equal(engines.take(), 128);
+    assert.match(ngx.logged[0], /error: engines: 10.0.0.2:3000 could not be counted/);
+});
+
 test('one who is refused by a limit of his own leaves the engine\'s place to others', t => {
-    engines(t, { MAX_CONCURRENT_REQUESTS: '1', TGI_REPLICAS: '' });
+    eachTakes(t, 1);
     const one = account({ rpm: 1 });
     assert.equal(limits.admit(one, true), undefined);
     limits.release('key:a', true);
@@ -111,7 +122,7 @@ test('one who is refused by a limit of his own leaves the engine\'s place to oth
 });
 
 test('no place of the engine is kept where the dictionary has no room', t => {
-    engines(t, { MAX_CONCURRENT_REQUESTS: '5' });
+    eachTakes(t, 5);
     for (let room = 0; room < 7; room++) {
         freshNgx({ running: room });
         const admitted = limits.admit(account({ rpm: 9 }), true) === undefined;

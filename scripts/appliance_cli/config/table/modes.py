@@ -74,7 +74,7 @@ SECTION = Section(
             when="there are several cards: each engine takes one, for that many times the people",
             kind=Whole(1, MOST_CARDS),
             default="1",
-            services=("nginx", "tgi"),
+            services=("tgi",),
             common=True,
         ),
         Setting(
