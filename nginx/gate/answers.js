@@ -44,6 +44,12 @@ const REFUSALS = {
         tgi: 'overloaded',
         message: 'The appliance has no room to count another request. Try again in a few seconds.',
     },
+    full: {
+        status: 429,
+        openai: ['service_unavailable', 'overloaded'],
+        tgi: 'overloaded',
+        message: 'Model is overloaded',   // TGI's own words for it
+    },
     budget: {
         status: 429,
         openai: ['tokens', 'insufficient_quota'],

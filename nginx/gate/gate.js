@@ -93,7 +93,7 @@ function goOn(r, account) {
     if (r.variables.counted !== 'yes' || r.method !== 'POST') {
         return;
     }
-    if (!refuseIf(r, limits.admit(account))) {
+    if (!refuseIf(r, limits.admit(account, meter.generates(r)))) {
         r.variables.admitted = '1';
     }
 }

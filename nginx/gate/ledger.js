@@ -19,7 +19,7 @@ function settle(r) {
     let tokens = { prompt: null, generated: null };
     if (r.variables.admitted === '1') {
         tokens = spent(r);
-        limits.release(account);
+        limits.release(account, meter.generates(r));
     }
     if (refused !== '') {
         usage.add(account, usage.today(), 'refused', 1);

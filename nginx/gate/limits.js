@@ -2,6 +2,7 @@
 // workers, since every count is one atomic step in shared memory. Knows accounts, not requests.
 
 import fs from 'fs';
+import engines from 'engines.js';
 import usage from 'usage.js';
 
 // The limits, by their names in keys.json and users.json: null, without one, or a whole number from LEAST to MOST.
@@ -18,6 +19,10 @@ const AT_A_TIME_IN_A_BUDGET = 16;
 const PAGE_RPM = 120;   // of a person without a limit
 const MORE_JOINS = 4;
 const COUNTS_A_JOIN = 20;
+// The answers that all engines take together, by this name among the accounts. Why here: TGI says that it is full inside a stream
+// of status 200, where no client waits and asks again.
+const ENGINE = 'engine';
+const FULL_SECONDS = 5;   // of a crowd somebody's answer ends sooner
 
 const MINUTE_MS = 60000;
 const EVERYTHING = 100000;
@@ -36,17 +41,18 @@ function of(entry) {
 }
 
 // Takes one place for the account: undefined when it may go on (give it back with `release`), else why not and after how many
-// seconds to ask again. An account without a limit is counted all the same, for the figures.
-function admit(account) {
+// seconds to ask again. An account without a limit is counted all the same, for the figures. `generates`: it takes a place of the
+// engine's, too.
+function admit(account, generates) {
     try {
-        return takeAll(account);
+        return takeAll(account, generates);
     } catch (error) {
         ngx.log(ngx.ERR, `limits: a request of ${account.account} was refused: ${error.message}`);
         return { reason: 'busy', retryAfter: 5 };
     }
 }
 
-function takeAll(account) {
+function takeAll(account, generates) {
     if (account.daily_tokens !== null && usage.tokensToday(account.account) >= account.daily_tokens) {
         return { reason: 'budget', retryAfter: usage.secondsLeftToday() };
     }
@@ -55,18 +61,39 @@ function takeAll(account) {
         release(account.account);
         return { reason: 'concurrency', retryAfter: 1 };
     }
-    let wait;
+    let refusal;
     try {
-        wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
+        refusal = generates ? takeFromEngine(account) : takeFromRate(account);
     } catch (error) {
         release(account.account);
         throw error;
     }
-    if (wait > 0) {
+    if (refusal !== undefined) {
         release(account.account);
-        return { reason: 'rate', retryAfter: wait };
     }
-    return undefined;
+    return refusal;
+}
+
+function takeFromEngine(account) {
+    const running = take(ENGINE, 1);
+    let refusal = { reason: 'full', retryAfter: FULL_SECONDS };
+    try {
+        if (running <= engines.take()) {
+            refusal = takeFromRate(account);
+        }
+    } catch (error) {
+        release(ENGINE);
+        throw error;
+    }
+    if (refusal !== undefined) {
+        release(ENGINE);
+    }
+    return refusal;
+}
+
+function takeFromRate(account) {
+    const wait = account.rpm === null ? 0 : takeFromMinute(account.account, account.rpm, Date.now());
+    return wait > 0 ? { reason: 'rate', retryAfter: wait } : undefined;
 }
 
 function atATime(account) {
@@ -91,8 +118,11 @@ function admitEach(name, rpm) {
     return wait > 0 ? { reason: 'rate', retryAfter: wait } : undefined;
 }
 
-function release(name) {
+function release(name, generates) {
     take(name, -1);
+    if (generates) {
+        take(ENGINE, -1);
+    }
 }
 
 // Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it. A part
@@ -140,7 +170,7 @@ function isAlive(pid) {
 
 // Requests in flight: pairs of account and number.
 function inFlight() {
-    return ngx.shared.running.items(EVERYTHING).filter(item => !item[0].includes(' '));
+    return ngx.shared.running.items(EVERYTHING).filter(item => !item[0].includes(' ') && item[0] !== ENGINE);
 }
 
 // A sliding window: the requests of this minute, and those of the former one by the share of it that is less than a minute ago.

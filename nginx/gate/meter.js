@@ -4,6 +4,8 @@
 // stream itself carries the engine's count (usage, or details of the last frame), that count is taken, and the prompt's with it.
 // A frame is one line, `data: {…}`; what else stands between them counts for nothing.
 
+import engines from 'engines.js';
+
 // The kinds of frames that the table `routes` names: what tells one that carries the engine's count, and how it is taken.
 const FRAMES = {
     tgi: { mark: '"details":{', take: details },
@@ -27,6 +29,7 @@ function watch(r, data, flags) {
     if (kind === null) {
         // an event stream's headers come at once; its first frame is the first token
         r.variables.first_byte = r.variables.request_time;
+        engines.met(r.variables.upstream_addr);
         kind = isEventStream(r) ? kindOf(r) : null;
         if (kind === null) {
             r.done();
@@ -112,4 +115,9 @@ function counts() {
     return { prompt: complete || refused ? prompt : null, generated: Math.max(generated, frames) };
 }
 
-export default { begin, watch, counts };
+// Whether the route's answers are generated, so that they can be streamed.
+function generates(r) {
+    return r.variables.frames !== '';
+}
+
+export default { begin, watch, counts, generates };

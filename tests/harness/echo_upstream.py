@@ -6,7 +6,8 @@ of nginx or of the tests. Standard library only: it runs inside a container.
 Ports: 7860 the chat, 3000 the engine, 4180 the sign-on service, 9000 the record (GET /seen, POST /forget).
 Every answer of the first two is the request as JSON, but: `STREAMS` go on as event streams, each frame with
 its time, until their reader leaves; /tokenize answers one token a word, as TGI does; a request with the
-header X-Echo-Never is not answered.
+header X-Echo-Never is not answered, one with X-Echo-Full as TGI answers when it is full, with the header's
+number as Retry-After.
 """
 
 from __future__ import annotations
@@ -64,6 +65,12 @@ async def _serve(service: str, reader: Reader, writer: Writer) -> None:
             if any(name == "x-echo-never" for name, _ in request["headers"]):
                 await reader.read()
                 return
+            full = [value for name, value in request["headers"] if name == "x-echo-full"]
+            if full:
+                again = {"Retry-After": full[0]} if full[0].isdigit() else {}
+                refusal = {"error": "Model is overloaded", "error_type": "overloaded"}
+                await _answer(writer, "429 Too Many Requests", again, refusal)
+                continue
             status, headers = _sign_on(request) if service == "sso" else ("200 OK", {})
             await _answer(writer, status, headers, request)
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -6,19 +6,21 @@ language. It holds nothing between calls and knows nothing of Gradio.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from chat_ui.caller import Caller
 from chat_ui.chat_settings import ChatSettings
-from chat_ui.conversation import Message, for_model
+from chat_ui.conversation import Message, for_model, settled
 from chat_ui.engine import Ending, EngineClient
-from chat_ui.errors import EngineError, EngineUnavailable, MessageTooLong
+from chat_ui.errors import EngineBusy, EngineError, EngineUnavailable, MessageTooLong
 from chat_ui.messages import Language, again, text
+from chat_ui.patience import Patience
 from chat_ui.pump import coalesce
 from chat_ui.trimming import Fitted, fit
 
@@ -57,11 +59,12 @@ class View:
 @dataclass(frozen=True)
 class Chat:
     """Answers questions. `status` gives the appliance's status document, to explain an engine that is not
-    there.
+    there. A question waits for a full engine as long as `patience` says.
     """
 
     engine: EngineClient
     status: Callable[[], Awaitable[dict[str, Any]]]
+    patience: Patience = field(default_factory=Patience)
 
     async def answer(
         self, question: Question, settings: ChatSettings, language: Language, caller: Caller
@@ -84,7 +87,7 @@ class Chat:
             if fitted.left_out:
                 note = text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of)
                 shown = [*shown, Message("assistant", note, "note")]
-            async with aclosing(self._stream(shown, fitted, settings, language, caller)) as views:
+            async with aclosing(self._in_turn(shown, fitted, settings, language, caller)) as views:
                 async for view in views:
                     shown = view.messages
                     yield view
@@ -99,6 +102,34 @@ class Chat:
         except Exception:
             log.exception("no whole answer%s", _request(caller))
             yield View(_ended(shown, text(language, "error_internal")), False)
+
+    async def _in_turn(
+        self,
+        before: list[Message],
+        fitted: Fitted,
+        settings: ChatSettings,
+        language: Language,
+        caller: Caller,
+    ) -> AsyncGenerator[View, None]:
+        """The answer's views, after those of the wait for a place. Raises EngineBusy when patience ends."""
+        tries, waited = 0, 0.0
+        while True:
+            try:
+                async with aclosing(self._stream(before, fitted, settings, language, caller)) as views:
+                    async for view in views:
+                        yield view
+                return
+            except EngineBusy as busy:
+                tries += 1
+                pause = self.patience.pause(tries, waited, busy.retry_after)
+                if pause is None:
+                    raise
+            if tries == 1:
+                minutes = round(self.patience.whole / 60)
+                note = Message("assistant", text(language, "note_waiting", minutes=minutes), "waiting")
+                yield View([*before, note], True)
+            await asyncio.sleep(pause)
+            waited += pause
 
     async def _stream(
         self,
@@ -146,7 +177,4 @@ def _request(caller: Caller) -> str:
 
 def _ended(shown: list[Message], note: str) -> list[Message]:
     """The conversation with what there is of its growing answer, and a note on why there is no more."""
-    kept = [
-        replace(message, state="complete") if message.state == "streaming" else message for message in shown
-    ]
-    return [*kept, Message("assistant", note, "note")]
+    return [*settled(shown), Message("assistant", note, "note")]

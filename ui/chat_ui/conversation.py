@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 Role = Literal["user", "assistant"]
 # `complete` is the usual state; an answer is `streaming` while it grows, so that after the loss of a replica
-# the page can tell that it is only a part
-State = Literal["complete", "streaming", "note"]
+# the page can tell that it is only a part; a note that the question waits is `waiting`, and goes when it ends
+State = Literal["complete", "streaming", "note", "waiting"]
 _NOTE_ID = "note"
 _NOTE_CLASS = "chat-note"
 _CONVERSATION_ID = re.compile("[0-9a-f]{16}")
@@ -49,9 +49,10 @@ def _parse_one(item: Any) -> Message | None:
     text = "".join(_part_text(part) for part in parts)
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
+    pending = metadata.get("status") == "pending"
     if metadata.get("id") == _NOTE_ID:
-        return Message("assistant", _note_text(text), "note")
-    state: State = "streaming" if metadata.get("status") == "pending" else "complete"
+        return Message("assistant", _note_text(text), "waiting" if pending else "note")
+    state: State = "streaming" if pending else "complete"
     mark = str(metadata.get("id") or "") if item["role"] == "user" else ""
     return Message(item["role"], text, state, mark if _CONVERSATION_ID.fullmatch(mark) else "")
 
@@ -71,10 +72,11 @@ def _render_one(message: Message) -> dict[str, Any]:
     text = message.text
     if _NOTE_CLASS in html.unescape(text):
         text = text.replace("<", "&lt;")  # nobody but the appliance says something in a note
-    if message.state == "note":
-        metadata, text = {"id": _NOTE_ID}, f'<span class="chat-note">{html.escape(message.text)}</span>'
-    elif message.state == "streaming":
+    if message.state in ("streaming", "waiting"):
         metadata = {"status": "pending"}
+    if message.state in ("note", "waiting"):
+        metadata["id"] = _NOTE_ID
+        text = f'<span class="chat-note">{html.escape(message.text)}</span>'
     elif message.conversation:
         metadata = {"id": message.conversation}
     return {
@@ -91,11 +93,11 @@ def _note_text(rendered: str) -> str:
 
 
 def settled(messages: Sequence[Message]) -> list[Message]:
-    """The same with no answer still growing: what is kept of one that was stopped; empty answers go."""
+    """The same with no answer growing or waited for: what is kept of one that was stopped; empty ones go."""
     return [
         replace(message, state="complete") if message.state == "streaming" else message
         for message in messages
-        if message.text or message.role == "user"
+        if message.role == "user" or (message.text and message.state != "waiting")
     ]
 
 
@@ -131,7 +133,7 @@ def for_model(messages: Sequence[Message]) -> list[Message]:
     """
     merged: list[Message] = []
     for message in messages:
-        if message.state == "note" or not message.text.strip():
+        if message.state in ("note", "waiting") or not message.text.strip():
             continue
         if merged and merged[-1].role == message.role:
             merged[-1] = replace(merged[-1], text=f"{merged[-1].text}\n\n{message.text}")

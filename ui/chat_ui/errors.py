@@ -64,7 +64,7 @@ class BudgetSpent(EngineError):
 
 
 class EngineBusy(EngineError):
-    """As many requests as the engine accepts are already running or waiting."""
+    """As many requests as the engine accepts are already running or waiting: the question waits, too."""
 
     text_key = "error_busy"
 

@@ -42,6 +42,8 @@ def override(
         cards = devices[number * width : (number + 1) * width]
         lines += ["", *_engine(number, settings, command(settings, defaults, graphs), defaults, cards)]
     lines += ["", "  gpu-metrics:", *_pinned_to(devices)]
+    at_once = _variable("MAX_CONCURRENT_REQUESTS", defaults.get("MAX_CONCURRENT_REQUESTS"))
+    lines += ["", "  nginx:", "    environment:", f"      MAX_CONCURRENT_REQUESTS: {_scalar(at_once)}"]
     return _HEADING + "\n".join(lines) + "\n"
 
 

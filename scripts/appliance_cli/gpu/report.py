@@ -7,13 +7,14 @@ from typing import Any
 from appliance_cli.base.output import size
 from appliance_cli.gpu.planning import GIB, MIB, people, speed
 from appliance_cli.gpu.planning.people import People
-from appliance_cli.gpu.planning.plan import Plan
+from appliance_cli.gpu.planning.plan import Plan, with_older_kernels
 from appliance_cli.host.checks import IMAGES_DISK
 
 
 def content(plan: Plan, crowd: People) -> dict[str, Any]:
     """Everything, memory in bytes, times in seconds."""
     request, fixed = plan.request, plan.fixed
+    older = with_older_kernels(plan)
     return {
         "model_id": request.model_id,
         "parameters": request.model.parameters,
@@ -36,6 +37,7 @@ def content(plan: Plan, crowd: People) -> dict[str, Any]:
         "kv_bytes_per_token": plan.kv_bytes,
         "kv_tokens": plan.kv_tokens,
         "used_at_most": plan.used,
+        "used_without_fast_kernels": older.used if older else None,
         "hard_ceiling": plan.ceiling,
         "users_at_full_length": plan.full_users,
         "tokens_per_user": plan.max_total_tokens,
@@ -99,6 +101,18 @@ def _memory(plan: Plan) -> list[str]:
     )
     fraction = plan.settings["CUDA_MEMORY_FRACTION"]
     promised = f"{'at least ' if request.card.guessed else ''}{plan.kv_tokens:,} tokens"
+    older = with_older_kernels(plan)
+    if_missing = (
+        [
+            (
+                "  older kernels",
+                older.used,
+                "where model-init cannot fetch the fast ones; FAST_NF4=0 plans with that",
+            )
+        ]
+        if older
+        else []
+    )
     lines = (
         ("Weights", plan.weights.total, f"{request.mode}; embedding and head stay 16-bit"),
         ("CUDA and attention", fixed.context + fixed.workspace, "context and workspace"),
@@ -110,6 +124,7 @@ def _memory(plan: Plan) -> list[str]:
             plan.used,
             f"of {request.card.total / MIB:,.0f}, by nvidia-smi in the measured loads",
         ),
+        *if_missing,
         ("Hard ceiling", plan.ceiling, f"{fraction} of the card and the CUDA context"),
     )
     return [f"{name:<20}{count / MIB:>7,.0f} MiB  {note}" for name, count, note in lines]

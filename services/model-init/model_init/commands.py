@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from .errors import CorruptDownload, SettingsError
-from .kernels.prepare import look
+from .kernels.prepare import Kernels, look
 from .report.console import Console, human_bytes
 from .report.reporter import Reporter
 from .report.status import Status
@@ -32,7 +32,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     text = "make the model that MODEL_ID names ready beside the one that is served"
     commands.add_parser("fetch", help=text, description=text).set_defaults(writes_status=False)
     verify = _add(
-        commands, "verify", _verify, "read every byte of the published models; exit 14 if one is damaged"
+        commands,
+        "verify",
+        _verify,
+        "read every byte of the published models and kernels; exit 14 if one is damaged",
     )
     verify.add_argument("model_id", nargs="?", metavar="MODEL_ID", help="only this one (default: all)")
     listing = _add(commands, "list", _list, "models on the volume")
@@ -61,16 +64,23 @@ def quiet_reporter(settings: Settings) -> Reporter:
 
 def _verify(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:
     result = check_published(settings.models_dir, options.model_id, reporter)
+    # one model's check is that model's alone
+    kernels = None if options.model_id else look(settings)
+    damaged = [f"{bad.model_id}/{bad.path} ({bad.reason})" for bad in result.bad]
+    if kernels and kernels.state == "damaged":
+        damaged.append(f"the fast 4-bit kernels ({kernels.detail})")
     if options.json:
-        print(json.dumps(result.as_json(), ensure_ascii=False))
-    if result.bad:
-        names = ", ".join(f"{bad.model_id}/{bad.path} ({bad.reason})" for bad in result.bad)
+        told = {"fast_kernels": kernels.as_json() if kernels else None, "ok": not damaged}
+        print(json.dumps(result.as_json() | told, ensure_ascii=False))
+    if damaged:
         raise CorruptDownload(
-            f"damaged: {names}; start the appliance again: it fetches these files anew, alone"
+            f"damaged: {', '.join(damaged)}; start the appliance again: it fetches these files anew, alone"
         )
     reporter.say(
         f"{', '.join(result.models)}: {result.files} files, {human_bytes(result.bytes)}, every byte is right"
     )
+    if kernels:
+        _say_kernels(kernels, reporter)
 
 
 def _list(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:
@@ -88,7 +98,12 @@ def _list(settings: Settings, options: argparse.Namespace, reporter: Reporter) -
         use = ", in use" if model.in_use else ""
         print(f"{model.model_id}  {model.revision or '-'}  {human_bytes(model.disk_bytes)}  {state}{use}")
     if kernels:
-        reporter.say(f"fast 4-bit kernels: {kernels.package}: {kernels.detail or kernels.state}")
+        _say_kernels(kernels, reporter)
+
+
+def _say_kernels(kernels: Kernels, reporter: Reporter) -> None:
+    detail = f" ({kernels.detail})" if kernels.detail else ""
+    reporter.say(f"fast 4-bit kernels: {kernels.package}: {kernels.state}{detail}")
 
 
 def _remove(settings: Settings, options: argparse.Namespace, reporter: Reporter) -> None:

@@ -19,6 +19,14 @@ TALK = [
 ]
 
 
+def test_a_note_that_a_question_waits_goes_with_the_wait() -> None:
+    waiting = [*TALK, Message("assistant", "It <waits>.", "waiting")]
+    assert conversation.parse(conversation.render(waiting)) == waiting
+    assert conversation.settled(waiting) == conversation.settled(TALK)
+    assert conversation.ask(waiting, "next")[:-1] == conversation.settled(TALK)
+    assert conversation.for_model(waiting) == conversation.for_model(TALK)
+
+
 def test_the_browser_gives_back_what_it_was_sent() -> None:
     assert conversation.parse(conversation.render(TALK)) == TALK
 

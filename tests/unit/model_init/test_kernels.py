@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -104,6 +106,7 @@ def test_the_kernels_come_from_the_index_and_only_what_is_needed_is_kept(
     listing = json.loads(fast.run("list", "--json", prelude=PIN).out)
     assert [model["model_id"] for model in listing["models"]] == [MODEL_ID]
     assert listing["fast_kernels"]["state"] == "ready"
+    assert "fast 4-bit kernels: bitsandbytes-9.9: ready" in fast.run("list", prelude=PIN).log
 
 
 @pytest.mark.parametrize(
@@ -190,6 +193,54 @@ def test_files_that_are_not_the_pinned_ones_are_never_left_for_the_engine(
     assert right(fast)
 
 
+def verify(model_init: ModelInit, *arguments: str, **environ: str) -> tuple[int, dict[str, Any], str]:
+    """The exit code, what programs are told, and what people are."""
+    command = ("verify", *arguments)
+    told = model_init.run(*command, "--json", prelude=PIN, **environ)
+    said = model_init.run(*command, prelude=PIN, **environ)
+    assert told.code == said.code
+    return told.code, json.loads(told.out), said.log
+
+
+@pytest.mark.parametrize("damage", ["a byte", "missing", "added"])
+def test_verify_reads_the_kernels_and_changes_nothing(fast: ModelInit, damage: str) -> None:
+    assert fast.run(prelude=PIN).code == 0
+    code, told, said = verify(fast)
+    assert (code, told["ok"], told["fast_kernels"]["state"]) == (0, True, "ready")
+    assert "fast 4-bit kernels: bitsandbytes-9.9: ready" in said
+
+    library = fast.volume / FOLDER / "bitsandbytes/libbitsandbytes_cuda126.so"
+    if damage == "a byte":
+        marks = library.stat()
+        data = library.read_bytes()
+        library.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        os.utime(library, ns=(marks.st_atime_ns, marks.st_mtime_ns))
+    elif damage == "missing":
+        library.unlink()
+    else:
+        library.with_name("extra.py").write_text("")
+    before = kept(fast)
+    for environ in ({}, {"FAST_NF4": "0"}):
+        code, told, said = verify(fast, **environ)
+        assert (code, told["ok"], told["bad"]) == (14, False, [])
+        assert told["fast_kernels"]["state"] == "damaged"
+        assert f"damaged: the fast 4-bit kernels ({told['fast_kernels']['detail']}" in said
+    assert kept(fast) == before
+    assert "bitsandbytes-9.9: damaged (expected" in fast.run("list", prelude=PIN).log
+    assert verify(fast, MODEL_ID)[:2] == (0, told | {"ok": True, "fast_kernels": None}), "that model's alone"
+
+    assert fast.run(prelude=PIN).code == 0
+    assert verify(fast)[0] == 0 and right(fast)
+
+
+def test_kernels_that_are_not_there_are_no_damage(fast: ModelInit) -> None:
+    assert fast.run(prelude=PIN, OFFLINE="0", PIP_INDEX_URL="http://127.0.0.1:9").code == 0
+    code, told, said = verify(fast)
+    assert (code, told["ok"], told["fast_kernels"]["state"]) == (0, True, "missing")
+    assert "2.9 times" in said and "264 MiB more" in said
+    assert verify(fast, FAST_NF4="0")[1]["fast_kernels"]["state"] == "off"
+
+
 def test_switched_off_or_for_another_engine_nothing_is_fetched(fast: ModelInit, index: PackageIndex) -> None:
     off = fast.run(prelude=PIN, FAST_NF4="0")
     assert off.status["fast_kernels"]["state"] == "off"
@@ -254,6 +305,9 @@ def test_an_export_carries_the_kernels_to_a_machine_without_internet(
 
 def test_an_export_without_kernels_says_so(fast: ModelInit, elsewhere: ModelInit) -> None:
     fast.run(prelude=PIN, FAST_NF4="0")
+    command = fast.command("export", MODEL_ID, prelude=PIN)
+    exported = subprocess.run(command, env=fast.environ, capture_output=True, check=True)
+    assert b"the fast 4-bit kernels are not on the volume, so the export is without them" in exported.stderr
     assert transfer(fast, elsewhere).returncode == 0
     assert not (elsewhere.volume / ROOT).exists()
 

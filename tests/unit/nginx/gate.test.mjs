@@ -6,6 +6,7 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 import { freshNgx, load, request } from './njs.mjs';
 
 const gate = await load('gate.js');
+const ledger = await load('ledger.js');
 const limits = await load('limits.js');
 const sessions = await load('sessions.js');
 const ENTRY = { account: 'key:ci', id: 'aa', expires: null, ...limits.of({}) };
@@ -29,6 +30,7 @@ beforeEach(() => {
 afterEach(() => {
     mock.timers.reset();
     delete process.env.BIND_ADDRESS;
+    delete process.env.MAX_CONCURRENT_REQUESTS;
 });
 
 function close() {
@@ -158,6 +160,24 @@ test('no room to count a request: it is refused in the shape that its route’s 
     assert.equal(JSON.parse(openai.sent.body).error.code, 'overloaded');
     assert.equal(openai.headersOut['Retry-After'], '5');
     assert.equal(JSON.parse(ask(gate.api, { counted: 'yes' }).sent.body).error_type, 'overloaded');
+});
+
+test('with the engine full, a program and the page are refused in its own words, until somebody’s answer ends', () => {
+    process.env.MAX_CONCURRENT_REQUESTS = '1';
+    const generated = (check, uri) => ask(check, { counted: 'yes', frames: 'tgi' }, { uri });
+    const first = generated(gate.api, '/generate_stream');
+    assert.equal(first.variables.admitted, '1');
+    for (const [check, uri] of [[gate.api, '/generate'], [gate.api, '/generate_stream'], [gate.internal, '/generate_stream']]) {
+        const { sent, headersOut, variables } = generated(check, uri);
+        assert.deepEqual([sent.status, headersOut['Retry-After'], variables.refused], [429, '5', 'full']);
+        assert.deepEqual(JSON.parse(sent.body), { error: 'Model is overloaded', error_type: 'overloaded' });
+    }
+    const openai = JSON.parse(generated(gate.api, '/v1/chat/completions').sent.body);
+    assert.deepEqual(openai.error, { message: 'Model is overloaded', type: 'service_unavailable', param: null, code: 'overloaded' });
+    assert.equal(ask(gate.api, { counted: 'yes' }, { uri: '/tokenize' }).variables.admitted, '1');
+
+    ledger.settle(first);
+    assert.equal(generated(gate.internal, '/generate_stream').variables.admitted, '1');
 });
 
 test('the page’s joins and counts are held to the person’s rate; the service’s own questions are not', async () => {

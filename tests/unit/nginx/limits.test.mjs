@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { freshNgx, load } from './njs.mjs';
 
+const engines = await load('engines.js');
 const limits = await load('limits.js');
 const MINUTE = 60_000;
 const account = (fields = {}) => ({ account: 'key:a', ...limits.of({}), ...fields });
@@ -74,6 +75,62 @@ test('a place is taken, refused and given back', () => {
     assert.deepEqual(limits.inFlight(), [['key:a', 2]]);
     limits.release('key:a');
     assert.equal(limits.admit(two), undefined);
+});
+
+function eachTakes(t, number) {
+    process.env.MAX_CONCURRENT_REQUESTS = String(number);
+    t.after(() => { delete process.env.MAX_CONCURRENT_REQUESTS; });
+}
+
+test('the engines take as many answers as they say together, whoever asks; one more waits outside', t => {
+    eachTakes(t, 2);
+    for (const addresses of [undefined, '', '10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.2:3000', '10.0.0.1:3000']) {
+        engines.met(addresses);   // of which the last one has answered
+    }
+    const names = ['key:a', 'key:b', 'user:c', '-'];
+    for (const name of names) {
+        assert.equal(limits.admit(account({ account: name }), true), undefined);
+    }
+    const d = account({ account: 'key:d', rpm: 1 });
+    for (let i = 0; i < 5; i++) {
+        assert.deepEqual(limits.admit(d, true), { reason: 'full', retryAfter: 5 });
+    }
+    assert.equal(limits.admit(account({ account: 'key:e' }), false), undefined, 'counting tokens takes no place');
+    limits.release('key:e', false);
+    assert.deepEqual(Object.fromEntries(limits.inFlight()), { 'key:a': 1, 'key:b': 1, 'user:c': 1, '-': 1, 'key:d': 0, 'key:e': 0 });
+
+    limits.release('key:a', true);
+    assert.equal(limits.admit(d, true), undefined, 'what was refused took nothing of its own rate, either');
+    assert.equal(limits.admit(account(), true).reason, 'full', 'one place became free, not two');
+});
+
+test('of more engines than there is room for, fewer are known', () => {
+    freshNgx({ engines: 1 });
+    engines.met('10.0.0.1:3000');
+    engines.met('10.0.0.2:3000');
+    assert.equal(engines.take(), 128);
+    assert.match(ngx.logged[0], /error: engines: 10.0.0.2:3000 could not be counted/);
+});
+
+test('one who is refused by a limit of his own leaves the engine\'s place to others', t => {
+    eachTakes(t, 1);
+    const one = account({ rpm: 1 });
+    assert.equal(limits.admit(one, true), undefined);
+    limits.release('key:a', true);
+    assert.equal(limits.admit(one, true).reason, 'rate');
+    assert.equal(limits.admit(account({ account: 'key:b' }), true), undefined);
+});
+
+test('no place of the engine is kept where the dictionary has no room', t => {
+    eachTakes(t, 5);
+    for (let room = 0; room < 7; room++) {
+        freshNgx({ running: room });
+        const admitted = limits.admit(account({ rpm: 9 }), true) === undefined;
+        assert.equal(ngx.shared.running.get('engine') ?? 0, admitted ? 1 : 0, `room for ${room}`);
+    }
+    freshNgx({ windows: 0 });
+    assert.equal(limits.admit(account({ rpm: 9 }), true).reason, 'busy');
+    assert.deepEqual([ngx.shared.running.get('engine'), ngx.shared.running.get('key:a')], [0, 0]);
 });
 
 test('a refused request counts for nothing', () => {

@@ -73,6 +73,14 @@ test('a piece is flushed, and what waits for its end is a copy of it', () => {
     assert.deepEqual(r.sent.pieces.map(([, flags]) => flags), [{ flush: true }, { last: true, flush: true }]);
 });
 
+test('whoever begins to answer is known as an engine, a refusal of our own as none', () => {
+    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.2:3000', '', undefined]) {
+        meter.begin();
+        meter.watch(request({ variables: { upstream_addr, frames: 'tgi' } }), Buffer.from('{}'), { last: true });
+    }
+    assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000']);
+});
+
 test('what is no stream passes, and is counted elsewhere', () => {
     const r = request({ headersOut: { 'Content-Type': 'application/json' }, variables: { frames: 'tgi' } });
     meter.begin();

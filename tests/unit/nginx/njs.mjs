@@ -79,7 +79,7 @@ class Dictionary {
 
 // An `ngx` with empty dictionaries, `room` of them smaller than they need. What was logged is in `ngx.logged`.
 export function freshNgx(room = {}) {
-    const names = ['accounts', 'running', 'windows', 'counters', 'usage', 'uncounted', 'expected'];
+    const names = ['accounts', 'engines', 'running', 'windows', 'counters', 'usage', 'uncounted', 'expected'];
     const logged = [];
     globalThis.ngx = {
         WARN: 'warn',

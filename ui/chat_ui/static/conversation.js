@@ -12,9 +12,13 @@
     options: null,
   });
 
+  // The note under a question that waits for a place at the engine.
+  const waits = (message) => message?.metadata?.id === "note" && message.metadata.status === "pending";
+
   // What is left of a conversation whose answer stopped growing: a part of it, or a question without any.
   function settle(messages, noteOnPart, noteOnNothing) {
     const last = messages.at(-1);
+    if (waits(last)) return settle(messages.slice(0, -1), noteOnPart, noteOnNothing ?? "page_unanswered");
     if (last?.metadata?.status === "pending") {
       return [...messages.slice(0, -1), { ...last, metadata: {} }, note(noteOnPart)];
     }

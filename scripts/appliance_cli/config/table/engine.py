@@ -95,7 +95,7 @@ SECTION = Section(
             when="fewer people are to be answered at a time",
             kind=Whole(1, 100_000),
             default="128",
-            services=_ENGINE,
+            services=("nginx", "tgi"),
         ),
         Setting(
             "ENGINE_MEMORY",

@@ -112,6 +112,16 @@ def make(request: Request) -> Plan:
     return next(roomy, (fitting or plans)[-1])
 
 
+def with_older_kernels(plan: Plan) -> Plan | None:
+    """What the same settings come to where the fast kernels are missing; None where none are wanted."""
+    request = plan.request
+    if not (request.fast_nf4 and request.format_ == "nf4"):
+        return None
+    rows = plan.max_concurrent_requests
+    older = replace(request, fast_nf4=False, target=None, fraction=plan.fraction, concurrent=rows)
+    return _with_graphs(older, plan.max_batch_prefill_tokens, plan.cuda_graphs)
+
+
 def _with_budget(request: Request, budget: int) -> Plan:
     """With the most graphs whose rows the cache can fill with short conversations, or that ``users`` need."""
     sizes = tuple(request.cuda_graphs)

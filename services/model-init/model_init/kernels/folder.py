@@ -38,6 +38,10 @@ class KernelsFolder:
         self.new = self._root / "new"
         self.wheel = ModelFolder(models_dir, f"{ROOT}/wheel")
 
+    def exists(self) -> bool:
+        """Whether there is anything under the published name, which the engine would take."""
+        return os.path.lexists(self.path)
+
     def wrong(self) -> str | None:
         """How the published files differ from the pinned ones, as `expected …, found …`, or None."""
         return self._wrong_in(self.path)

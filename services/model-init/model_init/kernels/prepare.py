@@ -17,12 +17,13 @@ from . import pinned as pins
 from .folder import KernelsFolder
 from .pinned import COST, PinnedWheel
 
-State = Literal["ready", "missing", "off"]
+REMEDY = "start the appliance again: it fetches them anew"
+State = Literal["ready", "missing", "damaged", "off"]
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """What status.json and `list --json` say of them; `detail`: why they are missing and what it costs."""
+    """What status.json, `list` and `verify` say; `detail`: what is wrong with them, and what it costs."""
 
     package: str
     state: State
@@ -48,13 +49,19 @@ def prepare_kernels(settings: Settings, reporter: Reporter) -> None:
 
 
 def look(settings: Settings) -> Kernels | None:
-    """What there is, without changing anything; None for an engine that has no use for them."""
+    """What there is, every byte read and nothing changed; None for an engine that has no use for them.
+
+    Damaged ones are told of whether or not they are switched off: the switch may be turned.
+    """
     if settings.model_format != "safetensors":
         return None
     pinned = pins.PINNED
+    folder = KernelsFolder(settings.models_dir, pinned)
+    wrong = folder.wrong()
+    if wrong and folder.exists():
+        return Kernels(pinned.name, "damaged", f"{wrong}; {REMEDY}")
     if not settings.fast_nf4:
         return Kernels(pinned.name, "off")
-    wrong = KernelsFolder(settings.models_dir, pinned).wrong()
     return Kernels(pinned.name, "missing", f"{wrong}; {COST}") if wrong else Kernels(pinned.name, "ready")
 
 
@@ -63,7 +70,7 @@ def _made_ready(
 ) -> tuple[State, str | None]:
     try:
         if folder.wrong():
-            if folder.path.exists():
+            if folder.exists():
                 reporter.say(f"damaged: the fast 4-bit kernels: {folder.wrong()}; fetching them again")
                 folder.withdraw()
             _fetch(settings, pinned, folder, reporter)

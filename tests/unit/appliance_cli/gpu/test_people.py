@@ -13,7 +13,7 @@ from appliance_cli.gpu import report
 from appliance_cli.gpu.planning import GIB, MIB, cards, people, speed
 from appliance_cli.gpu.planning.architecture import kv_bytes_per_token
 from appliance_cli.gpu.planning.cards import Card
-from appliance_cli.gpu.planning.plan import Request, make
+from appliance_cli.gpu.planning.plan import Request, make, with_older_kernels
 from appliance_cli.gpu.planning.weights import Format
 from harness.planned_models import ID_7B, known
 
@@ -143,6 +143,23 @@ def test_the_report_fits_a_screen_and_says_where_it_comes_from() -> None:
     assert "an estimate from TGI 3.3.7 on an NVIDIA H100" in text
     assert "43 tokens/s, first token after 820 ms" in text
     assert "(this plan)" in text
+    assert "before one waits; the speed holds up to 128" in text
+    small = make(request(card=cards.by_name("RTX 4070")))
+    assert "the speed holds up to 64" in report.table(small, people.of(small))
+
+
+def test_missing_kernels_are_counted_where_a_target_is_promised() -> None:
+    plan = make(request(target=16 * GIB))
+    older = with_older_kernels(plan)
+    assert older is not None and plan.used <= 16 * GIB < older.used
+    line = f"  older kernels     {older.used / MIB:>7,.0f} MiB  where model-init cannot fetch the fast ones"
+    assert line in report.table(plan, people.of(plan))
+    assert report.content(plan, people.of(plan))["used_without_fast_kernels"] == older.used
+    assert (older.fraction, older.cuda_graphs) == (plan.fraction, plan.cuda_graphs)
+    for settled in (make(request(fast_nf4=False)), make(request(mode="bf16", format_="bf16"))):
+        assert with_older_kernels(settled) is None
+        assert "older kernels" not in report.table(settled, people.of(settled))
+        assert report.content(settled, people.of(settled))["used_without_fast_kernels"] is None
 
 
 def test_json_has_all_of_it() -> None:

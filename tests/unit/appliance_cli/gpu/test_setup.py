@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from docker.errors import DockerException
 
 from appliance_cli.base.errors import BadSetting, HostNotReady
@@ -15,7 +16,7 @@ from appliance_cli.config.appliance import Appliance
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu import setup as gpu_setup
 from appliance_cli.gpu.cards_here import Gpu, Gpus, Process
-from appliance_cli.gpu.planning import MIB
+from appliance_cli.gpu.planning import GIB, MIB
 
 
 def card(index: int = 0, used: int = 0, processes: tuple[Process, ...] = (), mib: int = 24564) -> Gpu:
@@ -41,6 +42,20 @@ def test_the_operators_numbers_are_planned_with_and_stay() -> None:
     setup = decide({"CUDA_MEMORY_FRACTION": "0.72", "MAX_TOTAL_TOKENS": "4096"}, (card(),))
     assert setup.plan is not None
     assert (setup.plan.fraction, setup.plan.max_total_tokens) == (0.72, 4096)
+
+
+def test_the_older_kernels_are_planned_with_where_they_were_chosen() -> None:
+    fast, older = (decide({"TARGET_VRAM": "16", "FAST_NF4": switch}, (card(),)).plan for switch in "10")
+    assert fast is not None and older is not None
+    assert older.fraction < fast.fraction
+    assert max(older.used, fast.used) <= 16 * GIB
+
+
+def test_nginx_knows_how_many_the_engine_takes() -> None:
+    text = decide({}, (card(mib=12282),)).text
+    assert yaml.safe_load(text.replace("!override", ""))["services"]["nginx"]["environment"] == {
+        "MAX_CONCURRENT_REQUESTS": "${MAX_CONCURRENT_REQUESTS:-64}"
+    }
 
 
 def test_a_12_gb_card_gets_graphs_and_a_budget_of_its_size() -> None:
