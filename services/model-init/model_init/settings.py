@@ -16,6 +16,7 @@ from model_files import hubs
 from model_files.hubs import Hub
 
 from .errors import SettingsError
+from .proxies import refuse_unusable
 from .wheel_models import WHEEL_MODELS
 
 ModelFormat = Literal["safetensors", "gguf"]
@@ -31,10 +32,10 @@ _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 class Settings:
     """What to bring, from where, and where to.
 
-    `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress;
-    `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those that the
-    source `hub` stands for, in the order in which each file asks them. A source that sends nothing for
-    `stall_s` seconds is left. `model_folder` is what the host calls `import_dir`, for words only.
+    `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress, None is no
+    end of them; `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those
+    that the source `hub` stands for, in the order in which each file asks them. A source that sends nothing
+    for `stall_s` seconds is left. `model_folder` is what the host calls `import_dir`, for words only.
     `bandwidth_limit` is bytes per second for the whole job, None without a limit.
     """
 
@@ -50,7 +51,7 @@ class Settings:
     models_dir: Path
     import_dir: Path
     model_folder: str | None
-    retries: int
+    retries: int | None
     retry_wait_s: float
     stall_s: float
     parallel_files: int
@@ -70,10 +71,14 @@ class Settings:
         model_format = cast(
             ModelFormat, _choice(environ, "MODEL_FORMAT", "safetensors", ("safetensors", "gguf"))
         )
+        source = _source(environ, model_format, model_id)
+        offline = _choice(environ, "OFFLINE", "0", ("0", "1")) == "1"
+        if source != "folder" and not offline:
+            refuse_unusable(environ)
         return cls(
             model_id=model_id,
             model_format=model_format,
-            source=_source(environ, model_format, model_id),
+            source=source,
             revision=_revision(environ),
             gguf_file=environ.get("MODEL_GGUF_FILE") or None,
             hubs=_hubs(environ),
@@ -83,13 +88,15 @@ class Settings:
             models_dir=Path(_text(environ, "MODELS_DIR", "/models")),
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
             model_folder=environ.get("MODEL_FOLDER") or None,
-            retries=int(_number(environ, "MODEL_RETRIES", 5, 0, 100)),
+            retries=int(_number(environ, "MODEL_RETRIES", 0, 0, 100))
+            if environ.get("MODEL_RETRIES")
+            else None,
             retry_wait_s=_number(environ, "MODEL_RETRY_WAIT", 1, 0, 60),
             stall_s=_number(environ, "STALL_SECONDS", 30, 0.1, 3600),
             parallel_files=int(_number(environ, "PARALLEL_FILES", 4, 1, 32)),
             bandwidth_limit=_rate(environ, "BANDWIDTH_LIMIT"),
             verify=cast(VerifyLevel, _choice(environ, "VERIFY", "auto", get_args(VerifyLevel))),
-            offline=_choice(environ, "OFFLINE", "0", ("0", "1")) == "1",
+            offline=offline,
             fast_nf4=_choice(environ, "FAST_NF4", "1", ("0", "1")) == "1",
         )
 

@@ -80,13 +80,17 @@ class HereFirst:
             sink.restart()
         self._inner.fetch(revision, file, sink, progress)
 
-    def rejected(self, file: ListedFile) -> str:
-        """See `sources.Source.rejected`."""
-        return self._inner.rejected(file)
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """See `sources.Source.doubt`."""
+        return self._inner.doubt(file, sink)
 
-    def givers(self, file: ListedFile) -> str:
-        """See `sources.Source.givers`."""
-        return str(self._here.folder) if file.path in self._given else self._inner.givers(file)
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
+        """See `sources.Source.rejected`."""
+        return self._inner.rejected(file, sink)
+
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """See `sources.Source.proven`."""
+        return str(self._here.folder) if file.path in self._given else self._inner.proven(file, sink)
 
     def _own_list(self, *, known: bool) -> FileList | None:
         """The folder's own list, if it holds the whole model; `known`: only with the Hub's digests."""

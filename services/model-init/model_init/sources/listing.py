@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from model_files.hubs import Hub, ModelScope
 
-from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, TransientError
+from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, TransientError, Unreachable
 from ..file_list import FileList
+from ..proxies import by_way_of, require_answer
 from ..selection import HostileListing
 from ..settings import Settings
 from . import modelscope
@@ -52,7 +53,8 @@ def _ask_each(settings: Settings, say: Say) -> FileList:
         place = Place.of(hub, settings)
         try:
             found = _ask(settings, place, hub)
-        except _FAILURES as error:
+        except _FAILURES as refusal:
+            error = _may_pass(place, refusal, failures)
             failures.append((hub, error))
             if number + 1 < len(hubs):
                 following = hubs[number + 1].name
@@ -70,7 +72,22 @@ def _ask_each(settings: Settings, say: Say) -> FileList:
     raise _most_telling([error for _, error in failures])
 
 
+def _may_pass(
+    place: Place,
+    error: TransientError | ModelInitError,
+    others: list[tuple[Hub, TransientError | ModelInitError]],
+) -> TransientError | ModelInitError:
+    """The failure, with the proxy's name where there is one on the way. A mirror that is not shown the token
+    denies nothing while who may see it may only be out of reach."""
+    if isinstance(error, GatedModel) and place.withheld:
+        return TransientError(str(error)) if any(isinstance(e, TransientError) for _, e in others) else error
+    if isinstance(error, TransientError) and not isinstance(error, Unreachable):
+        return TransientError(f"{error}{by_way_of(place.endpoint)}", error.retry_after_s)
+    return error
+
+
 def _ask(settings: Settings, place: Place, hub: Hub) -> FileList:
+    require_answer(place.endpoint)
     if isinstance(hub, ModelScope):
         return modelscope.list_model(settings, place, hub)
     from .hub import list_model  # imports the Hub's client, which takes a second

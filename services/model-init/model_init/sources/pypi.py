@@ -69,7 +69,7 @@ class PypiSource(OnePlace):
             "--no-cache-dir",
         ]
         # one retry at least: pip says what broke only when it tries again
-        retries = max(1, self._settings.retries)
+        retries = 5 if self._settings.retries is None else max(1, self._settings.retries)
         command += ["--progress-bar=off", f"--retries={retries}", f"--dest={self._scratch}"]
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from ..errors import TransientError
 from ..settings import Settings
 
 MAX_WAIT_S = 60.0
+MAX_ASKED_S = 3600.0
 T = TypeVar("T")
 
 
@@ -23,7 +28,8 @@ def keep_trying(
 
     Args:
         operation: one try; raises TransientError when another may help.
-        settings: `retries` tries in a row without progress are made, `retry_wait_s` is the first pause.
+        settings: `retries` tries in a row without progress are made (None: no end of them), `retry_wait_s` is
+            the first pause.
         say: told before each pause.
         reached: how far the work has come; only going beyond the furthest point counts as progress.
 
@@ -38,13 +44,32 @@ def keep_trying(
             if reached() > best:
                 failures, best = 0, reached()
             failures += 1
-            if failures > settings.retries:
+            if settings.retries is not None and failures > settings.retries:
                 raise
             wait = pause_s(error, failures, settings.retry_wait_s)
-            say(f"{error}; trying again in {wait:.0f} s ({failures} of {settings.retries})")
+            say(f"{error}; trying again in {wait:.0f} s{of_so_many(failures, settings)}")
             time.sleep(wait)
+
+
+def of_so_many(failures: int, settings: Settings) -> str:
+    """How many of the tries are used up, where there is an end of them."""
+    return "" if settings.retries is None else f" ({failures} of {settings.retries})"
 
 
 def pause_s(error: TransientError, failures: int, first_s: float) -> float:
     """Seconds to wait after so many failures in a row: as asked, else doubling, at most a minute."""
-    return min(MAX_WAIT_S, max(error.retry_after_s or 0, first_s * 2.0 ** (failures - 1)))
+    if error.retry_after_s is not None:
+        return min(MAX_ASKED_S, max(error.retry_after_s, first_s))
+    return min(MAX_WAIT_S, first_s * 2.0 ** min(failures - 1, 30))
+
+
+def asked_to_wait_s(headers: Mapping[str, str]) -> float | None:
+    """How long an answer asks us to wait: Retry-After in seconds or as a date, else the `RateLimit` of IETF's
+    draft (`"api";r=0;t=55`, in older ones `reset=55`)."""
+    after = headers.get("retry-after", "").strip()
+    if after.isdigit():
+        return float(after)
+    with suppress(ValueError):
+        return max(0.0, (parsedate_to_datetime(after) - datetime.now(UTC)).total_seconds())
+    until = re.search(r"(?:^|[;,\s])(?:t|reset)=(\d+)", headers.get("ratelimit", ""))
+    return float(until[1]) if until else None

@@ -1,0 +1,118 @@
+"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: which way a request goes, and which ways can't be gone.
+
+Owns what of a proxy may be said (never its password) and refusing what is no proxy for a container.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from .errors import SettingsError, Unreachable
+
+CONNECT_TIMEOUT_S = 10.0
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_KINDS = ("http", "socks5", "socks5h")
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Where it listens, what it speaks, and the variable that names it."""
+
+    kind: str
+    host: str
+    port: int
+    user: str | None
+    password: str
+
+    @property
+    def name(self) -> str:
+        """For people, without its password."""
+        return f"{self.kind}://{self.host}:{self.port}"
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether it speaks SOCKS 5."""
+        return self.kind != "http"
+
+    def authorization(self) -> dict[str, str]:
+        """The header that an HTTP proxy with a password wants."""
+        if self.user is None:
+            return {}
+        pair = f"{self.user}:{self.password}"
+        return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def proxy_for(scheme: str, host: str) -> Proxy | None:
+    """The one that requests of this kind to this host go through."""
+    found = urllib.request.getproxies()
+    address = found.get(scheme) or found.get("all")
+    if not address or urllib.request.proxy_bypass(host):
+        return None
+    parts = _split(address)
+    user = None if parts.username is None else unquote(parts.username)
+    port = parts.port or _PORTS[parts.scheme]
+    return Proxy(parts.scheme, parts.hostname or "", port, user, unquote(parts.password or ""))
+
+
+def refuse_unusable(environ: Mapping[str, str]) -> None:
+    """Say of each proxy that is set whether it can be one.
+
+    Raises:
+        SettingsError: it speaks what we don't, has no good address, or is the container itself.
+    """
+    if (environ.get("NO_PROXY") or environ.get("no_proxy")) == "*":
+        return
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        for variable in (name, name.lower()):
+            if environ.get(variable):
+                _refuse(variable, _split(environ[variable]))
+
+
+def by_way_of(url: str) -> str:
+    """`, through the proxy …` for an address that is reached so."""
+    parts = urlsplit(url)
+    proxy = proxy_for(parts.scheme, parts.hostname or "")
+    return f", through the proxy {proxy.name}" if proxy else ""
+
+
+def require_answer(url: str) -> None:
+    """Whether the proxy on the way to an address, if there is one, takes connections.
+
+    Raises:
+        Unreachable: it does not, within ten seconds.
+    """
+    parts = urlsplit(url)
+    proxy = proxy_for(parts.scheme, parts.hostname or "")
+    if proxy:
+        try:
+            socket.create_connection((proxy.host, proxy.port), CONNECT_TIMEOUT_S).close()
+        except OSError as error:
+            raise Unreachable(f"the proxy {proxy.name} does not answer ({error})") from error
+
+
+def _refuse(variable: str, parts: SplitResult) -> None:
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme not in _KINDS or not host:
+        raise SettingsError(
+            f"{variable}: expected http://, socks5:// or socks5h:// and an address with a port, found "
+            f"{parts.scheme if parts.scheme not in _KINDS else 'no such address'}; correct it"
+        )
+    if host in _OWN_NAMES:
+        instead = f"{parts.scheme}://host.docker.internal:{port or _PORTS[parts.scheme]}"
+        raise SettingsError(
+            f"{variable}: expected an address that the container can reach, found {host}, which is the "
+            f"container itself; write {instead} and let the proxy listen for it (“allow LAN” in many of them)"
+        )
+
+
+def _split(address: str) -> SplitResult:
+    return urlsplit(address if "://" in address else f"http://{address}")
