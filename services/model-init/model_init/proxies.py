@@ -71,7 +71,7 @@ def refuse_unusable(environ: Mapping[str, str]) -> None:
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         for variable in (name, name.lower()):
             if environ.get(variable):
-                _refuse(variable, _split(environ[variable]))
+                _refuse(variable, environ[variable])
 
 
 def by_way_of(url: str) -> str:
@@ -96,18 +96,20 @@ def require_answer(url: str) -> None:
             raise Unreachable(f"the proxy {proxy.name} does not answer ({error})") from error
 
 
-def _refuse(variable: str, parts: SplitResult) -> None:
+def _refuse(variable: str, address: str) -> None:
+    kind = address.partition("://")[0] if "://" in address else "http"
     try:
-        host, port = parts.hostname, parts.port
+        parts = _split(address)
+        kind, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError:
         host = port = None
-    if parts.scheme not in _KINDS or not host:
+    if kind not in _KINDS or not host:
         raise SettingsError(
             f"{variable}: expected http://, socks5:// or socks5h:// and an address with a port, found "
-            f"{parts.scheme if parts.scheme not in _KINDS else 'no such address'}; correct it"
+            f"{kind if kind not in _KINDS else 'no such address'}; correct it"
         )
     if host in _OWN_NAMES:
-        instead = f"{parts.scheme}://host.docker.internal:{port or _PORTS[parts.scheme]}"
+        instead = f"{kind}://host.docker.internal:{port or _PORTS[kind]}"
         raise SettingsError(
             f"{variable}: expected an address that the container can reach, found {host}, which is the "
             f"container itself; write {instead} and let the proxy listen for it (“allow LAN” in many of them)"

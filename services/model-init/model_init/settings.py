@@ -199,8 +199,12 @@ def _url(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name) or None
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise SettingsError(
             f"{name}: expected an http:// or https:// address, found something else; correct it"
         )

@@ -25,6 +25,8 @@ class FileProgress:
 
     def progress(self, done: int) -> None:
         """So many bytes of the file are done."""
+        if done > self.done:
+            self._reporter.status.waiting = None
         self.done = done
         self._reporter.advanced(self)
 
@@ -57,7 +59,6 @@ class Reporter:
     def carried(self, source: str, count: int) -> None:
         """A source has brought so many more bytes."""
         with self._lock:
-            self.status.waiting = None
             self._carried[source] = self._carried.get(source, 0) + count
             self._source_meters.setdefault(source, RateMeter())
 

@@ -96,13 +96,13 @@ def make_source(settings: Settings, listener: Listener) -> Source:
         from .folder import FolderSource
 
         return FolderSource(settings)
-    source = _away(settings, listener)
     if settings.source == "hub":
         from .here_first import HereFirst, model_here
 
         here = model_here(settings)
-        return HereFirst(source, here, settings, listener.say) if here else source
-    return source
+        if here:
+            return HereFirst(lambda asked: _away(asked, listener), here, settings, listener.say)
+    return _away(settings, listener)
 
 
 def _away(settings: Settings, listener: Listener) -> Source:

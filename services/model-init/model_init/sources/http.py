@@ -11,11 +11,12 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ..proxies import CONNECT_TIMEOUT_S, Proxy, proxy_for
 
@@ -78,7 +79,7 @@ def get(
     first = urlsplit(url)
     linked: dict[str, str] = {}
     for hop in range(MAX_REDIRECTS + 1):
-        parts = urlsplit(url)
+        parts = _split(url)
         same_host = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
         try:
             connection, target, extra = _connect(parts, stall_s)
@@ -94,10 +95,33 @@ def get(
                 yield Answer(response.status, hop > 0, response, found, linked)
                 return
             linked |= {name: value for name, value in found.items() if name.startswith("x-linked-")}
-            url = urljoin(url, found["location"])
+            # some servers write a file's name as it is
+            location = quote(found["location"], safe=string.punctuation, encoding="latin-1")
+            url = _joined(url, location)
         finally:
             connection.close()
     raise http.client.HTTPException(f"more than {MAX_REDIRECTS} redirects")
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _no_address(error) from error
+
+
+def _split(url: str) -> SplitResult:
+    """The address in its parts; asking for its port raises nothing any more."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise _no_address(error) from error
+    return parts
+
+
+def _no_address(error: ValueError) -> http.client.HTTPException:
+    return http.client.HTTPException(f"a redirect to an address that is none ({error})")
 
 
 def _connect(parts: SplitResult, stall_s: float) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:

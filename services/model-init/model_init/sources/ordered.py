@@ -26,7 +26,7 @@ class OrderedHubs:
     """See `sources.Source`."""
 
     def __init__(self, settings: Settings, listener: Listener) -> None:
-        self._settings, self._say = settings, listener.say
+        self._settings, self._listener = settings, listener
         self._carriers = make_carriers(settings)
         self._throttle = Throttle(settings.bandwidth_limit)
         places = [carrier.place for carrier in self._carriers]
@@ -36,7 +36,7 @@ class OrderedHubs:
 
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`."""
-        return pinned_list(self._settings) or ask_for_list(self._settings, self._say)
+        return pinned_list(self._settings) or ask_for_list(self._settings, self._listener)
 
     def fetch(
         self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]

@@ -10,8 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import Listener
-
-SAY_EVERY_S = 60.0
+from .retry import Patience
 
 
 @dataclass
@@ -40,8 +39,9 @@ class Records:
     listener: Listener
     sources: dict[str, Record]
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _quiet_since: float = field(default_factory=time.monotonic)
-    _said_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.listener.waits)
 
     def came(self, name: str, count: int, rate: float) -> None:
         """A stream of this source has brought so many more bytes."""
@@ -49,7 +49,7 @@ class Records:
         with self._lock:
             record.rate, record.trouble = rate, ""
             record.delivered += count
-            self._quiet_since = self._said_at = time.monotonic()
+        self._patience.came()
         self.listener.carried(name, count)
 
     def failed(self, name: str, reason: str, text: str) -> None:
@@ -82,14 +82,8 @@ class Records:
 
     def still_nothing(self) -> None:
         """Somebody waits for a line. Said once a minute."""
-        now = time.monotonic()
+        self._patience.still_nothing(self._troubles)
+
+    def _troubles(self) -> str:
         with self._lock:
-            if now - self._said_at < SAY_EVERY_S:
-                return
-            self._said_at = now
-            minutes = round((now - self._quiet_since) / 60)
-            troubles = [f"{r.endpoint}: {r.trouble}" for r in self.sources.values() if r.trouble]
-        self.listener.waits(
-            f"nothing has come for {minutes} min; {'; '.join(troubles)}. What came is kept, and it goes on "
-            "when the line is back (an end: MODEL_RETRIES)"
-        )
+            return "; ".join(f"{r.endpoint}: {r.trouble}" for r in self.sources.values() if r.trouble)

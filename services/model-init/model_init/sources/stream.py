@@ -105,7 +105,7 @@ def _refuse(place: Place, file: ListedFile, answer: Answer, share: Share) -> Non
 
 def _total_and_start(answer: Answer) -> tuple[int | None, int]:
     """The whole file's size by the source's word, if it gives one, and where this body starts in it."""
-    content_range = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("content-range", ""))
+    content_range = re.match(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", answer.headers.get("content-range", ""))
     if answer.status == 206 and content_range:
         total = content_range[2]
         return (int(total) if total != "*" else None), int(content_range[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import ssl
 import subprocess
 import threading
@@ -23,12 +24,13 @@ from harness.hub_faults import Fault
 from harness.model_init_run import MODEL_ID, SHARD_1, ModelInit, tiny_model
 from harness.waiting import wait_until
 from model_init.errors import TransientError
+from model_init.sources.http import get
 from model_init.sources.retry import asked_to_wait_s, pause_s
 
 NOBODY = "http://127.0.0.1:9"
 HURRIED = """
-from model_init.sources import course, records, retry
-records.SAY_EVERY_S = 0.5
+from model_init.sources import course, retry
+retry.SAY_EVERY_S = 0.5
 course.REST_S = retry.MAX_WAIT_S = 0.1
 """
 ENDLESS = {"MODEL_RETRIES": "", "MODEL_RETRY_WAIT": "0.05"}
@@ -72,10 +74,34 @@ def test_before_there_is_a_list_it_is_waited_for_too(volume: Path) -> None:
     model_init = ModelInit(volume, HF_ENDPOINT=endpoint)
     said = volume.parent / "said"
     with said.open("w") as log, _start(model_init, log) as process:
-        wait_until(lambda: "trying again in" in said.read_text(), "it says that it waits")
+        wait_until(lambda: said.read_text().count("nothing has come for") == 2, "it says that it waits")
+        waiting = model_init.read_status()
         port = int(endpoint.rsplit(":", 1)[1])
         with running_hub(port=port, models={MODEL_ID: tiny_model()}):
             assert process.wait(60) == 0, said.read_text()
+    text = said.read_text()
+    line = f"nothing has come for 0 min; {endpoint}: no answer (ConnectError: [Errno 111] Connection refused). "
+    assert line in text
+    # not once for each try
+    assert text.count("trying again in") == 1
+    assert waiting["waiting"].startswith(line)
+    assert waiting["stage"] == "starting"
+    assert model_init.read_status()["waiting"] is None
+
+
+def test_of_several_sources_without_a_list_each_is_said_once(volume: Path) -> None:
+    model_init = ModelInit(
+        volume, HF_ENDPOINT=NOBODY, HF_MIRROR_ENDPOINT=NOBODY + "1", MODEL_SOURCES="hub,hf-mirror"
+    )
+    said = volume.parent / "said"
+    with said.open("w") as log, _start(model_init, log) as process:
+        wait_until(lambda: said.read_text().count("nothing has come for") == 2, "it says that it waits")
+        process.terminate()
+        process.wait(60)
+    text = said.read_text()
+    assert text.count(f"no list of files from hub ({NOBODY}): ") == 1
+    for endpoint in (NOBODY, NOBODY + "1"):
+        assert re.search(rf"nothing has come for 0 min; .*{endpoint}: no answer", text)
 
 
 def _start(model_init: ModelInit, log: TextIO) -> subprocess.Popen[bytes]:
@@ -113,6 +139,9 @@ def test_a_file_that_is_always_another_ends_without_an_end_of_tries(hub: Hub, mo
         ({"retry-after": "3", "ratelimit": '"api";r=0;t=55'}, 3),
         ({"ratelimit-policy": '"api";q=500;w=300'}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "²"}, None),
+        ({"retry-after": "Fri, 27 Nov 2026 08:00:00 +9999999"}, None),
+        ({"retry-after": "Fri, 27 Nov 2020 08:00:00 -0000"}, 0),
         ({}, None),
     ],
 )
@@ -151,6 +180,47 @@ def test_a_dead_cdn_is_named(hub: Hub, model_init: ModelInit) -> None:
         f"expected an answer from {hub.endpoint}, found: 127.0.0.1:9, to which it redirects, does not"
         in result.log
     )
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("http://[bad", "no answer (HTTPException: a redirect to an address that is none ("),
+        ("http://cdn.invalid:port", "no answer (HTTPException: a redirect to an address that is none ("),
+        ("ftp://cdn.invalid", "no answer (HTTPException: a redirect to an address that is not http or https"),
+        ("http://cdn.\xe9.invalid", "cdn.%E9.invalid, to which it redirects, does not answer ("),
+    ],
+)
+def test_a_redirect_to_no_address_is_that_source_s_failure(
+    hub: Hub, mirror: Hub, all_three: ModelInit, broken: str, said: str
+) -> None:
+    hub.repos[MODEL_ID].cdn = broken
+    result = all_three.run()
+
+    assert result.code == 0, result.log
+    assert f"{hub.endpoint}: {SHARD_1}: {said}" in result.log
+    assert SHARD_1 in mirror.names()
+
+
+class _Unquoted(BaseHTTPRequestHandler):
+    """Redirects to a name as it is written, and has it where it is quoted."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/caf%E9%20x" else 302)
+        self.send_header("Location", "/caf\xe9 x")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_a_redirect_whose_name_is_not_quoted_is_followed() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Unquoted) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        with get(f"http://127.0.0.1:{server.server_port}/", {}, secret={}, stall_s=10) as answer:
+            assert (answer.status, answer.redirected) == (200, True)
+        server.shutdown()
 
 
 def test_a_gated_model_whose_hub_is_out_of_reach(mirror: Hub, all_three: ModelInit, tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ def test_a_proxy_that_is_the_container_itself_is_refused(model_init: ModelInit, 
         ("socks4://10.0.0.1:1080", "socks4"),
         ("ftp://10.0.0.1", "ftp"),
         ("http://10.0.0.1:port", "no such address"),
+        ("http://[bad", "no such address"),
     ],
 )
 def test_a_proxy_of_another_kind_is_refused_by_name(model_init: ModelInit, address: str, found: str) -> None:
