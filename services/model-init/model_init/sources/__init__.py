@@ -114,7 +114,7 @@ def _away(settings: Settings, listener: Listener) -> Source:
     if settings.source == "pypi":
         from .pypi import PypiSource
 
-        return PypiSource(settings)
+        return PypiSource(settings, listener)
     from .ordered import OrderedHubs
 
     return OrderedHubs(settings, listener)
