@@ -1,6 +1,6 @@
 """HTTPS_PROXY, HTTP_PROXY and NO_PROXY: which way a request goes, and which ways can't be gone.
 
-Owns what of a proxy may be said (never its password) and refusing what is no proxy for a container.
+Owns what of a proxy may be said (never its password). What can be one is `model_files.proxy_address`'s.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import socket
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from model_files import proxy_address
 
 from .errors import SettingsError, Unreachable
 
 CONNECT_TIMEOUT_S = 10.0
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-_KINDS = ("http", "socks5", "socks5h")
-_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     address = found.get(scheme) or found.get("all")
     if not address or urllib.request.proxy_bypass(host):
         return None
-    parts = _split(address)
+    parts = proxy_address.split(address)
     user = None if parts.username is None else unquote(parts.username)
-    port = parts.port or _PORTS[parts.scheme]
+    port = parts.port or proxy_address.PORTS[parts.scheme]
     return Proxy(parts.scheme, parts.hostname or "", port, user, unquote(parts.password or ""))
 
 
@@ -70,8 +69,11 @@ def refuse_unusable(environ: Mapping[str, str]) -> None:
         return
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         for variable in (name, name.lower()):
-            if environ.get(variable):
-                _refuse(variable, environ[variable])
+            fault = proxy_address.fault(environ[variable]) if environ.get(variable) else None
+            if fault:
+                raise SettingsError(
+                    f"{variable}: expected {fault.expected}, found {fault.found}; {fault.remedy}"
+                )
 
 
 def by_way_of(url: str) -> str:
@@ -94,27 +96,3 @@ def require_answer(url: str) -> None:
             socket.create_connection((proxy.host, proxy.port), CONNECT_TIMEOUT_S).close()
         except OSError as error:
             raise Unreachable(f"the proxy {proxy.name} does not answer ({error})") from error
-
-
-def _refuse(variable: str, address: str) -> None:
-    kind = address.partition("://")[0] if "://" in address else "http"
-    try:
-        parts = _split(address)
-        kind, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if kind not in _KINDS or not host:
-        raise SettingsError(
-            f"{variable}: expected http://, socks5:// or socks5h:// and an address with a port, found "
-            f"{kind if kind not in _KINDS else 'no such address'}; correct it"
-        )
-    if host in _OWN_NAMES:
-        instead = f"{kind}://host.docker.internal:{port or _PORTS[kind]}"
-        raise SettingsError(
-            f"{variable}: expected an address that the container can reach, found {host}, which is the "
-            f"container itself; write {instead} and let the proxy listen for it (“allow LAN” in many of them)"
-        )
-
-
-def _split(address: str) -> SplitResult:
-    return urlsplit(address if "://" in address else f"http://{address}")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from ..errors import ModelInitError, NoParts, OtherFile, ShortBody, TransientError, Unreachable
 from ..file_list import ListedFile
+from ..proxies import by_way_of
 from .http import Answer, NoConnection, get
 from .place import Place
 from .refusals import by_status, gated, one_line, untrusted
@@ -60,11 +61,13 @@ def translated(endpoint: str, stall_s: float) -> Iterator[None]:
             raise untrusted(f"{endpoint}: {error.who}", error.__cause__) from error
         raise Unreachable(f"{error.who} does not answer ({one_line(error.__cause__ or error)})") from error
     except TimeoutError as error:
-        raise Unreachable(f"nothing, or next to nothing, came for {stall_s:g} s") from error
+        way = by_way_of(endpoint)
+        raise Unreachable(f"nothing, or next to nothing, came for {stall_s:g} s{way}") from error
     except (ConnectionRefusedError, socket.gaierror) as error:
         raise Unreachable(f"no answer ({one_line(error)})") from error
     except (OSError, http.client.HTTPException) as error:
-        raise TransientError(f"no answer ({type(error).__name__}: {one_line(error)})") from error
+        way = by_way_of(endpoint)
+        raise TransientError(f"no answer ({type(error).__name__}: {one_line(error)}){way}") from error
 
 
 def _take(answer: Answer, share: Share, throttle: Throttle, stall_s: float) -> None:
