@@ -40,13 +40,8 @@ def model_init(endpoints: list[str], folder: Path) -> float:
 
 def hf_download(endpoint: str, folder: Path) -> float:
     """Seconds with huggingface_hub's own command."""
-    command = [
-        str(Path(sys.executable).with_name("hf")),
-        "download",
-        "bench/model",
-        "--local-dir",
-        str(folder),
-    ]
+    hf = [sys.executable, "-m", "huggingface_hub.cli.hf"]
+    command = [*hf, "download", "bench/model", "--local-dir", str(folder)]
     return run(command, HF_ENDPOINT=endpoint, HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_TELEMETRY="1")[0]
 
 

@@ -1,4 +1,4 @@
-"""Which proxies a container can use, by their address: what is wrong with one, in words. Opens no connection."""
+"""Which proxies a container can use, by their address. Owns the words for those it can't."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def on_the_host(address: str) -> str:
 
 
 def fault(address: str) -> Fault | None:
-    """What is wrong with it, if anything: it speaks what we don't, is no address, or is the container itself."""
+    """What is wrong with it: it speaks what we don't, is no address, or is the container itself."""
     kind = address.partition("://")[0] if "://" in address else "http"
     try:
         parts = split(address)

@@ -65,8 +65,8 @@ SECTION = Section(
         ),
         Setting(
             "MODEL_SOURCES",
-            says="Hubs in the order in which each file asks them. When one is slow, the next bring parts of the "
-            "file, too.",
+            says="Hubs in the order in which each file asks them. When one is slow, the next bring parts of "
+            "the file, too.",
             when="huggingface.co is slow or blocked: put modelscope or hf-mirror first",
             kind=Some(hubs.NAMES),
             default=",".join(hubs.NAMES),

@@ -44,8 +44,8 @@ class Patience:
             self._said_at = now
             minutes = round((now - self._quiet_since) / 60)
         self._waits(
-            f"nothing has come for {minutes} min; {why()}. What came is kept, and it goes on when the line is "
-            "back (an end: MODEL_RETRIES)"
+            f"nothing has come for {minutes} min; {why()}. What came is kept, and it goes on when the line "
+            "is back (an end: MODEL_RETRIES)"
         )
 
     def pause(self, seconds: float, why: str) -> None:

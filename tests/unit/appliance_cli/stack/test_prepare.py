@@ -63,9 +63,7 @@ def test_the_cpu_engines_default_model_is_known(
     assert stopped(appliance, cpu_host, 2_900_000_000, settings, monkeypatch).expected == expected
 
 
-@pytest.mark.parametrize(
-    "more", ["", "OFFLINE=0\n", "OFFLINE=1\n", "MODEL_SOURCE=folder\n", "NO_PROXY=*\n"]
-)
+@pytest.mark.parametrize("more", ["", "OFFLINE=0\n", "OFFLINE=1\n", "MODEL_SOURCE=folder\n", "NO_PROXY=*\n"])
 def test_a_proxy_that_model_init_refuses_is_refused_before_anything_is_built(
     more: str, appliance: Appliance, cpu_host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,8 +129,10 @@ def test_a_start_is_followed_from_nothing_to_ready(
 
 @pytest.mark.parametrize("state", ["starting", "downloading"])
 def test_a_line_that_is_waited_for_is_said(state: str) -> None:
-    waiting = {**DOWNLOADING["model"], "waiting": "nothing has come for 3 min; https://hub: no answer"}
-    shown = watch.progress(watch.Snapshot({**DOWNLOADING, "state": state, "model": waiting}, ALL, None))
+    waiting = model(
+        state, bytes_done=4_000_000, bytes_total=94_000_000, waiting="nothing has come for 3 min; the hub: …"
+    )
+    shown = watch.progress(watch.Snapshot({"state": state, "model": waiting}, ALL, None))
     assert shown.detail == waiting["waiting"]
     assert (shown.done, shown.total) == (4_000_000, 94_000_000)
 
