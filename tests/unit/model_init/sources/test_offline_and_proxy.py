@@ -266,3 +266,23 @@ def test_a_proxy_that_does_not_answer_is_named(
     assert result.code == 13
     assert f"the proxy {scheme}://{address} does not answer ([Errno 111] Connection refused)" in result.log
     assert "secret" not in result.log
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["before the list", "after it"])
+def test_a_proxy_that_is_silent_is_named(model_init: ModelInit, hub: Hub, listed: bool) -> None:
+    if listed:
+        hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(status=500)]
+        assert model_init.run(MODEL_RETRIES="0").code == 13
+    with socket.create_server(("127.0.0.2", 0)) as silent:
+        address = f"http://127.0.0.2:{silent.getsockname()[1]}"
+        result = model_init.run(
+            prelude="import model_init.sources.hub as hub; hub.LISTING_TIMEOUT_S = 0.5",
+            NO_PROXY="",
+            http_proxy=address,
+            MODEL_RETRIES="0",
+            STALL_SECONDS="0.5",
+        )
+
+    assert result.code == 13
+    reason = "nothing, or next to nothing, came for 0.5 s" if listed else "no answer (ReadTimeout: timed out)"
+    assert f"found: {reason}, through the proxy {address}" in result.log
