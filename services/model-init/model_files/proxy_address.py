@@ -39,6 +39,7 @@ def fault(address: str) -> Fault | None:
     try:
         parts = split(address)
         kind, host, port = parts.scheme, parts.hostname, parts.port
+        (host or "").encode("idna")
     except ValueError:
         host = port = None
     if kind not in PORTS or not host:

@@ -201,7 +201,8 @@ def _url(environ: Mapping[str, str], name: str) -> str | None:
         return None
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        named = bool(parts.hostname and parts.hostname.encode("idna"))
+        usable = parts.scheme in ("http", "https") and named and parts.port != 0
     except ValueError:
         usable = False
     if not usable:

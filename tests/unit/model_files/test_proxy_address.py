@@ -29,6 +29,8 @@ def test_what_a_container_can_use(address: str) -> None:
         ("http://", "no such address"),
         ("http://10.0.0.1:port", "no such address"),
         ("http://[bad", "no such address"),
+        ("http://proxy..example:3128", "no such address"),
+        (f"http://{'a' * 64}.example:3128", "no such address"),
     ],
 )
 def test_what_it_can_not_is_named(address: str, found: str) -> None:

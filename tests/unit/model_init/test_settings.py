@@ -62,6 +62,8 @@ def test_the_source_follows_the_model(environ: dict[str, str], source: str) -> N
         ("MODEL_REVISION", "a b", "expected a branch, tag or commit, found 'a b'"),
         ("MODEL_REVISION", "../main", "expected a branch, tag or commit"),
         ("HF_ENDPOINT", "hf-mirror.com", "expected an http:// or https:// address"),
+        ("HF_ENDPOINT", "http://[bad", "expected an http:// or https:// address"),
+        ("HF_ENDPOINT", "http://hub..example", "expected an http:// or https:// address"),
         ("PIP_INDEX_URL", "file:///x", "expected an http:// or https:// address"),
         ("MODEL_RETRIES", "many", "expected a number from 0 to 100, found 'many'"),
         ("MODEL_RETRIES", "-1", "expected a number from 0 to 100, found '-1'"),

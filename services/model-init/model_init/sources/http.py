@@ -151,6 +151,10 @@ def _connect(parts: SplitResult, stall_s: float) -> tuple[http.client.HTTPConnec
             connection.sock = _tls().wrap_socket(plain, server_hostname=host) if tls else plain
         else:
             connection.connect()
+    except UnicodeError as error:
+        # a name with an empty or endless part
+        connection.close()
+        raise _no_address(error) from error
     except OSError as error:
         connection.close()
         if proxy and isinstance(error, (ConnectionRefusedError, TimeoutError, socket.gaierror)):

@@ -190,6 +190,7 @@ def test_a_dead_cdn_is_named(hub: Hub, model_init: ModelInit) -> None:
     [
         ("http://[bad", "no answer (HTTPException: a redirect to an address that is none ("),
         ("http://cdn.invalid:port", "no answer (HTTPException: a redirect to an address that is none ("),
+        ("http://cdn..invalid", "no answer (HTTPException: a redirect to an address that is none ("),
         ("ftp://cdn.invalid", "no answer (HTTPException: a redirect to an address that is not http or https"),
         ("http://cdn.\xe9.invalid", "cdn.%E9.invalid, to which it redirects, does not answer ("),
     ],
