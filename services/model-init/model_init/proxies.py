@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import socket
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -59,20 +59,23 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     return Proxy(parts.scheme, parts.hostname or "", port, user, unquote(parts.password or ""))
 
 
-def refuse_unusable(environ: Mapping[str, str]) -> None:
-    """Say of each proxy that is set whether it can be one.
+def refuse_unusable(environ: Mapping[str, str], addresses: Iterable[str]) -> None:
+    """Say of each proxy that is set, and that something on the way to these addresses may need, whether it can
+    be one. Docker's client may set one for http of which nobody here has any need.
 
     Raises:
         SettingsError: it speaks what we don't, has no good address, or is the container itself.
     """
     if (environ.get("NO_PROXY") or environ.get("no_proxy")) == "*":
         return
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
-        for variable in (name, name.lower()):
+    by_http = any(address.startswith("http://") for address in addresses)
+    for name in ("HTTPS_PROXY", "ALL_PROXY", *(["HTTP_PROXY"] if by_http else [])):
+        for variable in (name.lower(), name):
             fault = proxy_address.fault(environ[variable]) if environ.get(variable) else None
             if fault:
+                hint = "" if variable == name else ". Docker's client sets it (~/.docker/config.json)"
                 raise SettingsError(
-                    f"{variable}: expected {fault.expected}, found {fault.found}; {fault.remedy}"
+                    f"{variable}: expected {fault.expected}, found {fault.found}; {fault.remedy}{hint}"
                 )
 
 

