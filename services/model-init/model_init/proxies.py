@@ -60,8 +60,9 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
 
 
 def refuse_unusable(environ: Mapping[str, str], addresses: Iterable[str]) -> None:
-    """Say of each proxy that is set, and that something on the way to these addresses may need, whether it can
-    be one. Docker's client may set one for http of which nobody here has any need.
+    """Say of each proxy that the way to these addresses may lead through whether it can be one.
+
+    The one for http counts only where http is asked: Docker's client may have set it for other containers.
 
     Raises:
         SettingsError: it speaks what we don't, has no good address, or is the container itself.

@@ -37,7 +37,9 @@ def test_a_proxy_for_http_is_judged_only_where_something_is_asked_by_http(name: 
 
 def test_whose_proxy_it_is_that_dockers_client_has_set() -> None:
     both = {"HTTPS_PROXY": "http://10.0.0.1:9", "https_proxy": "http://localhost:9"}
-    with pytest.raises(SettingsError, match=r"^https_proxy: .*\. Docker's client sets it \(~/\.docker/config"):
+    with pytest.raises(
+        SettingsError, match=r"^https_proxy: .*\. Docker's client sets it \(~/\.docker/config"
+    ):
         Settings.from_environ(both)
 
 
