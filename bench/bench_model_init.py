@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.fast_hub import fast_hub
+from model_init.sources.throttle import Throttle
 
 REPO = Path(__file__).parents[1]
 SMALL = {
@@ -199,7 +200,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
         source = Path(scratch) / "source"
         names = make_model(source, options.megabytes, options.shards)
-        with fast_hub(source, options.link and options.link * 1e6) as endpoint:
+        with fast_hub(source, Throttle(options.link and options.link * 1e6)) as endpoint:
             result = compare(Bench(endpoint, names, source, Path(scratch)), options.repeat, options.megabytes)
     if options.json:
         print(json.dumps(result, indent=1))

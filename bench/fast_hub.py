@@ -1,8 +1,8 @@
 """A hub for measuring: model info and files by sendfile, fast enough not to be what is measured. No faults,
 no redirects.
 
-Speaks as much of the Hub's API as huggingface_hub and model-init ask for. Harness tests use harness.hub
-instead.
+Speaks as much of the Hub's API, and of ModelScope's, as huggingface_hub and model-init ask for. Harness tests
+use harness.hub instead.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from model_init.sources.throttle import Throttle
 
@@ -28,7 +28,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     folder: Path
     listing: dict[str, dict[str, object]]
-    link: Throttle
+    links: tuple[Throttle, ...]
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:
@@ -37,7 +37,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         file = re.fullmatch(r"/[^/]+/[^/]+/resolve/[^/]+/(.+)", path)
-        if path.startswith("/api/models/"):
+        if path.startswith("/api/v1/models/"):
+            self._modelscope(parse_qs(urlsplit(self.path).query).get("FilePath", [""])[0])
+        elif path.startswith("/api/models/"):
             self._info()
         elif file and file[1] in self.listing:
             self._file(file[1])
@@ -53,7 +55,19 @@ class _Handler(BaseHTTPRequestHandler):
             for e in entries
         ]
         info = {"id": "bench/model", "sha": COMMIT, "siblings": entries}
-        body = json.dumps(tree if "/tree/" in self.path else info).encode()
+        self._json(tree if "/tree/" in self.path else info)
+
+    def _modelscope(self, name: str) -> None:
+        if name:
+            return self._file(name)
+        files = [
+            {"Path": e["rfilename"], "Type": "blob", "Size": e["size"], "Sha256": e["etag"]}
+            for e in self.listing.values()
+        ]
+        self._json({"Code": 200, "Data": {"Files": files}, "Success": True})
+
+    def _json(self, record: object) -> None:
+        body = json.dumps(record).encode()
         self._start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
         if self.command == "GET":
             self.wfile.write(body)
@@ -61,23 +75,30 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, name: str) -> None:
         entry = self.listing[name]
         size = int(str(entry["size"]))
-        wanted = re.match(r"bytes=(\d+)-", self.headers["Range"] or "")
+        wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
         start = int(wanted[1]) if wanted else 0
-        headers = {"Content-Length": str(size - start), "ETag": f'"{entry["etag"]}"', "X-Repo-Commit": COMMIT}
+        stop = int(wanted[2]) + 1 if wanted and wanted[2] else size
+        headers = {
+            "Content-Length": str(stop - start),
+            "Accept-Ranges": "bytes",
+            "ETag": f'"{entry["etag"]}"',
+            "X-Repo-Commit": COMMIT,
+        }
         if wanted:
-            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         self._start(206 if wanted else 200, headers)
         if self.command == "GET":
-            self._send(self.folder / name, start, size)
+            self._send(self.folder / name, start, stop)
 
-    def _send(self, path: Path, position: int, size: int) -> None:
+    def _send(self, path: Path, position: int, stop: int) -> None:
         self.wfile.flush()
-        with path.open("rb") as stream:
-            while position < size:
-                count = self.link.chunk(CHUNK_BYTES)
-                sent = self.connection.sendfile(stream, position, min(count, size - position))
+        with path.open("rb") as stream, suppress(ConnectionError):
+            while position < stop:
+                count = min(link.chunk(CHUNK_BYTES) for link in self.links)
+                sent = self.connection.sendfile(stream, position, min(count, stop - position))
                 position += sent
-                self.link.took(sent)
+                for link in self.links:
+                    link.took(sent)
 
     def _start(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -106,10 +127,10 @@ def _listing(folder: Path) -> dict[str, dict[str, object]]:
 
 
 @contextmanager
-def fast_hub(folder: Path, link_bytes_per_s: float | None) -> Iterator[str]:
-    """Serve a folder as bench/model; gives the endpoint. With a rate, all connections share a link of that
-    speed."""
-    values = {"folder": folder, "listing": _listing(folder), "link": Throttle(link_bytes_per_s)}
+def fast_hub(folder: Path, *links: Throttle) -> Iterator[str]:
+    """Serve a folder as bench/model; gives the endpoint. All connections share each of the links, which other
+    hubs may share, too."""
+    values = {"folder": folder, "listing": _listing(folder), "links": links or (Throttle(None),)}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), values))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -82,3 +82,14 @@ def test_while_the_engine_is_away_the_page_says_so_and_keeps_the_question(
     person.finishes()
     expect(person.questions).to_have_count(1)
     expect(person.conversation).not_to_contain_text("The engine is not running")
+
+
+def test_a_download_that_waits_for_a_line_says_so(person: Person) -> None:
+    said = "nothing has come for 3 min; https://hub.example: no answer"
+    model = {"stage": "downloading", "bytes_done": 1000, "bytes_total": 2000, "waiting": said}
+    status = {"state": "downloading", "message": said, "model": model}
+    person.page.route("**/status", lambda route: route.fulfill(json=status))
+    person.page.evaluate("window.chatBanner.askStatus()")
+
+    expect(person.banner).to_contain_text(said)
+    expect(person.banner).not_to_contain_text("2 kB")

@@ -16,7 +16,7 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,7 @@ from harness.hub_faults import Fault
 from harness.hub_repo import LFS_SUFFIXES, Repo, Request, git_blob_id, sha256
 
 BLOCK_BYTES = 64 * 1024
+STEP_S = 0.05
 
 
 class Hub:
@@ -70,9 +71,13 @@ class Hub:
 
 
 @contextmanager
-def running_hub(bind: str = "127.0.0.1", port: int = 0) -> Iterator[Hub]:
-    """A hub in a thread, on a free port unless one is given."""
+def running_hub(
+    bind: str = "127.0.0.1", port: int = 0, models: Mapping[str, dict[str, bytes]] | None = None
+) -> Iterator[Hub]:
+    """A hub in a thread, on a free port unless one is given, that has these models from the first request."""
     hub = Hub(bind, port)
+    for model_id, files in (models or {}).items():
+        hub.add(model_id, files)
     thread = threading.Thread(target=hub.serve, daemon=True)
     thread.start()
     try:
@@ -195,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._start(
             302,
             {
-                "Location": f"/cdn{urlsplit(self.path).path}",
+                "Location": f"{repo.cdn}/cdn{urlsplit(self.path).path}",
                 "X-Repo-Commit": repo.commit,
                 "X-Linked-Size": str(len(data)),
                 "X-Linked-Etag": f'"{sha256(data)}"',
@@ -208,34 +213,36 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.status is not None:
             return self._fail(fault)
         data = repo.files[name][: fault.truncate_to] + fault.extra
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
         tag = fault.etag or (sha256(data) if name.endswith(LFS_SUFFIXES) else git_blob_id(data))
         if fault.ignore_range or self.headers["If-Range"] not in (None, f'"{tag}"'):
             wanted = None
         start = int(wanted[1]) if wanted else 0
+        stop = min(int(wanted[2]) + 1, len(data)) if wanted and wanted[2] else len(data)
         if start and start >= len(data):
             return self._start(416, {"Content-Range": f"bytes */{len(data)}", "Content-Length": "0"})
         headers = {
-            "Content-Length": str(len(data) - start),
+            "Content-Length": str(stop - start),
             "ETag": f'"{tag}"',
             "X-Repo-Commit": repo.commit,
             "Accept-Ranges": "bytes",
         }
         if wanted:
-            self._start(206, headers | {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"})
+            self._start(206, headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"})
         else:
             self._start(200, headers)
         if self.command == "GET":
-            self._send(name, data, start, fault)
+            self._send(name, data, start, stop, fault)
 
-    def _send(self, name: str, data: bytes, start: int, fault: Fault) -> None:
-        stop = len(data) if fault.cut_at is None else fault.cut_at
-        for position in range(start, stop, BLOCK_BYTES):
-            block = bytearray(data[position : min(position + BLOCK_BYTES, stop)])
+    def _send(self, name: str, data: bytes, start: int, end: int, fault: Fault) -> None:
+        stop = end if fault.cut_at is None else min(fault.cut_at, end)
+        step = int(fault.rate * STEP_S) if fault.rate else BLOCK_BYTES
+        for position in range(start, stop, step):
+            block = bytearray(data[position : min(position + step, stop)])
             if fault.wrong_byte is not None and 0 <= fault.wrong_byte - position < len(block):
                 block[fault.wrong_byte - position] ^= 1
             self.hub.before_block(name, position)
-            self.hub.released.wait(fault.pause_s)
+            self.hub.released.wait(STEP_S if fault.rate else fault.pause_s)
             held = fault.stall_at if fault.stall_at is not None else fault.trickle_at
             if held is not None and position + len(block) > held:
                 return self._hold(
@@ -247,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
             except OSError:
                 return
             self.hub.sent[name] += len(block)
-        self.close_connection = self.close_connection or stop < len(data)
+        self.close_connection = self.close_connection or stop < end
 
     def _hold(self, trickle: bytes | bytearray, first: bytes | bytearray) -> None:
         """Send the first part, then nothing, or a byte now and then, until the hub closes or the client

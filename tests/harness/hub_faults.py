@@ -14,6 +14,7 @@ class Fault:
         stall_at: send nothing from this byte on, and keep the connection open (until the hub closes).
         trickle_at: from this byte on, send one byte every tenth of a second.
         pause_s: a slow link: wait so long before each block.
+        rate: a slow link: so many bytes per second.
         wrong_byte: flip this byte on the way.
         truncate_to: pretend, consistently, that the file has only so many bytes.
         extra: pretend, consistently, that these bytes follow the file's own.
@@ -28,6 +29,7 @@ class Fault:
     stall_at: int | None = None
     trickle_at: int | None = None
     pause_s: float = 0
+    rate: float | None = None
     wrong_byte: int | None = None
     truncate_to: int | None = None
     extra: bytes = b""

@@ -25,7 +25,8 @@ class Request:
 
 @dataclass
 class Repo:
-    """One model with one revision: `main` and its commit. `gated` asks for this token on every file.
+    """One model with one revision: `main` and its commit. `gated` asks for this token on every file, `cdn` is
+    where large files lie ("": on the hub itself).
 
     `info_blobs`: whether model info states sizes and digests; `tree`: whether there is an API for the tree.
     """
@@ -33,6 +34,7 @@ class Repo:
     files: dict[str, bytes]
     commit: str
     gated: str | None = None
+    cdn: str = ""
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     info_fault: Fault | None = None
     info_extra: list[dict[str, object]] = field(default_factory=list)

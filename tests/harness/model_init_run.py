@@ -18,14 +18,14 @@ SERVICE = Path(__file__).parents[2] / "services" / "model-init"
 # A prelude: the disk has room for 1.5 MB, then it is full.
 FILLING_DISK = """
 import errno, os
-real, room = os.write, [1_500_000]
-def write(handle, data):
+real, room = os.pwrite, [1_500_000]
+def write(handle, data, at):
     if handle > 2 and len(data) > room[0]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if handle > 2:
         room[0] -= len(data)
-    return real(handle, data)
-os.write = write
+    return real(handle, data, at)
+os.pwrite = write
 """
 MODEL_ID = "acme/tiny-chat"
 SHARD_1, SHARD_2 = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -84,19 +84,23 @@ class ModelInit:
     def finish(self, process: subprocess.Popen[str]) -> Result:
         """Wait for its end and collect what it left."""
         out, log = process.communicate(timeout=300)
-        status = self.volume / "status.json"
         manifest = self.folder / "manifest.json"
         return Result(
             code=process.returncode,
             out=out,
             log=log,
-            status=json.loads(status.read_text()) if status.exists() else {},
+            status=self.read_status(),
             manifest=json.loads(manifest.read_text()) if manifest.exists() else None,
         )
 
     def run(self, *flags: str, prelude: str = "", **environ: str) -> Result:
         """One run from start to end."""
         return self.finish(self.start(*flags, prelude=prelude, **environ))
+
+    def read_status(self) -> dict[str, Any]:
+        """status.json as it is now; empty before there is one."""
+        status = self.volume / "status.json"
+        return json.loads(status.read_text()) if status.exists() else {}
 
     def weights(self) -> list[str]:
         """Files that an engine would open, by name."""

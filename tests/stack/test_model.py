@@ -28,7 +28,7 @@ def manifest(stack: Stack) -> dict[str, Any]:
 def test_a_second_start_fetches_nothing(stack: Stack) -> None:
     before = manifest(stack)
     code, output = model_init(
-        stack, HTTPS_PROXY="http://127.0.0.1:9", PIP_INDEX_URL="http://127.0.0.1:9/simple"
+        stack, HTTPS_PROXY="http://127.0.0.2:9", PIP_INDEX_URL="http://127.0.0.1:9/simple"
     )
     assert code == 0, output
     assert manifest(stack) == before
@@ -59,7 +59,17 @@ def test_a_flipped_byte_is_caught_at_the_next_start_repaired_and_said(stack: Sta
     [
         (2, {"MODEL_SOURCE": "banana"}, "MODEL_SOURCE"),
         (2, {"MODEL_ID": "../../etc"}, "MODEL_ID"),
-        (13, {"MODEL_ID": "a/b", "MODEL_SOURCES": "hub", "HF_ENDPOINT": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+        (2, {"HTTPS_PROXY": "http://127.0.0.1:7890"}, "write http://host.docker.internal:7890 and let"),
+        (
+            13,
+            {
+                "MODEL_ID": "a/b",
+                "MODEL_SOURCES": "hub",
+                "HF_ENDPOINT": "http://127.0.0.1:9",
+                "MODEL_RETRIES": "0",
+            },
+            "127.0.0.1:9",
+        ),
         (11, {"MODEL_ID": "a/b", "MODEL_SOURCE": "folder"}, "/import"),
     ],
 )
@@ -71,6 +81,12 @@ def test_a_failure_is_one_clear_line_and_leaves_the_model_alone(
     assert says in output
     assert "Traceback" not in output
     assert model_init(stack)[0] == 0, "the appliance's own model is still good"
+
+
+def test_a_proxy_on_the_host_is_reached_by_the_name_that_is_advised(stack: Stack) -> None:
+    command = ("python3", "model-init", "-c", "import socket; socket.gethostbyname('host.docker.internal')")
+    done = stack.compose("run", "--rm", "--no-deps", "--entrypoint", *command, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_full_disk_is_refused_before_anything_is_fetched(stack: Stack) -> None:

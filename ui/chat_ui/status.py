@@ -93,8 +93,10 @@ def summary(state: str, model: dict[str, Any] | None, engine: EngineHealth) -> s
     error = (model or {}).get("error")
     if state == "failed" and isinstance(error, dict) and error.get("message"):
         return str(error["message"])
-    if state in _MODEL_STAGES and (model or {}).get("message"):
-        return str((model or {})["message"])
+    if state in _MODEL_STAGES:
+        said = (model or {}).get("waiting") or (model or {}).get("message")
+        if said:
+            return str(said)
     return _MESSAGES[engine.phase if state == "loading" else state]
 
 

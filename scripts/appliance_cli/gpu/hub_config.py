@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from appliance_cli.base.errors import BadSetting
-from model_files import hubs
+from model_files import hubs, proxy_address
 
 TIMEOUT_S = (3, 10)
 MOST_BYTES = 1_000_000
@@ -58,7 +58,7 @@ def _get(url: str, headers: Mapping[str, str], values: Mapping[str, str]) -> dic
         url,
         headers={"User-Agent": "qwen-appliance", **headers},
         timeout=TIMEOUT_S,
-        proxies={"https": proxy} if proxy else None,
+        proxies={"https": proxy_address.on_the_host(proxy)} if proxy else None,
         verify=str(bundle) if bundle.is_file() else True,
         stream=True,
     ) as response:

@@ -20,7 +20,7 @@ from appliance_cli.config.table import SETTINGS
 from appliance_cli.config.values import Values
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
-from appliance_cli.host import base_images, checks, dockerd, facts, install, model_here
+from appliance_cli.host import base_images, checks, dockerd, facts, install, model_here, proxy
 
 CPU_MODEL_BYTES = 98_362_432  # of compose.cpu.yml's default model
 
@@ -60,12 +60,14 @@ def prepare(request: Request, output: Output) -> Appliance:
     chosen = request.chosen()
     wanted = request.with_(chosen)
     guard.require_safe(wanted, datetime.now(UTC))
+    values = given_values.read(wanted.env_file, chosen)
+    if request.starting:
+        proxy.require_usable(values)
     output.phase("Looking at this host (no impact yet)")
     for unknown in unknown_names.find(wanted.root, wanted.env_file):
         output.item("warn", unknown.said(wanted.env_file.name))
     found = facts.look(wanted)
     engine = checks.choose_engine(found, request.engine, wanted.engine)
-    values = given_values.read(wanted.env_file, chosen)
     on_gpu = gpu_setup.read(values) if engine == "gpu" else None
     model = _model_on_cpu(values) if on_gpu is None else _model_on_gpu(on_gpu)
     findings = checks.examine(found, engine, wanted, model, starting=request.starting)

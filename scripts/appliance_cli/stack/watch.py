@@ -123,6 +123,8 @@ def progress(seen: Snapshot) -> Progress:
     state = seen.status.get("state", "")
     model = seen.status.get("model") or {}
     title = STATES.get(state, "Starting")
+    if model.get("waiting") and state != "failed":
+        return Progress(title, str(model["waiting"]), model.get("bytes_done"), model.get("bytes_total"))
     if state in ("downloading", "verifying"):
         return Progress(title, _model_line(model), model.get("bytes_done"), model.get("bytes_total"))
     if state == "ready":

@@ -64,7 +64,7 @@ def _run(settings: Settings, reporter: Reporter) -> None:
             if ended_badly:
                 reporter.say("The last start died before its end")
             manifest = prepare(
-                settings, reporter, lambda: make_source(settings, reporter.say), ended_badly=ended_badly
+                settings, reporter, lambda: make_source(settings, reporter), ended_badly=ended_badly
             )
             prepare_kernels(settings, reporter)
         total = sum(file.size for file in manifest.files)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from .digests import Found, difference
 from .errors import CorruptDownload
@@ -40,19 +41,18 @@ def fetch_proven(
     tries = TRIES + source.spare_tries
     bad: list[Found] = []
     while True:
-        progress, found, wrong = _fetch_once(source, revision, file, folder, reporter, check)
+        fetched = _fetch_once(source, revision, file, folder, reporter, check)
+        came_from = f" from {fetched.givers}" if fetched.givers else ""
+        found, wrong = fetched.found, fetched.wrong
         if wrong is None:
             for damaged in bad:
                 reporter.repaired(file.path, found.sha256, damaged.sha256)
-            progress.finished()
-            givers = source.givers(file)
-            came_from = f", from {givers}" if givers else ""
+            fetched.progress.finished()
+            came_from = came_from and f",{came_from}"
             reporter.say(f"fetched {file.path}: {human_bytes(found.size)}, sha256 {found.sha256}{came_from}")
             return found
         bad.append(found)
         kept = folder.quarantine(folder.partial(file), file.path, f"sha256-{found.sha256}")
-        givers = source.rejected(file)
-        came_from = f" from {givers}" if givers else ""
         if len(bad) == tries:
             raise CorruptDownload(
                 f"corrupt download: {file.path}{came_from}: {wrong}, {tries} times; the last one is kept "
@@ -65,6 +65,16 @@ def fetch_proven(
         )
 
 
+@dataclass(frozen=True)
+class _Fetched:
+    """What came, how it differs from the list, if it does, and who gave it."""
+
+    progress: FileProgress
+    found: Found
+    wrong: str | None
+    givers: str
+
+
 def _fetch_once(
     source: Source,
     revision: str | None,
@@ -72,21 +82,29 @@ def _fetch_once(
     folder: ModelFolder,
     reporter: Reporter,
     check: Check,
-) -> tuple[FileProgress, Found, str | None]:
-    """One fetch, resuming what is there; gives what came and how it differs from the list, if it does."""
+) -> _Fetched:
+    """One fetch, resuming what is there; of a wrong mixture, the doubtful parts come once more."""
     with Sink(folder.partial(file), file) as sink:
         shown = reporter.file(file.path, file.size, already=sink.size)
-        too_much = None
 
         def progress(done: int) -> None:
             check()
             shown.progress(done)
 
-        try:
-            source.fetch(revision, file, sink, progress)
-        except SourceSentTooMuch as error:
-            too_much = f"expected {file.size} bytes, found {str(error).removeprefix(file.path + ': ')}"
-        found = sink.found()
-    on_disk = os.stat(folder.partial(file)).st_size
-    wrong = too_much or difference(file, Found(on_disk, found.sha256, found.git_sha1))
-    return shown, found, wrong
+        wrong = _fill(source, revision, file, sink, progress)
+        if wrong and (said := source.doubt(file, sink)):
+            reporter.say(f"corrupt download: {wrong}: {said}")
+            wrong = _fill(source, revision, file, sink, progress)
+        givers = source.rejected(file, sink) if wrong else source.proven(file, sink)
+        return _Fetched(shown, sink.found(), wrong, givers)
+
+
+def _fill(
+    source: Source, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
+) -> str | None:
+    """Bring what the sink lacks; gives how that differs from what is listed."""
+    try:
+        source.fetch(revision, file, sink, progress)
+    except SourceSentTooMuch as error:
+        return f"expected {file.size} bytes, found {str(error).removeprefix(file.path + ': ')}"
+    return difference(file, sink.found())

@@ -114,3 +114,7 @@ class OtherFile(TransientError):
 
 class Unreachable(TransientError):
     """The source could not be reached, or sent nothing for too long: other files need not ask it at once."""
+
+
+class NoParts(TransientError):
+    """The source gives a file only from its first byte on: of no use while others bring it."""

@@ -30,6 +30,7 @@ from .volume.layout import ModelFolder
 from .volume.manifest import Manifest, ManifestFile
 from .volume.present import Level, Present, check_present
 from .volume.publish import publish_files, vanished
+from .volume.sink import held_bytes
 
 
 def prepare(
@@ -138,8 +139,7 @@ def _download(
     The small files first: a model that they show to be none is refused before its gigabytes are fetched.
     """
     folder.remove_leftovers(keep=missing)
-    partials = [stat_mark(folder.partial(file)) for file in missing]
-    to_write = sum(file.size for file in missing) - sum(mark[0] for mark in partials if mark)
+    to_write = sum(file.size - held_bytes(folder.partial(file), file) for file in missing)
     require_free_space(folder.path, to_write + file_list.scratch_bytes)
 
     total, done = (

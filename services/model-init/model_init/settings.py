@@ -16,6 +16,7 @@ from model_files import hubs
 from model_files.hubs import Hub
 
 from .errors import SettingsError
+from .proxies import refuse_unusable
 from .wheel_models import WHEEL_MODELS
 
 ModelFormat = Literal["safetensors", "gguf"]
@@ -31,10 +32,10 @@ _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 class Settings:
     """What to bring, from where, and where to.
 
-    `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress;
-    `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those that the
-    source `hub` stands for, in the order in which each file asks them. A source that sends nothing for
-    `stall_s` seconds is left. `model_folder` is what the host calls `import_dir`, for words only.
+    `revision` and `gguf_file` are None when unset. `retries` counts tries without any progress, None is no
+    end of them; `retry_wait_s` is the first pause between two of them, which then doubles. `hubs` are those
+    that the source `hub` stands for, in the order in which each file asks them. A source that sends nothing
+    for `stall_s` seconds is left. `model_folder` is what the host calls `import_dir`, for words only.
     `bandwidth_limit` is bytes per second for the whole job, None without a limit.
     """
 
@@ -50,7 +51,7 @@ class Settings:
     models_dir: Path
     import_dir: Path
     model_folder: str | None
-    retries: int
+    retries: int | None
     retry_wait_s: float
     stall_s: float
     parallel_files: int
@@ -70,26 +71,34 @@ class Settings:
         model_format = cast(
             ModelFormat, _choice(environ, "MODEL_FORMAT", "safetensors", ("safetensors", "gguf"))
         )
+        source = _source(environ, model_format, model_id)
+        offline = _choice(environ, "OFFLINE", "0", ("0", "1")) == "1"
+        places, index = _hubs(environ), _url(environ, "PIP_INDEX_URL")
+        if source != "folder" and not offline:
+            asked = [place.endpoint for place in places] if source == "hub" else [index or ""]
+            refuse_unusable(environ, asked)
         return cls(
             model_id=model_id,
             model_format=model_format,
-            source=_source(environ, model_format, model_id),
+            source=source,
             revision=_revision(environ),
             gguf_file=environ.get("MODEL_GGUF_FILE") or None,
-            hubs=_hubs(environ),
+            hubs=places,
             hf_token=_token(environ),
-            pip_index_url=_url(environ, "PIP_INDEX_URL"),
+            pip_index_url=index,
             ca_bundle=_non_empty_file(Path(_text(environ, "CA_BUNDLE_FILE", "/run/secrets/ca_bundle"))),
             models_dir=Path(_text(environ, "MODELS_DIR", "/models")),
             import_dir=Path(_text(environ, "IMPORT_DIR", "/import")),
             model_folder=environ.get("MODEL_FOLDER") or None,
-            retries=int(_number(environ, "MODEL_RETRIES", 5, 0, 100)),
+            retries=int(_number(environ, "MODEL_RETRIES", 0, 0, 100))
+            if environ.get("MODEL_RETRIES")
+            else None,
             retry_wait_s=_number(environ, "MODEL_RETRY_WAIT", 1, 0, 60),
             stall_s=_number(environ, "STALL_SECONDS", 30, 0.1, 3600),
             parallel_files=int(_number(environ, "PARALLEL_FILES", 4, 1, 32)),
             bandwidth_limit=_rate(environ, "BANDWIDTH_LIMIT"),
             verify=cast(VerifyLevel, _choice(environ, "VERIFY", "auto", get_args(VerifyLevel))),
-            offline=_choice(environ, "OFFLINE", "0", ("0", "1")) == "1",
+            offline=offline,
             fast_nf4=_choice(environ, "FAST_NF4", "1", ("0", "1")) == "1",
         )
 
@@ -192,8 +201,13 @@ def _url(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name) or None
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        named = bool(parts.hostname and parts.hostname.encode("idna"))
+        usable = parts.scheme in ("http", "https") and named and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise SettingsError(
             f"{name}: expected an http:// or https:// address, found something else; correct it"
         )

@@ -87,6 +87,9 @@ def test_the_models_stage_counts_until_it_is_ready(
 def test_the_message_is_model_inits_own_where_it_has_one() -> None:
     model = {"message": "shard 2 of 4", "error": {"code": "no_disk_space", "message": "15 GB needed"}}
     assert summary("downloading", model, DOWN) == "shard 2 of 4"
+    assert summary("downloading", {**model, "waiting": "nothing has come for 3 min"}, DOWN) == (
+        "nothing has come for 3 min"
+    )
     assert summary("failed", model, DOWN) == "15 GB needed"
     assert summary("loading", model, DOWN) == "The engine is loading the model"
     assert summary("loading", model, EngineHealth("gone")) == "The engine is not running"

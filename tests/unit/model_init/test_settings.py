@@ -26,6 +26,23 @@ def test_an_empty_environment_means_the_default_model_from_the_hub() -> None:
     assert settings.revision is settings.gguf_file is settings.hf_token is None
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_for_http_is_judged_only_where_something_is_asked_by_http(name: str) -> None:
+    here = {name: "http://127.0.0.1:9"}
+    Settings.from_environ(here)
+    Settings.from_environ(here | {"HF_ENDPOINT": "http://hub.example", "OFFLINE": "1"})
+    with pytest.raises(SettingsError, match=f"^{name}: .* write http://host.docker.internal:9 "):
+        Settings.from_environ(here | {"HF_ENDPOINT": "http://hub.example"})
+
+
+def test_whose_proxy_it_is_that_dockers_client_has_set() -> None:
+    both = {"HTTPS_PROXY": "http://10.0.0.1:9", "https_proxy": "http://localhost:9"}
+    with pytest.raises(
+        SettingsError, match=r"^https_proxy: .*\. Docker's client sets it \(~/\.docker/config"
+    ):
+        Settings.from_environ(both)
+
+
 def test_an_empty_variable_counts_as_unset() -> None:
     names = ("MODEL_ID", "MODEL_REVISION", "MODEL_FORMAT", "MODEL_SOURCE", "HF_ENDPOINT", "MODEL_RETRIES")
 
@@ -62,6 +79,8 @@ def test_the_source_follows_the_model(environ: dict[str, str], source: str) -> N
         ("MODEL_REVISION", "a b", "expected a branch, tag or commit, found 'a b'"),
         ("MODEL_REVISION", "../main", "expected a branch, tag or commit"),
         ("HF_ENDPOINT", "hf-mirror.com", "expected an http:// or https:// address"),
+        ("HF_ENDPOINT", "http://[bad", "expected an http:// or https:// address"),
+        ("HF_ENDPOINT", "http://hub..example", "expected an http:// or https:// address"),
         ("PIP_INDEX_URL", "file:///x", "expected an http:// or https:// address"),
         ("MODEL_RETRIES", "many", "expected a number from 0 to 100, found 'many'"),
         ("MODEL_RETRIES", "-1", "expected a number from 0 to 100, found '-1'"),

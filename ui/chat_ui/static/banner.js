@@ -18,7 +18,7 @@
 
   function details(status) {
     const model = status.model ?? {};
-    if (status.state === "failed") return [status.message];
+    if (status.state === "failed" || model.waiting) return [status.message];
     const parts = [];
     if (model.bytes_total && status.state !== "loading") {
       parts.push(text("page_progress", { done: bytes(model.bytes_done ?? 0), total: bytes(model.bytes_total) }));

@@ -23,7 +23,8 @@ SECTION = Section(
         ),
         Setting(
             "HTTPS_PROXY",
-            says="A proxy for the model's download.",
+            says="A proxy for the model's download: http://, socks5:// or socks5h://. One on this machine is "
+            "host.docker.internal to the container, not 127.0.0.1.",
             when="the internet is behind one",
             kind=Text(private=True),
             services=("model-init",),

@@ -65,7 +65,8 @@ SECTION = Section(
         ),
         Setting(
             "MODEL_SOURCES",
-            says="Hubs in the order in which each file asks them.",
+            says="Hubs in the order in which each file asks them. When one is slow, the next bring parts of "
+            "the file, too.",
             when="huggingface.co is slow or blocked: put modelscope or hf-mirror first",
             kind=Some(hubs.NAMES),
             default=",".join(hubs.NAMES),
@@ -128,6 +129,14 @@ SECTION = Section(
             when="the line has long pauses: higher",
             kind=Number(0.1, 3600),
             default="30",
+            services=_INIT,
+        ),
+        Setting(
+            "MODEL_RETRIES",
+            says="After so many tries in a row without a byte the download gives up, with exit code 13.",
+            when="a dead line is to be an error, not waited for",
+            kind=Whole(0, 100),
+            empty="no end",
             services=_INIT,
         ),
         Setting(

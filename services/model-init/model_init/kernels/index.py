@@ -19,6 +19,7 @@ from ..file_list import FileList, ListedFile
 from ..settings import Settings
 from ..sources import OnePlace
 from ..sources.http import Answer, get
+from ..sources.pypi import usual_index
 from ..sources.retry import keep_trying
 from ..sources.stream import BUFFER_BYTES, TRICKLE_BYTES_PER_S, translated
 from ..sources.throttle import Throttle
@@ -39,7 +40,7 @@ class IndexSource(OnePlace):
     ) -> None:
         self._settings = replace(settings, retries=TRIES - 1)
         self._pinned, self._listed, self._say = pinned, listed, say
-        index = settings.pip_index_url or _usual_index()
+        index = settings.pip_index_url or usual_index()
         parts = urlsplit(index)
         self._where = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
         self._secret = _authorization(parts.username, parts.password)
@@ -133,13 +134,6 @@ class _Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]
-
-
-def _usual_index() -> str:
-    """Where pip looks when nothing is set."""
-    from pip._internal.models.index import PyPI
-
-    return str(PyPI.simple_url)
 
 
 def _authorization(user: str | None, password: str | None) -> dict[str, str]:

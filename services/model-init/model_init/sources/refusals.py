@@ -6,9 +6,11 @@ The list's refusals come as huggingface_hub's errors, the files' as bare answers
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, TransientError
 from .place import Place
+from .retry import asked_to_wait_s
 
 _TRANSIENT_CODES = (408, 416, 425, 429, 500, 502, 503, 504)
 
@@ -18,8 +20,7 @@ def by_status(
 ) -> ModelInitError | TransientError:
     """The meaning of an answer's status; `missing` says what 404 and 410 mean, for people."""
     if code in _TRANSIENT_CODES:
-        after = headers.get("retry-after", "")
-        return TransientError(f"the answer {code}", float(after) if after.isdigit() else None)
+        return TransientError(f"the answer {code}", asked_to_wait_s(headers))
     if is_web_page(headers) and "x-error-code" not in headers:
         return web_page(place, code)
     if code in (401, 403):
@@ -62,6 +63,12 @@ def no_such_model(place: Place) -> ModelNotFound:
 
 def gated(place: Place) -> GatedModel:
     """The Hub knows the model, and who asks may not have it."""
+    if place.withheld:
+        return GatedModel(
+            f"gated model: {place.endpoint} wants a token for {place.model_id}, and yours (HF_TOKEN_FILE) is "
+            "for the Hub alone, which did not answer; make the Hub reachable (HF_ENDPOINT, HTTPS_PROXY), or "
+            "bring the files by hand (MODEL_SOURCE=folder)"
+        )
     found = "the token's account has no access" if place.token else "no token"
     return GatedModel(
         f"gated model: expected access to {place.model_id}, found {found}; accept the licence at "
@@ -72,6 +79,9 @@ def gated(place: Place) -> GatedModel:
 def untrusted(where: str, error: Exception) -> NoNetwork:
     """The certificate is none that we trust."""
     hint = "if a proxy inspects TLS, set CA_BUNDLE"
+    if "not yet valid" in str(error):
+        now = datetime.now(UTC).isoformat(timespec="minutes")
+        hint = f"this machine's clock says {now}: set it right, then start again"
     return no_network(where, f"an untrusted certificate ({one_line(error)}); {hint}")
 
 
@@ -84,6 +94,6 @@ def no_network(where: str, found: str) -> NoNetwork:
     )
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An exception's text on one line."""
     return " ".join(str(error).split()) or "no reason given"

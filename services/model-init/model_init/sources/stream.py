@@ -1,4 +1,4 @@
-"""One file from one address into a sink: ranges, and what the source says of the file before its bytes.
+"""A share of one file from one address: ranges, and what the source says of the file before its bytes.
 
 One try each: trying again, elsewhere or later, is the caller's.
 """
@@ -10,15 +10,16 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import ModelInitError, OtherFile, ShortBody, TransientError, Unreachable
+from ..errors import ModelInitError, NoParts, OtherFile, ShortBody, TransientError, Unreachable
 from ..file_list import ListedFile
-from ..volume.sink import Sink
-from .http import Answer, get
+from ..proxies import by_way_of
+from .http import Answer, NoConnection, get
 from .place import Place
 from .refusals import by_status, gated, one_line, untrusted
+from .shares import Share
 from .throttle import Throttle
 
 BUFFER_BYTES = 1024 * 1024
@@ -26,34 +27,26 @@ TRICKLE_BYTES_PER_S = 256
 
 
 def deliver(
-    place: Place,
-    url: str,
-    file: ListedFile,
-    sink: Sink,
-    progress: Callable[[int], None],
-    *,
-    stall_s: float,
-    throttle: Throttle,
+    place: Place, url: str, share: Share, file: ListedFile, *, stall_s: float, throttle: Throttle
 ) -> None:
-    """Append to the sink what it lacks of the file.
+    """Bring a share of the file.
 
     Raises:
-        TransientError: another try may help; what came is in the sink.
-        ModelInitError: this source will not deliver this file.
-        SourceSentTooMuch: from the sink.
+        TransientError: another try may help; what came is in its place.
+        ModelInitError: this source will not deliver this file, or the volume takes no more.
     """
     # identity: ranges and sizes are those of the file itself, not of a compressed form
     headers = {"User-Agent": "qwen-appliance", "Accept-Encoding": "identity"}
-    if sink.size:
-        headers["Range"] = f"bytes={sink.size}-"
+    if share.position or not share.to_the_end:
+        headers["Range"] = f"bytes={share.position}-" + ("" if share.to_the_end else str(share.stop - 1))
         if file.path in place.etags:
             headers["If-Range"] = place.etags[file.path]
     secret = {"Authorization": f"Bearer {place.token}"} if place.token else {}
     with translated(place.endpoint, stall_s), get(url, headers, secret=secret, stall_s=stall_s) as answer:
-        _refuse(place, file, answer, sink)
-        _take(answer, sink, progress, throttle, stall_s)
-    if sink.size < file.size:
-        raise ShortBody(f"{file.path}: the source ended after {sink.size} of {file.size} bytes")
+        _refuse(place, file, answer, share)
+        _take(answer, share, throttle, stall_s)
+    if share.left:
+        raise ShortBody(f"the source ended after {share.position} of {file.size} bytes")
 
 
 @contextmanager
@@ -63,45 +56,51 @@ def translated(endpoint: str, stall_s: float) -> Iterator[None]:
         yield
     except ssl.SSLCertVerificationError as error:
         raise untrusted(endpoint, error) from error
+    except NoConnection as error:
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            raise untrusted(f"{endpoint}: {error.who}", error.__cause__) from error
+        raise Unreachable(f"{error.who} does not answer ({one_line(error.__cause__ or error)})") from error
     except TimeoutError as error:
-        raise Unreachable(f"nothing, or next to nothing, came for {stall_s:g} s") from error
+        way = by_way_of(endpoint)
+        raise Unreachable(f"nothing, or next to nothing, came for {stall_s:g} s{way}") from error
     except (ConnectionRefusedError, socket.gaierror) as error:
         raise Unreachable(f"no answer ({one_line(error)})") from error
     except (OSError, http.client.HTTPException) as error:
-        raise TransientError(f"no answer ({type(error).__name__}: {one_line(error)})") from error
+        way = by_way_of(endpoint)
+        raise TransientError(f"no answer ({type(error).__name__}: {one_line(error)}){way}") from error
 
 
-def _take(
-    answer: Answer, sink: Sink, progress: Callable[[int], None], throttle: Throttle, stall_s: float
-) -> None:
-    """The body into the sink. A trickle counts as a stall, like silence."""
+def _take(answer: Answer, share: Share, throttle: Throttle, stall_s: float) -> None:
+    """The body to where it belongs, until no more is wanted. A trickle counts as a stall, like silence."""
     buffer = memoryview(bytearray(throttle.chunk(BUFFER_BYTES)))
-    since, before = time.monotonic(), sink.size
+    since, came = time.monotonic(), 0
     while count := answer.read_into(buffer):
-        sink.write(buffer[:count])
-        progress(sink.size)
+        more = share.write(buffer[:count])
         throttle.took(count)
+        if not more:
+            return
+        came += count
         now = time.monotonic()
         if now - since > stall_s:
-            if sink.size - before < TRICKLE_BYTES_PER_S * (now - since):
+            if came < TRICKLE_BYTES_PER_S * (now - since):
                 raise TimeoutError
-            since, before = now, sink.size
+            since, came = now, 0
 
 
-def _refuse(place: Place, file: ListedFile, answer: Answer, sink: Sink) -> None:
-    """Look at the answer before its body: raise what it means, or make the sink ready for it."""
+def _refuse(place: Place, file: ListedFile, answer: Answer, share: Share) -> None:
+    """Look at the answer before its body: raise what it means, or make the share ready for it."""
     if answer.status == 416:
-        sink.restart()
+        share.start_over()
     if answer.status not in (200, 206):
         raise _meaning(place, file, answer)
     total, start = _total_and_start(answer)
     if total is not None and total != file.size:
         raise OtherFile(f"expected {file.size} bytes, found {total} by the source's word")
     _refuse_other_digest(file, answer)
-    if start != sink.size:
-        sink.restart()
-    if start != sink.size:
-        raise TransientError(f"{file.path}: asked for byte 0, was given byte {start}")
+    if start != share.position:
+        wanted = share.position
+        if start or not share.start_over():
+            raise NoParts(f"asked for byte {wanted}, was given byte {start}")
     etag = answer.headers.get("etag", "")
     if etag.startswith('"'):
         place.etags[file.path] = etag
@@ -109,7 +108,7 @@ def _refuse(place: Place, file: ListedFile, answer: Answer, sink: Sink) -> None:
 
 def _total_and_start(answer: Answer) -> tuple[int | None, int]:
     """The whole file's size by the source's word, if it gives one, and where this body starts in it."""
-    content_range = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("content-range", ""))
+    content_range = re.match(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", answer.headers.get("content-range", ""))
     if answer.status == 206 and content_range:
         total = content_range[2]
         return (int(total) if total != "*" else None), int(content_range[1])

@@ -69,6 +69,7 @@ def test_model_init_keeps_the_operators_proxy(files: str) -> None:
     assert not {key for key in rendered(files)["model-init"]["environment"] if key.lower() == "http_proxy"}
     text = (REPO / "docker-compose.yml").read_text()
     assert re.search(r"^      HTTPS_PROXY:$", text, re.MULTILINE)
+    assert rendered(files)["model-init"]["extra_hosts"] == ["host.docker.internal=host-gateway"]
 
 
 def test_what_tgis_python_needs_does_not_reach_the_cpu_engines() -> None:

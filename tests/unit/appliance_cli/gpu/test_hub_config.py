@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,21 @@ def test_only_the_places_of_model_sources_are_asked_in_their_order(hub: Hub) -> 
     with pytest.raises(BadSetting) as refusal:
         hub_config.fetch(ID, values | {"MODEL_SOURCES": "hub"})
     assert refusal.value.found == f"{NOWHERE}: no answer (ConnectionError)"
+
+
+def test_a_proxy_on_this_machine_is_asked_under_the_name_that_the_container_has_for_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy, ThreadPoolExecutor() as elsewhere:
+        values = {
+            "HF_ENDPOINT": "https://hub.invalid",
+            "MODEL_SOURCES": "hub",
+            "HTTPS_PROXY": f"http://host.docker.internal:{proxy.getsockname()[1]}",
+        }
+        refusal = elsewhere.submit(pytest.raises, BadSetting, hub_config.fetch, ID, values)
+        proxy.settimeout(60)
+        connection = proxy.accept()[0]
+        assert connection.recv(100).startswith(b"CONNECT hub.invalid:443")
+        connection.close()
+        assert "hub.invalid" in refusal.result().value.found
 
 
 def test_without_one_everything_that_was_answered_is_told(hub: Hub) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance_cli.base.errors import HostNotReady
+from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.table import SETTINGS
@@ -61,6 +61,24 @@ def test_the_cpu_engines_default_model_is_known(
     settings: str, expected: str, appliance: Appliance, cpu_host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert stopped(appliance, cpu_host, 2_900_000_000, settings, monkeypatch).expected == expected
+
+
+@pytest.mark.parametrize("more", ["", "OFFLINE=0\n", "OFFLINE=1\n", "MODEL_SOURCE=folder\n", "NO_PROXY=*\n"])
+def test_a_proxy_that_model_init_refuses_is_refused_before_anything_is_built(
+    more: str, appliance: Appliance, cpu_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OFFLINE")
+    settings = f"HTTPS_PROXY=http://me:secret@127.0.0.1:7890\n{more}"
+    if more in ("", "OFFLINE=0\n"):
+        with pytest.raises(BadSetting) as failure:
+            stopped(appliance, cpu_host, 1, settings, monkeypatch)
+        assert failure.value.found == "127.0.0.1, which is the container itself, from .env line 1"
+        assert failure.value.remedy == (
+            "write http://host.docker.internal:7890 and let the proxy listen for it (“allow LAN” in many of "
+            "them); the shell's HTTPS_PROXY goes before the one of .env"
+        )
+    else:
+        assert stopped(appliance, cpu_host, 1, settings, monkeypatch).expected.startswith("3.0 GB")
 
 
 def test_a_hub_is_asked_once(appliance: Appliance, gpu_host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,16 @@ def test_a_start_is_followed_from_nothing_to_ready(
     assert (shown[1].done, shown[1].total) == (4_000_000, 94_000_000)
 
 
+@pytest.mark.parametrize("state", ["starting", "downloading"])
+def test_a_line_that_is_waited_for_is_said(state: str) -> None:
+    waiting = model(
+        state, bytes_done=4_000_000, bytes_total=94_000_000, waiting="nothing has come for 3 min; the hub: …"
+    )
+    shown = watch.progress(watch.Snapshot({"state": state, "model": waiting}, ALL, None))
+    assert shown.detail == waiting["waiting"]
+    assert (shown.done, shown.total) == (4_000_000, 94_000_000)
+
+
 def test_nothing_listening_yet_is_a_start_in_progress(unused_url: str) -> None:
     assert watch.fetch_status(unused_url) is None
     waiting = (container("model-init", health=""), container("ui", health="starting"), container("ui"))

@@ -72,7 +72,14 @@ def test_a_whole_cache_needs_no_hub_at_all(hub: Hub, model_init: ModelInit, tmp_
     assert (result.manifest["revision"], result.manifest["digests_known"]) == (commit, True)
 
 
-@pytest.mark.parametrize("environ", [{"OFFLINE": "1"}, {"HF_ENDPOINT": NOBODY, "MODEL_RETRIES": "0"}])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"OFFLINE": "1"},
+        {"HF_ENDPOINT": NOBODY, "MODEL_RETRIES": "0"},
+        {"HF_ENDPOINT": NOBODY, "MODEL_RETRIES": ""},
+    ],
+)
 def test_where_nobody_knows_its_list_the_model_is_taken_as_it_is(
     model_init: ModelInit, folder: Path, environ: dict[str, str]
 ) -> None:

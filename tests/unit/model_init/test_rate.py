@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_init.report.status import RateMeter
+from model_init.rate import RateMeter
 
 
 def test_bytes_that_were_there_are_no_part_of_the_rate() -> None:
