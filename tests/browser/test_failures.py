@@ -89,7 +89,7 @@ def test_a_download_that_waits_for_a_line_says_so(person: Person) -> None:
     model = {"stage": "downloading", "bytes_done": 1000, "bytes_total": 2000, "waiting": said}
     status = {"state": "downloading", "message": said, "model": model}
     person.page.route("**/status", lambda route: route.fulfill(json=status))
-    person.page.evaluate("window.chatBanner.askStatus()")
+    person.page.reload()
 
     expect(person.banner).to_contain_text(said)
     expect(person.banner).not_to_contain_text("2 kB")
