@@ -6,12 +6,24 @@ Owns the namespace and the cable; needs root. Lets a test send from there; asser
 from __future__ import annotations
 
 import secrets
+import select
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 # Of TEST-NET-3, which nobody's network has.
 HERE, THERE = "203.0.113.1", "203.0.113.2"
+_LISTEN = """
+import socket, sys
+listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+listener.bind((sys.argv[1], int(sys.argv[2])))
+print("listening", flush=True)
+while True:
+    print(listener.recv(100), flush=True)
+"""
 
 
 class Neighbour:
@@ -44,6 +56,18 @@ class Neighbour:
     def get(self, url: str, *options: str) -> int:
         """The status that comes back; 0 when nothing does."""
         return get(url, *options, before=("ip", "netns", "exec", self._name))
+
+    @contextmanager
+    def listening(self, port: int) -> Iterator[Callable[[], bool]]:
+        """While it waits for packets of UDP; what is yielded says whether one comes within 2 s."""
+        command = ["ip", "netns", "exec", self._name, sys.executable, "-c", _LISTEN, THERE, str(port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+            assert listener.stdout is not None
+            assert listener.stdout.readline() == "listening\n"
+            try:
+                yield lambda: bool(select.select([listener.stdout], [], [], 2)[0])
+            finally:
+                listener.kill()
 
     def _inside(self, *command: str) -> None:
         _run("ip", "netns", "exec", self._name, *command)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import docker
 import pytest
@@ -17,7 +18,7 @@ from docker.models.containers import Container
 from harness import raw_http
 from harness.lone_door import LoneDoor, headers_of
 from harness.neighbour import THERE, Neighbour, get
-from harness.stack import Stack
+from harness.stack import REPO, Stack, run_inside
 from harness.waiting import wait_until
 
 pytest_plugins = ["harness.door_fixtures"]
@@ -63,8 +64,7 @@ def proof_of(replica: Container) -> str:
 
 def said(container: Container, *command: str) -> str:
     """What a command says in a container."""
-    output: Any = container.exec_run(list(command)).output
-    return str(output.decode())
+    return run_inside(container, *command)[1]
 
 
 def behind(stack: Stack) -> list[str]:
@@ -110,6 +110,32 @@ def test_the_host_reaches_the_published_port(stack: Stack) -> None:
     assert get(f"{stack.url}/generate", *AS_JSON, before=AS_NOBODY) == 200
 
 
+@contextmanager
+def without_a_way_out(stack: Stack) -> Iterator[None]:
+    """What docs/security.md has an operator do, for this project's network."""
+    document = (REPO / "docs" / "security.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^ +(iptables -I DOCKER-USER .+)$", document, re.MULTILINE)
+    command = line.replace("qwen-appliance_edge", f"{stack.project}_edge")
+    subprocess.run(["sh", "-c", command], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["sh", "-c", command.replace("-I", "-D", 1)], check=True)
+
+
+def test_the_hosts_own_rule_stops_what_nginx_sends(stack: Stack, neighbour: Neighbour) -> None:
+    """Without it one packet gets out, which shows that the second half can fail."""
+    nginx = stack.container("nginx")
+    send = f"echo x >/dev/udp/{THERE}/5353"
+    with neighbour.listening(5353) as arrived:
+        assert run_inside(nginx, "bash", "-c", send)[0] == 0
+        assert arrived()
+    with without_a_way_out(stack), neighbour.listening(5354) as arrived:
+        run_inside(nginx, "bash", "-c", send.replace("5353", "5354"))
+        assert not arrived()
+        assert get(f"{stack.url}/status") == 200
+
+
 def test_a_neighbour_reaches_a_door_that_is_published(
     guarded: Stack, neighbour: Neighbour, api_key: str
 ) -> None:
@@ -143,7 +169,7 @@ def test_the_internal_listener_believes_the_page_alone(stack: Stack) -> None:
     for path in ("/info", "/tokenize", "/chat_tokenize", "/health"):
         assert ask_from(engine, f"http://nginx:8088{path}") == 403, path
     assert ask_from(replica, url, *fields, f"X-Appliance-Proof: {proof}", body=GENERATE) == 200
-    assert engine.exec_run(["cat", "/inside/proof"]).exit_code != 0
+    assert run_inside(engine, "cat", "/inside/proof")[0] != 0
 
 
 def test_the_proof_is_nowhere_else(stack: Stack) -> None:
