@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 # Of TEST-NET-3, which nobody's network has.
 HERE, THERE = "203.0.113.1", "203.0.113.2"
@@ -63,9 +63,10 @@ class Neighbour:
         command = ["ip", "netns", "exec", self._name, sys.executable, "-c", _LISTEN, THERE, str(port)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
             assert listener.stdout is not None
-            assert listener.stdout.readline() == "listening\n"
+            said: IO[str] = listener.stdout
+            assert said.readline() == "listening\n"
             try:
-                yield lambda: bool(select.select([listener.stdout], [], [], 2)[0])
+                yield lambda: bool(select.select([said], [], [], 2)[0])
             finally:
                 listener.kill()
 
