@@ -102,6 +102,7 @@ class Facade:
 TOY_MODEL = ModelFile(
     context_length=512,
     has_chat_template=True,
+    template_shows_tools=False,
     eos_token_id=2,
     vocabulary=Vocabulary(
         special={1: "<start>", 2: "<end>"}, fragments={10: b"\xf0\x9f", 11: b"\xa6", 12: b"\x9c"}
