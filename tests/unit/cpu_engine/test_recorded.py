@@ -16,7 +16,7 @@ from harness.raw_http import Answer, answers_in, exchange
 EXCEPTIONS = {
     "GET /metrics": "every series is there from the start, at zero: alerts must tell zero from unknown",
     "chat messages developer": "llama.cpp's template engine takes OpenAI's `developer` for `system`",
-    "raw length and chunked": "a length beside chunks is refused: it is how requests are smuggled past a proxy",
+    "raw length and chunked": "a length beside chunks is refused: so requests are smuggled past proxies",
 }
 """Why an exchange differs, by its name. Nothing that agrees may stand here."""
 

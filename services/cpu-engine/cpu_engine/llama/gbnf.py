@@ -6,10 +6,14 @@ would unfold into more than it can walk through between two tokens.
 
 import re
 
-MAX_ELEMENTS = 20_000
+MAX_ELEMENTS = 40_000
+MAX_BRANCHES = 500
+"""Of one choice: llama.cpp tries each of them with every token that it knows."""
 _MAX_DEPTH = 150
+_LONG = 24
 _CLASSES = {"d": "0-9", "w": "a-zA-Z0-9_", "s": r" \t\n\r\x0B\x0C"}
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
+_SHORT = {"{0,}": "*", "{1,}": "+", "{0,1}": "?"}
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d{1,9})(,(\d{0,9}))?\}")
 
 
@@ -34,13 +38,15 @@ class _Parser:
         if self._pattern.endswith("$") and not self._pattern.endswith("\\$"):
             self._pattern = self._pattern[:-1]
         self._at = 0
+        self._rules: dict[str, str] = {}
+        self._elements = 0
         self._depth = 0
 
     def whole(self) -> str:
         text, _ = self._alternatives()
         if self._at < len(self._pattern):
             raise NoGrammar("an unopened group")
-        return text
+        return "\n".join([text, *(f"{name} ::= {rule}" for rule, name in self._rules.items())])
 
     def _peek(self) -> str:
         return self._pattern[self._at : self._at + 1]
@@ -61,6 +67,8 @@ class _Parser:
             self._at += 1
             branches.append(self._sequence())
         self._depth -= 1
+        if len(branches) > MAX_BRANCHES:
+            raise NoGrammar("a choice among too many")
         return " | ".join(text for text, _ in branches), _bounded(sum(size for _, size in branches))
 
     def _sequence(self) -> tuple[str, int]:
@@ -83,7 +91,8 @@ class _Parser:
                 if high is not None and high < low:
                     raise NoGrammar("a repetition that ends before it begins")
                 times = max(low, high or 0, 1)
-                quantifier = f"{{{low},{'' if high is None else high}}}"
+                range_ = f"{{{low},{'' if high is None else high}}}"
+                quantifier = _SHORT.get(range_, range_)
                 if high == 0:
                     text, quantifier = '""', ""
             text, size = f"({text}){quantifier}" if quantifier else text, _bounded(size * times + 1)
@@ -116,7 +125,14 @@ class _Parser:
         text, size = self._alternatives()
         if self._next() != ")":
             raise NoGrammar("an unclosed group")
-        return f"({text})", size
+        return (f"({text})", size) if len(text) < _LONG else (self._named(text, size), 1)
+
+    def _named(self, rule: str, size: int) -> str:
+        """The name of a rule; what occurs several times is written once."""
+        if rule not in self._rules:
+            self._elements = _bounded(self._elements + size)
+            self._rules[rule] = f"r{len(self._rules)}"
+        return self._rules[rule]
 
     def _escaped(self) -> str:
         char = self._next()

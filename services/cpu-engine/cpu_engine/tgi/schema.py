@@ -99,7 +99,8 @@ class _Writer:
 
     def _write(self, schema: Any) -> str:
         if schema == {} and isinstance(schema, dict):
-            return "|".join(f"({self.write({'type': kind})})" for kind in _ANYTHING)
+            kinds = (self.write({"type": kind}) for kind in _ANYTHING)
+            return f"({'|'.join(f'({kind})' for kind in kinds)})"
         if not isinstance(schema, dict):
             raise SchemaRefused(f"Unsupported JSON Schema structure {_json(schema)}")
         if "properties" in schema:
