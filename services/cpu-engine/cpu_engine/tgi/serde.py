@@ -52,7 +52,7 @@ def f32(json: JsonReader) -> float:
     """A number, rounded to single precision."""
     value = _number(json, "f32")
     try:
-        rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+        rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
     except OverflowError:
         return math.copysign(_F32_MAX, value)
     return rounded
