@@ -32,8 +32,8 @@ def differences(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """Where the answers differ, by the name of the exchange."""
     log = tmp_path_factory.mktemp("recorded")
     found: dict[str, str] = {}
-    with running_engine(models, log / "plain", "--parallel=2", *FLAGS) as engine:
-        found |= _differences(engine, PLAIN, at_once=2)
+    with running_engine(models, log / "plain", "--parallel=4", *FLAGS) as engine:
+        found |= _differences(engine, PLAIN, at_once=4)
     with running_engine(models, log / "keyed", "--parallel=1", *FLAGS, *KEYED[0].flags.split()) as engine:
         found |= _differences(engine, KEYED)
         with endless(engine, body=OCCUPYING, key="sk-Test"):

@@ -77,7 +77,7 @@ class CloudRoutes:
             return (await self._chat.prompt(chat(found)))[0]
         given = found["parameters"] or SAMPLED
         kept = replace(SAMPLED, max_new_tokens=given.max_new_tokens, seed=given.seed, details=True)
-        return GenerateRequest(found["inputs"], kept)
+        return GenerateRequest(found["inputs"], kept, wants_tokens=False)
 
     async def _texts(self, asked: list[GenerateRequest]) -> list[str]:
         tasks = [asyncio.create_task(self._inference.generate(one)) for one in asked]

@@ -52,10 +52,13 @@ class GenerateRoutes:
         return await self._whole(request, asked, in_list=True)
 
     async def _whole(self, request: Request, asked: GenerateRequest, in_list: bool) -> Response:
+        given = asked.parameters
+        shows_tokens = given.details or given.decoder_input_details
+        asked = replace(asked, wants_tokens=shows_tokens or (given.best_of or 1) > 1)
         best, *others = await while_connected(request, self._inference.generate(asked))
         end = best.end
         body: dict[str, object] = {"generated_text": _full_text(asked, end)}
-        if asked.parameters.details or asked.parameters.decoder_input_details:
+        if shows_tokens:
             details = _details(asked, best)
             top_tokens = details.pop("top_tokens", None)
             if others:
