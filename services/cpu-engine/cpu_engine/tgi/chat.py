@@ -31,7 +31,7 @@ class ChatRoutes:
 
     async def completions(self, request: Request) -> Response | EventStream:
         """POST /v1/chat/completions."""
-        return await self.answer(request, chat_request(await read_json(request, self._payload_limit)))
+        return await self.answer(request, await read_json(request, self._payload_limit, chat_request))
 
     async def answer(self, request: Request, asked: ChatRequest) -> Response | EventStream:
         """The same for a body that has been read."""
@@ -47,7 +47,7 @@ class ChatRoutes:
 
     async def tokenize(self, request: Request) -> Response:
         """POST /chat_tokenize."""
-        asked = chat_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, chat_request)
         prompt, _ = await self.prompt(asked)
         pieces = await self._inference.tokenize(prompt)
         body = {"tokenize_response": simple_tokens(prompt.inputs, pieces), "templated_text": prompt.inputs}

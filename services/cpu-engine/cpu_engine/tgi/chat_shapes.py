@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from cpu_engine.engine import Message
-from cpu_engine.tgi.json_reader import JsonReader, Refused
+from cpu_engine.tgi.json_reader import JsonReader
+from cpu_engine.tgi.refused import Refused
 from cpu_engine.tgi.serde import (
     Field,
     anything,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -55,7 +56,7 @@ class CloudRoutes:
 
     async def invocations(self, request: Request) -> Response | EventStream:
         """POST /invocations: what the body has decides which route it is for."""
-        kind, found = read_body(await read_json(request, self._payload_limit), _SAGEMAKER)
+        kind, found = await read_json(request, self._payload_limit, partial(read_body, read=_SAGEMAKER))
         if kind == "generate":
             return await self._generate.answer_compatible(request, *compatible(found))
         if kind == "chat":
@@ -64,7 +65,8 @@ class CloudRoutes:
 
     async def vertex(self, request: Request) -> Response:
         """POST /vertex: a text for each instance; whatever goes wrong with one of them is the same 500."""
-        instances = read_body(await read_json(request, self._payload_limit), _VERTEX)["instances"]
+        body = await read_json(request, self._payload_limit, partial(read_body, read=_VERTEX))
+        instances = body["instances"]
         with self._inference.failures_counted():
             if not instances:
                 raise EmptyVertexRequest

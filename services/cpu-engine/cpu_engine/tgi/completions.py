@@ -40,7 +40,7 @@ class CompletionRoutes:
 
     async def completions(self, request: Request) -> Response | EventStream:
         """POST /v1/completions."""
-        return await self.answer(request, completion_request(await read_json(request, self._payload_limit)))
+        return await self.answer(request, await read_json(request, self._payload_limit, completion_request))
 
     async def answer(self, request: Request, asked: CompletionRequest) -> Response | EventStream:
         """The same for a body that has been read."""

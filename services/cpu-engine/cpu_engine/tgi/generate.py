@@ -28,17 +28,17 @@ class GenerateRoutes:
 
     async def generate(self, request: Request) -> Response:
         """POST /generate."""
-        asked = generate_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, generate_request)
         return await self._whole(request, asked, in_list=False)
 
     async def generate_stream(self, request: Request) -> EventStream:
         """POST /generate_stream: always 200, errors travel inside."""
-        asked = generate_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, generate_request)
         return EventStream(self._events(asked), len(asked.inputs))
 
     async def compatible(self, request: Request) -> Response | EventStream:
         """POST /: the prompt is part of the text by default, and the JSON answer is in a list."""
-        asked, stream = compatible_request(await read_json(request, self._payload_limit))
+        asked, stream = await read_json(request, self._payload_limit, compatible_request)
         return await self.answer_compatible(request, asked, stream)
 
     async def answer_compatible(

@@ -1,7 +1,7 @@
 """What every route shares: reading the body as axum does, noticing that a client has gone, error answers."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,13 +11,14 @@ from starlette.types import Receive
 from cpu_engine.tgi.errors import BodyError, TgiError
 
 T = TypeVar("T")
+_LONG_BODY = 50_000
 
 
-async def read_json(request: Request, payload_limit: int) -> bytes:
-    """The request's body, which says that it is JSON.
+async def read_json(request: Request, payload_limit: int, read: Callable[[bytes], T]) -> T:
+    """What `read` makes of the request's body, which says that it is JSON. A long one is read in a thread.
 
     Raises:
-        BodyError: 415 or 413, in axum's order.
+        BodyError: 415, 413, 400 or 422, in axum's order.
         ClientDisconnect: the client left before it had sent everything.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -28,7 +29,9 @@ async def read_json(request: Request, payload_limit: int) -> bytes:
         body += chunk
         if len(body) > payload_limit:
             raise BodyError(413, "Failed to buffer the request body: length limit exceeded")
-    return bytes(body)
+    if len(body) < _LONG_BODY:
+        return read(bytes(body))
+    return await asyncio.to_thread(read, bytes(body))  # everybody's tokens come meanwhile
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

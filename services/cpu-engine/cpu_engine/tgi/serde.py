@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from cpu_engine.tgi.json_reader import JsonReader, Refused
+from cpu_engine.tgi.json_reader import JsonReader
+from cpu_engine.tgi.refused import Refused
 
 _F32_MAX = 3.4028234663852886e38
 _REQUIRED = object()

@@ -21,7 +21,7 @@ class TokenizeRoutes:
 
     async def tokenize(self, request: Request) -> Response:
         """POST /tokenize."""
-        asked = generate_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, generate_request)
         pieces = await self._inference.tokenize(asked)
         return Response(orjson.dumps(simple_tokens(asked.inputs, pieces)), media_type="application/json")
 

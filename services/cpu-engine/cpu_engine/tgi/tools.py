@@ -13,7 +13,8 @@ import orjson
 from cpu_engine.engine import Message
 from cpu_engine.tgi.chat_shapes import ChatRequest, Tool, function_json
 from cpu_engine.tgi.errors import ToolError
-from cpu_engine.tgi.json_reader import JsonReader, Refused
+from cpu_engine.tgi.json_reader import JsonReader
+from cpu_engine.tgi.refused import Refused
 from cpu_engine.tgi.serde import Field, anything, fields, quoted
 from cpu_engine.tgi.shapes import Grammar
 

@@ -9,7 +9,8 @@ import secrets
 from cpu_engine.engine import Sampling
 from cpu_engine.settings import Limits
 from cpu_engine.tgi.errors import ValidationError
-from cpu_engine.tgi.json_reader import JsonReader, Refused
+from cpu_engine.tgi.json_reader import JsonReader
+from cpu_engine.tgi.refused import Refused
 from cpu_engine.tgi.schema import SchemaRefused, check_schema, schema_pattern
 from cpu_engine.tgi.serde import anything
 from cpu_engine.tgi.shapes import GenerateRequest, Grammar, Parameters

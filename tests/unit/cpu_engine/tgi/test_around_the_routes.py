@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 from unit.cpu_engine.scripted_facade import Facade, frame, last_frame, running_facade
 
+from cpu_engine.tgi.http import read_json
 from cpu_engine.tgi.openapi import DOCUMENT
 
 PROMPT = {"inputs": "abc", "parameters": {}}
@@ -182,3 +186,16 @@ async def test_what_an_engine_must_not_do_is_a_failed_generation() -> None:
         assert (status, json.loads(text)["error_type"]) == (424, "generation")
         facade.llama.frames = _answer("Hi")
         assert (await facade.post("/generate", PROMPT))[0] == 200
+
+
+@pytest.mark.parametrize(("size", "elsewhere"), [(1_000, False), (1_000_000, True)])
+async def test_a_long_body_keeps_nobody_from_their_tokens(size: int, elsewhere: bool) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b" " * size}
+
+    def read(body: bytes) -> threading.Thread:
+        return threading.current_thread()
+
+    scope = {"type": "http", "headers": [(b"content-type", b"application/json")]}
+    thread = await read_json(Request(scope, receive), 2_000_000, read)
+    assert (thread is not threading.current_thread()) == elsewhere
