@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.cpu_engine.scripted_facade import Facade, frame, last_frame, running_facade
+from unit.cpu_engine.scripted_facade import TOY_MODEL, Facade, frame, last_frame, running_facade
 
 from cpu_engine.tgi.chat_shapes import ChatRequest, chat_request
 from cpu_engine.tgi.errors import BodyError, ToolError
@@ -170,3 +171,14 @@ async def test_a_text_that_is_no_call_is_an_error() -> None:
         _answers(facade, "Sunny.")
         status, text = await facade.post("/v1/chat/completions", _chat())
     assert (status, json.loads(text)["error_type"]) == (422, "tool_error")
+
+
+async def test_a_template_that_shows_tools_is_given_them() -> None:
+    async with running_facade(model=replace(TOY_MODEL, template_shows_tools=True)) as facade:
+        _answers(facade, CALL)
+        assert (await facade.post("/v1/chat/completions", _chat(tool_prompt="Choose.")))[0] == 200
+    (templated,) = facade.llama.templated
+    functions = [tool["function"] for tool in templated["tools"]]
+    assert functions[0] == {"name": "weather", "description": "of a city", "parameters": CITY}
+    assert [function["name"] for function in functions] == ["weather", "ping", "no_tool"]
+    assert templated["messages"] == [{"role": "user", "content": "Weather?\n---\nChoose."}]
