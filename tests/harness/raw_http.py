@@ -94,6 +94,11 @@ def read(connection: socket.socket, *, idle_s: float = 0.5, deadline_s: float = 
         received += piece
 
 
+def answers_in(received: bytes) -> list[Answer]:
+    """The complete answers among a connection's bytes."""
+    return _split(received)[0]
+
+
 def ask(port: int, method: str, target: str, *fields: str, host: str = "door", body: bytes = b"") -> Answer:
     """One request on a connection of its own, and its only answer.
 

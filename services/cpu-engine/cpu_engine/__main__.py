@@ -23,6 +23,7 @@ from cpu_engine.llama.engine import LlamaEngine
 from cpu_engine.llama.gguf import read_model_file
 from cpu_engine.llama.native import NativeServer, NativeSettings
 from cpu_engine.llama.published import published_gguf
+from cpu_engine.protocol import Http
 from cpu_engine.settings import Settings, parse_arguments
 from cpu_engine.tgi.app import create_app
 from cpu_engine.tgi.inference import Inference
@@ -79,7 +80,7 @@ async def _run(service: Service, native: NativeServer) -> int:
             create_app(service),
             host=settings.hostname,
             port=settings.port,
-            http="httptools",
+            http=Http,
             lifespan="off",
             log_config=None,
             # why: nginx keeps idle connections for 60 s; one that this side closed first would lose a request

@@ -5,7 +5,7 @@ text into tokens and tokens into more of them. Limits, the queue, stop sequences
 a client reads are the contract's.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,7 @@ class Sampling:
         seed: the client's, or a random one.
         seed_is_given: the client asked for the same text again.
         top_n_tokens: how many alternatives each token carries.
+        pattern: a regular expression that the whole text must match, and that ends it; None for any text.
     """
 
     temperature: float
@@ -49,6 +50,7 @@ class Sampling:
     seed: int
     seed_is_given: bool
     top_n_tokens: int
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,19 @@ class Engine(Protocol):
     """A loaded model that generates for several requests at the same time.
 
     Every method that works on a request raises GenerationFailed when the engine breaks down.
+
+    Attributes:
+        template_shows_tools: the chat template has a place for tools; otherwise it is not given any.
     """
+
+    @property
+    def template_shows_tools(self) -> bool: ...
 
     async def tokenize(self, text: str, add_special: bool) -> list[Piece]:
         """Tokens of `text`, special ones recognised; `add_special` puts the model's own ones around it."""
 
-    async def apply_template(self, messages: Sequence[Message]) -> str:
-        """The model's chat template rendered with a generation prompt.
+    async def apply_template(self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]]) -> str:
+        """The model's chat template rendered with a generation prompt; `tools` in OpenAI's form.
 
         Raises:
             TemplateRefused: there is none, or it refuses the messages.

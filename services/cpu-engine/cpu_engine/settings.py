@@ -8,7 +8,7 @@ import argparse
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cpu_engine.errors import StartupError
@@ -55,6 +55,7 @@ class Settings:
     parallel: int
     threads: int
     json_output: bool
+    api_key: str | None = field(default=None, repr=False)
 
     def limits(self, context_length: int) -> Limits:
         """Resolve the token limits against the model's trained context (in tokens).
@@ -118,12 +119,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Settings:
     number("--max-concurrent-requests", 128, 1, 100_000, "requests served or queued; one more gets 429")
     number("--max-client-batch-size", 4, 1, 1000, "prompts in one /v1/completions request")
     number("--max-stop-sequences", 4, 0, 1000, "stop sequences of one request")
-    number("--max-best-of", 2, 1, 1000, "largest best_of; more than 1 is refused either way")
+    number("--max-best-of", 2, 1, 1000, "largest best_of: answers of which the likeliest is given")
     number("--max-top-n-tokens", 5, 0, 100, "largest top_n_tokens")
     number("--payload-limit", PAYLOAD_BYTES, 1, 1 << 30, "largest request body in bytes")
     number("--graceful-termination-timeout", 60, 1, 3600, "seconds for running requests after SIGTERM")
     number("--parallel", 4, 1, 256, "llama.cpp slots: requests that generate at the same time")
     number("--threads", available_cpus(), 1, 1024, "llama.cpp threads")
+    parser.add_argument("--api-key", metavar="KEY", help="what clients must send as their bearer token")
     parser.add_argument("--json-output", action="store_true", help="log JSON lines")
     return Settings(**vars(parser.parse_args(arguments)))
 

@@ -79,9 +79,17 @@ class RunningEngine:
         return float(found[1])
 
     def kill_native(self) -> None:
-        """Kill llama.cpp's server, the engine's only child."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        """Kill llama.cpp's server."""
+        os.kill(self._native_pid(), signal.SIGKILL)
+
+    def resident_kib(self) -> int:
+        """Memory of the engine and of llama.cpp's server, in KiB."""
+        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in (self.process.pid, self._native_pid())]
+        return sum(int(line.split()[1]) for text in statuses for line in text.splitlines() if "VmRSS" in line)
+
+    def _native_pid(self) -> int:
+        """llama.cpp's server is the engine's only child."""
+        return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
 
 
 @contextmanager
@@ -118,10 +126,14 @@ def templated(engine: RunningEngine, messages: list[dict[str, str]] = QUESTION) 
 
 
 @contextmanager
-def endless(engine: RunningEngine, path: str = "/generate_stream", body: object = ENDLESS) -> Iterator[None]:
+def endless(
+    engine: RunningEngine, path: str = "/generate_stream", body: object = ENDLESS, key: str = ""
+) -> Iterator[None]:
     """A request that would go on for minutes, until the client closes its connection."""
     connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=DEADLINE_S)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+    connection.request(
+        "POST", path, json.dumps(body), {"content-type": "application/json", "authorization": f"Bearer {key}"}
+    )
     try:
         yield
     finally:

@@ -28,12 +28,16 @@ class ScriptedLlama:
 
     Attributes:
         frames: what /completion streams; `die` among them cuts the connection, `wait` waits for `release`.
+        answers: what /completion streams instead, one of them each time, as long as there are any.
+        templated: every body that /apply-template was sent.
         bodies: every body that /completion was sent.
         connections: the connection of every request.
     """
 
     def __init__(self) -> None:
         self.frames: Sequence[object] = ()
+        self.answers: list[Sequence[object]] = []
+        self.templated: list[dict[str, Any]] = []
         self.bodies: list[dict[str, Any]] = []
         self.status = 200
         self.template: tuple[int, dict[str, Any]] = (200, {"prompt": "<p>"})
@@ -59,7 +63,7 @@ class ScriptedLlama:
             return web.json_response({"error": {"message": "out of memory", "code": 500}}, status=self.status)
         response = web.StreamResponse()
         await response.prepare(request)
-        for frame in self.frames:
+        for frame in self.answers.pop(0) if self.answers else self.frames:
             if frame == "wait":
                 await self.release.wait()
             elif frame == "die":
@@ -73,7 +77,8 @@ class ScriptedLlama:
         text = (await request.json())["content"]
         return web.json_response({"tokens": [{"id": ord(char), "piece": char} for char in text]})
 
-    async def _template(self, _: web.Request) -> web.Response:
+    async def _template(self, request: web.Request) -> web.Response:
+        self.templated.append(await request.json())
         return web.json_response(self.template[1], status=self.template[0])
 
     async def _health(self, _: web.Request) -> web.Response:
@@ -102,6 +107,7 @@ class Facade:
 TOY_MODEL = ModelFile(
     context_length=512,
     has_chat_template=True,
+    template_shows_tools=False,
     eos_token_id=2,
     vocabulary=Vocabulary(
         special={1: "<start>", 2: "<end>"}, fragments={10: b"\xf0\x9f", 11: b"\xa6", 12: b"\x9c"}

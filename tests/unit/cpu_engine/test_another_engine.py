@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ PACKAGE = Path(cpu_engine.__file__).parent
 ALLOWED = {
     "tgi": {"engine", "errors", "settings"},
     "llama": {"engine", "errors"},
-    ".": {"engine", "errors", "settings"},
+    ".": {"engine", "errors", "protocol", "settings"},
 }
 """What each folder may import of the package besides itself; `__main__` alone puts everything together."""
 
@@ -55,7 +55,9 @@ class Parrot:
     async def tokenize(self, text: str, add_special: bool) -> list[Piece]:
         return [Piece(ord(char), char.encode()) for char in text]
 
-    async def apply_template(self, messages: Sequence[Message]) -> str:
+    template_shows_tools = False
+
+    async def apply_template(self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]]) -> str:
         return "".join(message.content for message in messages)
 
     async def generate(

@@ -12,9 +12,12 @@ import orjson
 
 from cpu_engine.engine import Message, Piece, Sampling
 from cpu_engine.errors import GenerationFailed, TemplateRefused
+from cpu_engine.llama.gbnf import NoGrammar, grammar_of
 
 _LINE_LIMIT = 1 << 20
 _PROBE_TIMEOUT_S = 5.0
+_SMALLEST = 1e-4
+"""llama.cpp divides logits by a temperature; by less than this they become infinite, and it throws."""
 _RANDOM_SEED = 2**32 - 1  # llama.cpp takes this one as "choose yourself"
 SLACK_TOKENS = 4
 """Tokens asked for beyond a request's limit, and room that every slot needs for them: llama.cpp holds back a
@@ -71,14 +74,18 @@ class LlamaClient:
             raise GenerationFailed(_error_text(answer))
         return [Piece(item["id"], _piece_bytes(item["piece"])) for item in answer["tokens"]]
 
-    async def apply_template(self, messages: Sequence[Message]) -> str:
+    async def apply_template(self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]]) -> str:
         """The model's chat template rendered with a generation prompt.
 
         Raises:
             TemplateRefused: the template refuses the messages.
             GenerationFailed: the server failed.
         """
-        body = {"messages": [{"role": message.role, "content": message.content} for message in messages]}
+        body: dict[str, object] = {
+            "messages": [{"role": message.role, "content": message.content} for message in messages]
+        }
+        if tools:
+            body["tools"] = tools
         status, answer = await self._post("/apply-template", body)
         if status != 200:
             raise TemplateRefused(_error_text(answer))
@@ -161,7 +168,7 @@ def completion_body(
         "cache_prompt": not (sampling.sample and sampling.seed_is_given),
         "samplers": ["penalties", "temperature"],
         "temperature": 0.0,
-        "repeat_penalty": sampling.repetition_penalty,
+        "repeat_penalty": _tame(sampling.repetition_penalty),
         "repeat_last_n": len(prompt) + max_new_tokens,
         "frequency_penalty": sampling.frequency_penalty / len(prompt),
         "presence_penalty": 0.0,
@@ -170,15 +177,25 @@ def completion_body(
     if sampling.sample:
         body |= {
             "samplers": ["penalties", "temperature", "top_k", "top_p", "typ_p"],
-            "temperature": sampling.temperature,
+            "temperature": _tame(sampling.temperature),
             "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "typical_p": sampling.typical_p,
+            "top_p": max(sampling.top_p, _SMALLEST),
+            "typical_p": max(sampling.typical_p, _SMALLEST),
             "seed": sampling.seed % _RANDOM_SEED,
         }
+    if sampling.pattern is not None:
+        try:
+            body["grammar"] = grammar_of(sampling.pattern)
+        except NoGrammar:
+            raise GenerationFailed("") from None  # TGI's server has no words for it either
     if with_probabilities:
         body |= {"n_probs": max(1, sampling.top_n_tokens), "post_sampling_probs": sampling.sample}
     return body
+
+
+def _tame(factor: float) -> float:
+    """A factor that leaves logits finite; beyond these bounds nothing would change but that."""
+    return min(max(factor, _SMALLEST), 1 / _SMALLEST)
 
 
 def _frame(data: bytes) -> dict[str, Any]:

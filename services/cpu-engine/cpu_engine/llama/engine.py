@@ -1,6 +1,6 @@
 """llama.cpp as an `Engine`: its server's frames become tokens, with what the model's file says about them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from cpu_engine.engine import Message, Piece, Sampling, Token
@@ -25,10 +25,14 @@ class LlamaEngine:
     async def tokenize(self, text: str, add_special: bool) -> list[Piece]:
         return await self._client.tokenize(text, add_special)
 
-    async def apply_template(self, messages: Sequence[Message]) -> str:
+    @property
+    def template_shows_tools(self) -> bool:
+        return self._model.template_shows_tools
+
+    async def apply_template(self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]]) -> str:
         if not self._model.has_chat_template:
             raise TemplateRefused("template not found")
-        return await self._client.apply_template(messages)
+        return await self._client.apply_template(messages, tools)
 
     async def generate(
         self, prompt: Sequence[int], sampling: Sampling, max_new_tokens: int, with_probabilities: bool

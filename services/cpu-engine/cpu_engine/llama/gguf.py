@@ -5,6 +5,7 @@ the file does. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 import mmap
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class ModelFile:
 
     context_length: int
     has_chat_template: bool
+    template_shows_tools: bool
     eos_token_id: int
     vocabulary: Vocabulary
 
@@ -64,6 +66,7 @@ def _model_file(metadata: dict[str, object]) -> ModelFile:
     return ModelFile(
         context_length=int(str(metadata[f"{metadata['general.architecture']}.context_length"])),
         has_chat_template="tokenizer.chat_template" in metadata,
+        template_shows_tools=bool(re.search(r"\btools\b", str(metadata.get("tokenizer.chat_template", "")))),
         eos_token_id=int(str(metadata.get("tokenizer.ggml.eos_token_id", 0))),
         vocabulary=Vocabulary(
             special={index: tokens[index] for index, kind in enumerate(types) if kind == _CONTROL},

@@ -3,23 +3,26 @@
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cpu_engine.engine import Token
-from cpu_engine.tgi.errors import TgiError, ToolError
+from cpu_engine.tgi.chat_shapes import ChatRequest, Tool, chat_request
+from cpu_engine.tgi.errors import TgiError
 from cpu_engine.tgi.http import read_json, while_connected
-from cpu_engine.tgi.inference import End, Step
+from cpu_engine.tgi.inference import End, Step, Whole
 from cpu_engine.tgi.service import FINGERPRINT, Service, timing_headers
-from cpu_engine.tgi.shapes import ChatRequest, GenerateRequest, chat_request
+from cpu_engine.tgi.shapes import GenerateRequest
 from cpu_engine.tgi.sse import DONE, EventStream, event
 from cpu_engine.tgi.tokens import simple_tokens
+from cpu_engine.tgi.tools import NO_TOOL, Call, CallStream, grammar, offered, parse_call, told
 
 
 class ChatRoutes:
-    """Handlers of the two routes. A request's `model` is ignored: answers carry the name of the only one."""
+    """Handlers of the two routes. A request's `model` is only said back: there is one model."""
 
     def __init__(self, service: Service) -> None:
         self._inference = service.inference
@@ -28,83 +31,114 @@ class ChatRoutes:
 
     async def completions(self, request: Request) -> Response | EventStream:
         """POST /v1/chat/completions."""
-        asked = chat_request(await read_json(request, self._payload_limit))
-        prompt = await self._prompt(asked)
+        return await self.answer(request, await read_json(request, self._payload_limit, chat_request))
+
+    async def answer(self, request: Request, asked: ChatRequest) -> Response | EventStream:
+        """The same for a body that has been read."""
+        prompt, tools = await self.prompt(asked)
         if asked.stream:
-            return EventStream(self._events(asked, prompt), len(prompt.inputs))
-        tokens, end = await while_connected(request, self._inference.generate(prompt))
+            return EventStream(self._events(asked, prompt, bool(tools)), len(prompt.inputs))
+        whole, call, characters = await while_connected(request, self._complete(asked, prompt, bool(tools)))
         return Response(
-            orjson.dumps(self._completion(asked, tokens, end)),
-            headers=timing_headers(end, len(prompt.inputs)),
+            orjson.dumps(self._completion(asked, whole, call)),
+            headers=timing_headers(whole.end, characters),
             media_type="application/json",
         )
 
     async def tokenize(self, request: Request) -> Response:
         """POST /chat_tokenize."""
-        asked = chat_request(await read_json(request, self._payload_limit))
-        prompt = await self._prompt(asked)
+        asked = await read_json(request, self._payload_limit, chat_request)
+        prompt, _ = await self.prompt(asked)
         pieces = await self._inference.tokenize(prompt)
         body = {"tokenize_response": simple_tokens(prompt.inputs, pieces), "templated_text": prompt.inputs}
         return Response(orjson.dumps(body), media_type="application/json")
 
-    async def _prompt(self, asked: ChatRequest) -> GenerateRequest:
-        """The templated request.
+    async def prompt(self, asked: ChatRequest) -> tuple[GenerateRequest, tuple[Tool, ...]]:
+        """The templated request, and the tools among which the model must choose.
 
         Raises:
-            ToolError: tools are not implemented here (a model of CPU size calls none).
+            ToolError: they cannot be offered.
             TemplateError: the template refuses the messages.
         """
         with self._inference.failures_counted():
-            if asked.has_tools_key and asked.parameters.grammar:
-                raise ToolError("Grammar and tools are mutually exclusive")
-            if asked.uses_tools:
-                raise ToolError("tools are not supported by the CPU engine")
-        return GenerateRequest(
-            inputs=await self._inference.render_chat(asked.messages),
-            parameters=asked.parameters,
+            tools = offered(asked)
+        messages, parameters, shown = (
+            asked.messages,
+            asked.parameters,
+            self._inference.engine.template_shows_tools,
+        )
+        if tools:
+            messages = told(messages, tools, asked.tool_prompt, shown)
+            parameters = replace(parameters, grammar=grammar(tools))
+        request = GenerateRequest(
+            inputs=await self._inference.render_chat(
+                messages, [_openai(tool) for tool in tools] if shown else ()
+            ),
+            parameters=parameters,
             add_special_tokens=False,
-            has_images=asked.has_images,
             wants_tokens=asked.logprobs,
         )
+        return request, tools
 
-    async def _events(self, asked: ChatRequest, prompt: GenerateRequest) -> AsyncGenerator[bytes, None]:
+    async def _complete(
+        self, asked: ChatRequest, prompt: GenerateRequest, with_tools: bool
+    ) -> tuple[Whole, Call | None, int]:
+        """The answer, the call that it is, and the length of the prompt that led to it."""
+        whole = (await self._inference.generate(prompt))[0]
+        if not with_tools:
+            return whole, None, len(prompt.inputs)
+        with self._inference.failures_counted():
+            call = parse_call(whole.end.generated_text)
+        if call.name != NO_TOOL:
+            return whole, call, len(prompt.inputs)
+        prompt, _ = await self.prompt(_without_tools(asked))
+        return (await self._inference.generate(prompt))[0], None, len(prompt.inputs)
+
+    async def _events(
+        self, asked: ChatRequest, prompt: GenerateRequest, with_tools: bool
+    ) -> AsyncGenerator[bytes, None]:
         try:
+            calls = CallStream() if with_tools else None
             async with aclosing(self._inference.stream(prompt)) as steps:
                 async for step in steps:
-                    yield event(self._chunk([_choice(asked, step)], None))
+                    delta = _delta(step, calls)
+                    if calls and calls.name == NO_TOOL:
+                        break
+                    if delta is not None:
+                        yield event(self._chunk(asked, [_choice(asked, step, delta)], None))
                     if step.end is not None and asked.include_usage:
-                        yield event(self._chunk([], usage(step.end)))
+                        yield event(self._chunk(asked, [], usage(step.end)))
+            if calls and calls.name == NO_TOOL:
+                prompt, _ = await self.prompt(_without_tools(asked))
+                async with aclosing(self._events(asked, prompt, False)) as events:
+                    async for one in events:
+                        yield one
+                return
         except TgiError as error:
             yield event(openai_error(error))
         yield DONE
 
-    def _chunk(self, choices: list[dict[str, object]], used: dict[str, int] | None) -> dict[str, object]:
-        return {
-            "object": "chat.completion.chunk",
-            "id": "",
-            "created": int(time.time()),
-            "model": self._model,
-            "system_fingerprint": FINGERPRINT,
-            "choices": choices,
-            "usage": used,
-        }
+    def _chunk(
+        self, asked: ChatRequest, choices: list[dict[str, object]], used: dict[str, int] | None
+    ) -> dict[str, object]:
+        return {"object": "chat.completion.chunk", **self._head(asked), "choices": choices, "usage": used}
 
-    def _completion(self, asked: ChatRequest, tokens: list[Token], end: End) -> dict[str, object]:
+    def _completion(self, asked: ChatRequest, whole: Whole, call: Call | None) -> dict[str, object]:
         choice = {
             "index": 0,
-            "message": {"role": "assistant", "content": end.generated_text},
-            "logprobs": _logprobs(tokens) if asked.logprobs else None,
-            "finish_reason": end.finish_reason.openai,
+            "message": {
+                "role": "assistant",
+                **(_called(call) if call else {"content": whole.end.generated_text}),
+            },
+            "logprobs": _logprobs(whole.tokens) if asked.logprobs else None,
+            "finish_reason": whole.end.finish_reason.openai,
         }
-        return {
-            "object": "chat.completion",
-            "id": "",
-            "created": int(time.time()),
-            "model": self._model,
-            "system_fingerprint": FINGERPRINT,
-            "choices": [choice],
-            "usage": usage(end),
-        }
+        used = usage(whole.end)
+        return {"object": "chat.completion", **self._head(asked), "choices": [choice], "usage": used}
+
+    def _head(self, asked: ChatRequest) -> dict[str, object]:
+        model = self._model if asked.model in (None, "tgi") else asked.model
+        return {"id": "", "created": int(time.time()), "model": model, "system_fingerprint": FINGERPRINT}
 
 
 def usage(*ends: End) -> dict[str, int]:
@@ -118,10 +152,37 @@ def openai_error(error: TgiError) -> dict[str, object]:
     return {"error": {"message": str(error), "http_status_code": 422}}
 
 
-def _choice(asked: ChatRequest, step: Step) -> dict[str, object]:
+def _without_tools(asked: ChatRequest) -> ChatRequest:
+    return replace(asked, tools=None, parameters=replace(asked.parameters, grammar=None))
+
+
+def _openai(tool: Tool) -> dict[str, object]:
+    described = {"name": tool.name, "description": tool.description or "", "parameters": tool.arguments}
+    return {"type": "function", "function": described}
+
+
+def _called(call: Call) -> dict[str, object]:
+    function = {"description": None, "name": call.name, "arguments": orjson.dumps(call.arguments).decode()}
+    return {"tool_calls": [{"id": "0", "type": "function", "function": function}]}
+
+
+def _delta(step: Step, calls: CallStream | None) -> dict[str, object] | None:
+    """What a token adds for the client, or None for nothing."""
+    if calls is None:
+        return {"role": "assistant", "content": "" if step.token.special else step.token.text}
+    part = calls.push(step.token.text)
+    if part is None:
+        return None
+    name, arguments = part
+    function = {"name": name, "arguments": arguments}
+    call = {"index": 0, "id": "0", "type": "function", "function": function}
+    return {"role": "assistant", "tool_calls": [call]}
+
+
+def _choice(asked: ChatRequest, step: Step, delta: dict[str, object]) -> dict[str, object]:
     return {
         "index": 0,
-        "delta": {"role": "assistant", "content": "" if step.token.special else step.token.text},
+        "delta": delta,
         "logprobs": _logprobs([step.token]) if asked.logprobs else None,
         "finish_reason": step.end.finish_reason.openai if step.end else None,
     }

@@ -40,7 +40,10 @@ class CompletionRoutes:
 
     async def completions(self, request: Request) -> Response | EventStream:
         """POST /v1/completions."""
-        asked = completion_request(await read_json(request, self._payload_limit))
+        return await self.answer(request, await read_json(request, self._payload_limit, completion_request))
+
+    async def answer(self, request: Request, asked: CompletionRequest) -> Response | EventStream:
+        """The same for a body that has been read."""
         with self._inference.failures_counted():
             self._check(asked)
         prompts = [GenerateRequest(text, asked.parameters, wants_tokens=False) for text in asked.prompts]
@@ -66,7 +69,7 @@ class CompletionRoutes:
         """Every prompt's answer; the first failure stops the others."""
         tasks = [asyncio.create_task(self._inference.generate(prompt)) for prompt in prompts]
         try:
-            return [end for _, end in await asyncio.gather(*tasks)]
+            return [answers[0].end for answers in await asyncio.gather(*tasks)]
         finally:
             await _cancel(tasks)
 

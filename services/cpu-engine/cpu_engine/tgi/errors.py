@@ -12,6 +12,8 @@ CpuEngineError
     ├── GenerationError     424
     ├── IncompleteGeneration        500
     ├── IncompleteGenerationStream  500
+    ├── EmptyVertexRequest  422
+    ├── IncompleteVertexGeneration  500
     └── Unhealthy           503
 """
 
@@ -87,7 +89,7 @@ class TemplateError(TgiError):
 
 
 class ToolError(TgiError):
-    """Tools were asked for."""
+    """The tools cannot be offered, or the model did not call one as it had to."""
 
     status = 422
     error_type = "tool_error"
@@ -135,6 +137,27 @@ class IncompleteGenerationStream(TgiError):
 
     def __init__(self) -> None:
         super().__init__("Incomplete generation stream")
+
+
+class EmptyVertexRequest(TgiError):
+    """/vertex was sent no instance; TGI says no more than this."""
+
+    status = 422
+    error_type = "Input validation error"
+    metric = "validation"
+
+    def __init__(self) -> None:
+        super().__init__("Input validation error")
+
+
+class IncompleteVertexGeneration(TgiError):
+    """One of the instances of /vertex failed, whatever the reason; it has been counted."""
+
+    status = 500
+    error_type = "Incomplete generation"
+
+    def __init__(self) -> None:
+        super().__init__("Incomplete generation")
 
 
 class Unhealthy(TgiError):

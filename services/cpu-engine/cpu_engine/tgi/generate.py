@@ -12,9 +12,9 @@ from starlette.responses import Response
 from cpu_engine.engine import Token
 from cpu_engine.tgi.errors import IncompleteGeneration, IncompleteGenerationStream, TgiError
 from cpu_engine.tgi.http import read_json, while_connected
-from cpu_engine.tgi.inference import End
+from cpu_engine.tgi.inference import End, Whole
 from cpu_engine.tgi.service import Service, timing_headers
-from cpu_engine.tgi.shapes import GenerateRequest, generate_request, wants_stream
+from cpu_engine.tgi.shapes import GenerateRequest, compatible_request, generate_request
 from cpu_engine.tgi.sse import EventStream, event
 from cpu_engine.tgi.validation import check_streamable
 
@@ -28,29 +28,45 @@ class GenerateRoutes:
 
     async def generate(self, request: Request) -> Response:
         """POST /generate."""
-        asked = generate_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, generate_request)
         return await self._whole(request, asked, in_list=False)
 
     async def generate_stream(self, request: Request) -> EventStream:
         """POST /generate_stream: always 200, errors travel inside."""
-        asked = generate_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, generate_request)
         return EventStream(self._events(asked), len(asked.inputs))
 
     async def compatible(self, request: Request) -> Response | EventStream:
         """POST /: the prompt is part of the text by default, and the JSON answer is in a list."""
-        value = await read_json(request, self._payload_limit)
-        asked = generate_request(value)
+        asked, stream = await read_json(request, self._payload_limit, compatible_request)
+        return await self.answer_compatible(request, asked, stream)
+
+    async def answer_compatible(
+        self, request: Request, asked: GenerateRequest, stream: bool
+    ) -> Response | EventStream:
+        """The same for a body that has been read."""
         if asked.parameters.return_full_text is None:
             asked = replace(asked, parameters=replace(asked.parameters, return_full_text=True))
-        if wants_stream(value):
+        if stream:
             return EventStream(self._events(asked), len(asked.inputs))
         return await self._whole(request, asked, in_list=True)
 
     async def _whole(self, request: Request, asked: GenerateRequest, in_list: bool) -> Response:
-        tokens, end = await while_connected(request, self._inference.generate(asked))
+        given = asked.parameters
+        shows_tokens = given.details or given.decoder_input_details
+        asked = replace(asked, wants_tokens=shows_tokens or (given.best_of or 1) > 1)
+        best, *others = await while_connected(request, self._inference.generate(asked))
+        end = best.end
         body: dict[str, object] = {"generated_text": _full_text(asked, end)}
-        if asked.parameters.details or asked.parameters.decoder_input_details:
-            body["details"] = _details(asked, tokens, end)
+        if shows_tokens:
+            details = _details(asked, best)
+            top_tokens = details.pop("top_tokens", None)
+            if others:
+                details["best_of_sequences"] = [
+                    {"generated_text": _full_text(asked, other.end), **_details(asked, other)}
+                    for other in others
+                ]
+            body["details"] = details | ({} if top_tokens is None else {"top_tokens": top_tokens})
         return Response(
             orjson.dumps([body] if in_list else body),
             headers=timing_headers(end, len(asked.inputs)),
@@ -90,8 +106,9 @@ def _stream_body(asked: GenerateRequest, index: int, token: Token, end: End | No
     return body
 
 
-def _details(asked: GenerateRequest, tokens: list[Token], end: End) -> dict[str, Any]:
+def _details(asked: GenerateRequest, whole: Whole) -> dict[str, Any]:
     """`prefill` is empty, as with every TGI that runs without --enable-prefill-logprobs."""
+    tokens, end = whole.tokens, whole.end
     details: dict[str, Any] = {
         "finish_reason": end.finish_reason.value,
         "generated_tokens": end.generated_tokens,

@@ -1,7 +1,7 @@
 """What every route shares: reading the body as axum does, noticing that a client has gone, error answers."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -9,16 +9,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive
 
 from cpu_engine.tgi.errors import BodyError, TgiError
-from cpu_engine.tgi.fields import parse_json
 
 T = TypeVar("T")
+_LONG_BODY = 50_000
 
 
-async def read_json(request: Request, payload_limit: int) -> object:
-    """The request's JSON body.
+async def read_json(request: Request, payload_limit: int, read: Callable[[bytes], T]) -> T:
+    """What `read` makes of the request's body, which says that it is JSON. A long one is read in a thread.
 
     Raises:
-        BodyError: 415, 413 or 400, in axum's order.
+        BodyError: 415, 413, 400 or 422, in axum's order.
         ClientDisconnect: the client left before it had sent everything.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -29,7 +29,9 @@ async def read_json(request: Request, payload_limit: int) -> object:
         body += chunk
         if len(body) > payload_limit:
             raise BodyError(413, "Failed to buffer the request body: length limit exceeded")
-    return parse_json(bytes(body))
+    if len(body) < _LONG_BODY:
+        return read(bytes(body))
+    return await asyncio.to_thread(read, bytes(body))  # everybody's tokens come meanwhile
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
@@ -77,5 +79,8 @@ async def on_disconnect(_: Request, __: Exception) -> Response:
 
 
 async def on_http_error(_: Request, error: Exception) -> Response:
-    """404 and 405 have an empty body."""
-    return Response(status_code=getattr(error, "status_code", 500), headers=getattr(error, "headers", None))
+    """404 and 405 have an empty body; `allow` is written without blanks."""
+    headers = getattr(error, "headers", None) or {}
+    if "Allow" in headers:
+        headers = {"allow": ",".join(sorted(method.strip() for method in headers["Allow"].split(",")))}
+    return Response(status_code=getattr(error, "status_code", 500), headers=headers)

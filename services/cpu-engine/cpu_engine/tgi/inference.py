@@ -7,9 +7,9 @@ TGI's rules `validation`'s and `answer`'s, generating the engine's.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cpu_engine.engine import Engine, Message, Piece, Sampling, Token
 from cpu_engine.errors import GenerationFailed, TemplateRefused
@@ -27,7 +27,7 @@ from cpu_engine.tgi.metrics import Metrics
 from cpu_engine.tgi.shapes import GenerateRequest
 from cpu_engine.tgi.validation import (
     check_best_of,
-    refuse_unsupported,
+    grammar_pattern,
     validate_length,
     validate_sampling,
 )
@@ -67,6 +67,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A complete answer, by its tokens and its end."""
+
+    tokens: list[Token]
+    end: End
+
+    def likelihood(self) -> float:
+        """Mean log-probability of its tokens, by which TGI chooses the best."""
+        known = [token.logprob for token in self.tokens if token.logprob is not None]
+        return sum(known) / len(known) if known else float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A validated request: the tokens to continue, how, and how far."""
 
@@ -96,19 +109,20 @@ class Inference:
         self._slots = asyncio.Semaphore(parallel)
 
     async def tokenize(self, request: GenerateRequest) -> list[Piece]:
-        """Tokens of the prompt; `truncate` keeps the tail."""
+        """Tokens of the prompt, all of them."""
         with _failures_translated():
-            pieces = await self.engine.tokenize(request.inputs, request.add_special_tokens)
-        return pieces[-request.parameters.truncate :] if request.parameters.truncate else pieces
+            return await self.engine.tokenize(request.inputs, request.add_special_tokens)
 
-    async def render_chat(self, messages: Sequence[Message]) -> str:
+    async def render_chat(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = ()
+    ) -> str:
         """The prompt of a conversation; a last assistant message is left open, to be continued.
 
         Raises:
             TemplateError: the model has no chat template, or it refuses the messages.
         """
         with self.failures_counted(), _failures_translated():
-            prompt = await self.engine.apply_template(messages)
+            prompt = await self.engine.apply_template(messages, tools)
         if messages and messages[-1].role == "assistant":
             content = messages[-1].content
             before, found, _ = prompt.rpartition(content)
@@ -136,18 +150,30 @@ class Inference:
         self._count_success(step.end)  # the slot is free before the last token is out
         yield step
 
-    async def generate(self, request: GenerateRequest) -> tuple[list[Token], End]:
-        """Generate a whole answer."""
+    async def generate(self, request: GenerateRequest) -> list[Whole]:
+        """Generate whole answers: the best of as many as are asked for, then the others."""
         best_of = request.parameters.best_of or 1
-        if best_of > 1:
-            with self.failures_counted():
-                check_best_of(best_of, self.limits)
+        if best_of == 1:
+            return [await self._whole(request)]
+        with self.failures_counted():
+            check_best_of(best_of, self.limits)
+        tasks = [asyncio.create_task(self._whole(request)) for _ in range(best_of)]
+        try:
+            answers = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        best = max(answers, key=Whole.likelihood)
+        return [best, *(answer for answer in answers if answer is not best)]
+
+    async def _whole(self, request: GenerateRequest) -> Whole:
         tokens: list[Token] = []
         async with aclosing(self.stream(request)) as steps:
             async for step in steps:
                 tokens.append(step.token)
                 if step.end is not None:
-                    return tokens, step.end
+                    return Whole(tokens, step.end)
         raise IncompleteGeneration
 
     async def observe(self) -> None:
@@ -158,15 +184,19 @@ class Inference:
         self.metrics.queue_size.set(self._waiting + deferred)
 
     async def _validate(self, request: GenerateRequest) -> Asked:
+        given = request.parameters
         sampling = validate_sampling(request, self.limits)
         prompt = tuple(piece.id for piece in await self.tokenize(request))
+        if given.truncate:  # the tail is kept
+            prompt = prompt[-given.truncate :]
         if not prompt:
             raise ValidationError("`inputs` cannot be empty")
-        max_new_tokens = validate_length(len(prompt), request.parameters.max_new_tokens, self.limits)
-        refuse_unsupported(request)
+        max_new_tokens = validate_length(len(prompt), given.max_new_tokens, self.limits)
+        if given.grammar is not None:
+            sampling = replace(sampling, pattern=grammar_pattern(given.grammar))
         self.metrics.input_length.observe(len(prompt))
         self.metrics.max_new_tokens.observe(max_new_tokens)
-        return Asked(prompt, sampling, request.parameters.stop, max_new_tokens, request.wants_tokens)
+        return Asked(prompt, sampling, given.stop, max_new_tokens, request.wants_tokens)
 
     async def _generate(self, asked: Asked, received: float, queued: float) -> AsyncGenerator[Step, None]:
         started = time.perf_counter()
@@ -253,3 +283,8 @@ def _failures_translated() -> Iterator[None]:
         raise GenerationError(str(error)) from error
     except TemplateRefused as error:
         raise TemplateError(str(error)) from error
+    except TgiError:
+        raise
+    except Exception as error:
+        log.exception("what an engine must not do")
+        raise GenerationError(type(error).__name__) from error

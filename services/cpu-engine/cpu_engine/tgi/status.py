@@ -1,7 +1,6 @@
 """What is asked about the engine: health, information, models, metrics."""
 
 import orjson
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -52,4 +51,4 @@ class StatusRoutes:
     async def metrics(self, _: Request) -> Response:
         """GET /metrics."""
         await self._inference.observe()
-        return Response(self._inference.metrics.render(), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+        return Response(self._inference.metrics.render(), media_type="text/plain")

@@ -21,35 +21,38 @@ class TokenizeRoutes:
 
     async def tokenize(self, request: Request) -> Response:
         """POST /tokenize."""
-        asked = generate_request(await read_json(request, self._payload_limit))
+        asked = await read_json(request, self._payload_limit, generate_request)
         pieces = await self._inference.tokenize(asked)
         return Response(orjson.dumps(simple_tokens(asked.inputs, pieces)), media_type="application/json")
 
 
 def simple_tokens(text: str, pieces: Sequence[Piece]) -> list[dict[str, object]]:
-    """TGI's {id, text, start, stop}, with offsets in characters.
+    """TGI's {id, text, start, stop}, with offsets in bytes.
 
     A token inside a character spans all of it. A beginning-of-text token that the tokenizer adds has no text.
     Pieces that are not the text's own bytes (a tokenizer that rewrites it) have no offsets: then, as TGI does
     with a slow tokenizer, every text is empty and every offset 0.
     """
     raw = text.encode()
-    if pieces and not raw.endswith(_joined(pieces)):
+    if pieces and _joined(pieces) != raw:
         pieces = [Piece(pieces[0].id, b""), *pieces[1:]]
-    tail = _joined(pieces)
-    if not raw.endswith(tail):
+    if _joined(pieces) != raw:
         return [{"id": piece.id, "text": "", "start": 0, "stop": 0} for piece in pieces]
-    starts_of_characters = [0] * (len(raw) + 1)  # characters that begin before each byte
-    for position, byte in enumerate(raw):
-        starts_of_characters[position + 1] = starts_of_characters[position] + (byte & 0xC0 != 0x80)
     tokens: list[dict[str, object]] = []
-    position = len(raw) - len(tail)
+    position = 0
     for piece in pieces:
-        start = starts_of_characters[position + 1] - 1 if piece.raw else starts_of_characters[position]
-        position += len(piece.raw)
-        stop = starts_of_characters[position]
-        tokens.append({"id": piece.id, "text": text[start:stop], "start": start, "stop": stop})
+        start, position = position, position + len(piece.raw)
+        stop = position
+        while piece.raw and _inside_character(raw, start):
+            start -= 1
+        while _inside_character(raw, stop):
+            stop += 1
+        tokens.append({"id": piece.id, "text": raw[start:stop].decode(), "start": start, "stop": stop})
     return tokens
+
+
+def _inside_character(raw: bytes, position: int) -> bool:
+    return position < len(raw) and raw[position] & 0xC0 == 0x80
 
 
 def _joined(pieces: Sequence[Piece]) -> bytes:

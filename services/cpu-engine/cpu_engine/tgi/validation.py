@@ -1,7 +1,7 @@
 """TGI's judgement of a request: pure functions from a request to validated values or TGI's message.
 
 Wording and order of the checks are those of TGI 3.3.7 (router/src/validation.rs); they matter because clients
-match on them. What TGI accepts and no engine here can do is refused last, in the same shape.
+match on them.
 """
 
 import secrets
@@ -9,7 +9,11 @@ import secrets
 from cpu_engine.engine import Sampling
 from cpu_engine.settings import Limits
 from cpu_engine.tgi.errors import ValidationError
-from cpu_engine.tgi.shapes import GenerateRequest, Parameters
+from cpu_engine.tgi.json_reader import JsonReader
+from cpu_engine.tgi.refused import Refused
+from cpu_engine.tgi.schema import SchemaRefused, check_schema, schema_pattern
+from cpu_engine.tgi.serde import anything
+from cpu_engine.tgi.shapes import GenerateRequest, Grammar, Parameters
 
 GENERATION_SLICE = 1024
 """TGI generates that many new tokens at a time, and counts no more than that against the length budget."""
@@ -59,6 +63,31 @@ def validate_sampling(request: GenerateRequest, limits: Limits) -> Sampling:
             f"Given: {given.truncate}"
         )
     return _sampling(given)
+
+
+def grammar_pattern(grammar: Grammar) -> str:
+    """The regular expression of what an answer may be; TGI judges a schema after the length."""
+    if grammar.is_regex:
+        return str(grammar.value)
+    schema = grammar.value
+    if isinstance(schema, str):
+        try:
+            schema = anything(JsonReader(schema.encode()))
+        except Refused as refused:
+            reason = refused.reason + refused.place(grammar.value.encode())
+            raise ValidationError(f"grammar is not valid: {reason}") from None
+    elif not isinstance(schema, dict):
+        raise ValidationError("grammar is not supported")
+    try:
+        check_schema(schema)
+    except SchemaRefused as refused:
+        raise ValidationError(f"grammar is not valid: {refused}") from None
+    if not isinstance(schema, dict) or "properties" not in schema:
+        raise ValidationError("grammar is not valid: Grammar must have a 'properties' field")
+    try:
+        return schema_pattern(schema)
+    except SchemaRefused as refused:
+        raise ValidationError(f"cannot compile regex from schema: {refused}") from None
 
 
 def _check_ranges(given: Parameters) -> None:
@@ -113,18 +142,3 @@ def validate_length(input_tokens: int, max_new_tokens: int | None, limits: Limit
             f"`inputs` must have less than {limits.max_input_tokens} tokens. Given: {input_tokens}"
         )
     return room if max_new_tokens is None else min(max_new_tokens, room)
-
-
-def refuse_unsupported(request: GenerateRequest) -> None:
-    """What TGI would have done and no engine here can: better no answer than another one."""
-    given = request.parameters
-    if given.grammar:
-        raise ValidationError("grammar is not supported")
-    if request.has_images:
-        raise ValidationError("image modality is not supported")
-    if (given.best_of or 1) > 1:
-        raise ValidationError("`best_of` != 1 is not allowed for this endpoint")
-    if given.watermark:
-        raise ValidationError("`watermark` is not supported by the CPU engine")
-    if given.adapter_id is not None:
-        raise ValidationError("`adapter_id` is not supported by the CPU engine")

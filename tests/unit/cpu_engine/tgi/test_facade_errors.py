@@ -13,6 +13,7 @@ from unit.cpu_engine.scripted_facade import TOY_MODEL, Facade, frame, last_frame
 pytestmark = pytest.mark.asyncio
 PROMPT = {"inputs": "abc", "parameters": {}}
 CHAT = {"messages": [{"role": "user", "content": "x"}]}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 ANSWER = [frame("Hi", 5, 1), frame("<end>", 2, 2), last_frame("eos", 2)]
 GENERATION_ERROR = "Request failed during generation: Server error: "
 
@@ -123,8 +124,8 @@ async def test_health_follows_llama_cpp() -> None:
         ),
         (
             "/v1/chat/completions",
-            {**CHAT, "tools": [{"type": "function"}]},
-            "Tool error: tools are not supported by the CPU engine",
+            {**CHAT, "tools": [TOOL], "tool_choice": "nope"},
+            "Tool error: Tool with name nope not found",
             "tool_error",
         ),
         (
@@ -136,13 +137,7 @@ async def test_health_follows_llama_cpp() -> None:
         (
             "/v1/chat/completions",
             {**CHAT, "response_format": {"type": "json_object", "value": {}}},
-            "Input validation error: grammar is not supported",
-            "validation",
-        ),
-        (
-            "/v1/chat/completions",
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]},
-            "Input validation error: image modality is not supported",
+            "Input validation error: grammar is not valid: Grammar must have a 'properties' field",
             "validation",
         ),
         (
