@@ -21,7 +21,7 @@ const REFUSALS = {
     origin: {
         status: 403,
         openai: ['invalid_request_error', 'unknown_origin'],
-        tgi: 'unknown_origin',
+        code: 'unknown_origin',
         message: 'Without keys and users the appliance serves no web page but its own.',
     },
     rate: {

@@ -5,7 +5,7 @@ const MANY = 1024;
 
 // An engine has begun to answer. Where there is no room for another, fewer are known, and sooner one is full.
 function met(addresses) {
-    const address = (addresses || '').split(', ').pop();
+    const address = (addresses || '').split(/, | : /).pop();
     if (address === '') {
         return;
     }

@@ -7,6 +7,8 @@ import metrics from 'metrics.js';
 import prompts from 'prompts.js';
 import usage from 'usage.js';
 
+// The last one that nginx asked; before it others may have refused the connection.
+const ANSWERED = /(^|[ ,:])200$/;
 const LEFT = '499';   // nginx's own word for a client that left before an answer began
 // Nobody says how much of an answer was written that its client did not wait for: at most what was asked for, and not more than a
 // card writes in that time for one reader.
@@ -18,8 +20,13 @@ function settle(r) {
     const refused = r.variables.refused;
     let tokens = { prompt: null, generated: null };
     if (r.variables.admitted === '1') {
-        tokens = spent(r);
-        limits.release(account, meter.generates(r));
+        try {
+            tokens = spent(r);
+        } catch (error) {
+            ngx.log(ngx.ERR, `usage: a request of ${account} was not booked: ${error.message}`);
+        } finally {
+            limits.release(account, meter.generates(r));
+        }
     }
     if (refused !== '') {
         usage.add(account, usage.today(), 'refused', 1);
@@ -36,7 +43,7 @@ function spent(r) {
     usage.add(account, day, 'requests', 1);
     usage.add(account, day, 'prompt_tokens', tokens.prompt || 0);
     usage.add(account, day, 'generated_tokens', tokens.generated || 0);
-    if (tokens.prompt === null && (wasLeft(r) || (r.variables.upstream_status || '').startsWith('200'))) {
+    if (tokens.prompt === null && (wasLeft(r) || ANSWERED.test(r.variables.upstream_status || ''))) {
         prompts.countLater(r, account, day);
     }
     return tokens;

@@ -6,6 +6,7 @@ import usage from 'usage.js';
 
 // Shorter than the timer's interval: nginx ends a call that is still running when the next one is due.
 const TURN_MS = 1500;
+const MOST_TEXTS = 4;   // TGI's --max-client-batch-size: it refuses more
 const TRIES = 30;   // two minutes of them: an engine that hangs fails like a prompt that cannot be counted
 // A prompt of usual text has about as many; until it is counted, the budget takes it for so long.
 const BYTES_A_TOKEN = 4;
@@ -17,11 +18,20 @@ const ABSENT = [502, 503, 504];
 
 // What the request asked for: whether its answer streams, and how many tokens it may have.
 function asked(r) {
-    const document = parsed(r.requestText) || {};
+    const document = parsed(textOf(r) || '') || {};
     const parameters = document.parameters || {};
     const tokens = Number(document.max_tokens || document.max_completion_tokens || parameters.max_new_tokens);
     const streams = document.stream === true || r.variables.route === 'generate_stream';
     return { streams: streams, tokens: tokens > 0 ? tokens : MOST_TOKENS };
+}
+
+// The request's body; undefined where it lies in a file, which nginx has closed by now: one sent in thousands of pieces.
+function textOf(r) {
+    try {
+        return r.requestText || '';
+    } catch {
+        return undefined;
+    }
 }
 
 function parsed(text) {
@@ -34,12 +44,17 @@ function parsed(text) {
 
 function countLater(r, account, day) {
     const counter = r.variables.prompt_counter;
-    const text = r.requestText || '';
+    const text = textOf(r);
     if (counter === '' || text === '') {
         return;
     }
+    const bytes = text === undefined ? Number(r.variables.request_length) : text.length;
     const entry = { account: account, day: day, counter: counter, field: r.variables.frames === 'tgi' ? 'inputs' : 'prompt' };
-    entry.expected = Math.min(MOST_TOKENS, Math.ceil(text.length / BYTES_A_TOKEN));
+    entry.expected = Math.min(MOST_TOKENS, Math.ceil(bytes / BYTES_A_TOKEN));
+    if (text === undefined) {
+        bookUncounted(entry, 'its body is not in memory');
+        return;
+    }
     try {
         put(entry, r.variables.request_id, 0, text);
     } catch (error) {
@@ -76,11 +91,11 @@ async function countWaiting() {
         if (Date.now() - began > TURN_MS) {
             return;
         }
-        await countOne(key, tries(key));
+        await countOne(key, tries(key), began);
     }
 }
 
-async function countOne(key, tries) {
+async function countOne(key, tries, began) {
     const text = ngx.shared.uncounted.get(key);
     if (text === undefined) {
         return;
@@ -88,7 +103,7 @@ async function countOne(key, tries) {
     const parts = key.split('|');
     const entry = { account: parts[0], day: parts[1], counter: parts[2], field: parts[3], expected: Number(parts[4]) };
     try {
-        const tokens = await tokensOf(entry, text);
+        const tokens = await tokensOf(entry, text, began);
         if (tokens === REFUSED) {
             ngx.log(ngx.WARN, `usage: a prompt of ${entry.account} was not counted: the engine refuses it`);
         }
@@ -117,10 +132,17 @@ function end(key, entry, booking) {
 }
 
 // null where there is no engine, REFUSED where the engine takes no such prompt. Raises when this one cannot be counted.
-async function tokensOf(entry, body) {
+async function tokensOf(entry, body, began) {
     const document = entry.counter === '/tokenize' ? JSON.parse(body) : null;
+    const texts = document === null ? [null] : [].concat(document[entry.field]);
+    if (texts.length > MOST_TEXTS) {
+        throw new Error(`${texts.length} prompts in one request`);
+    }
     let count = 0;
-    for (const text of document === null ? [null] : [].concat(document[entry.field])) {
+    for (const text of texts) {
+        if (Date.now() - began > TURN_MS) {
+            throw new Error('the engine is slow');
+        }
         const reply = await ngx.fetch('http://127.0.0.1:8088' + entry.counter, {
             method: 'POST',
             headers: { 'Content-Type': 'application/json' },

@@ -156,6 +156,7 @@ def test_the_hosts_users_do_not_pass_the_door_by(stack: Stack) -> None:
     inside = f"http://{address(stack.container('nginx'), 'edge')}:8088"
     as_bob = ("-H", "X-User: bob", *AS_JSON)
     assert get(f"{inside}/generate_stream", *as_bob, before=AS_NOBODY) in (0, 403)
+    assert get(f"{inside}/metrics", before=AS_NOBODY) in (0, 403)
 
 
 def test_the_internal_listener_believes_the_page_alone(stack: Stack) -> None:
@@ -197,6 +198,7 @@ def test_another_container_gets_nothing(stack: Stack) -> None:
     with container_on(f"{stack.project}_edge") as beside:
         assert ask_from(beside, f"http://{address(nginx, 'edge')}:8080/status") == 403
         assert ask_from(beside, f"http://{address(nginx, 'edge')}:8088/info") == 403
+        assert ask_from(beside, f"http://{address(nginx, 'edge')}:8088/metrics") == 403
     with container_on("bridge") as elsewhere:
         assert ask_from(elsewhere, f"http://{address(nginx, 'edge')}:8080/status") in (0, 403)
         assert [url for url in behind(stack) if ask_from(elsewhere, url) == 200] == []

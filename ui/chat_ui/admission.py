@@ -15,9 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_ui.gradio_internals import QUESTION_ROUTE
-
-# as nginx has it for this route (nginx/routes): about ten times what fits a model
+# as nginx has it for questions (nginx/routes): about ten times what fits a model
 BODY_BYTES = 2**20
 # A message is about a dozen, so a few thousand messages.
 VALUES = 40_000
@@ -26,11 +24,15 @@ VALUES = 40_000
 HELD_BYTES = 64 * 2**20
 AGAIN_SECONDS = 5
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and one without an end goes to the end: linear whatever the text is.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 class Admission:
-    """ASGI middleware before Gradio. `held` gives the bytes that the questions being answered came with."""
+    """ASGI middleware before Gradio, for whatever is posted.
+
+    `held` gives the bytes that the questions being answered came with.
+    """
 
     def __init__(self, app: ASGIApp, held: Callable[[], int]) -> None:
         self._app = app
@@ -38,7 +40,7 @@ class Admission:
         self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path") != QUESTION_ROUTE:
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         length = _length(scope)
@@ -73,7 +75,8 @@ def _separators(body: bytes) -> int:
 
 
 def _length(scope: Scope) -> int | None:
-    stated = Headers(scope=scope).get("content-length", "")
+    headers = Headers(scope=scope)
+    stated = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
     return int(stated) if re.fullmatch("[0-9]{1,12}", stated) else None
 
 
@@ -104,7 +107,7 @@ class _Replay:
 
 
 async def _refuse(status: int, message: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """In the shape of nginx's own refusals, which the page's script reads (static/door.js)."""
+    """In the shape of nginx's own refusals, which the page's script reads (static/refusals.js)."""
     headers = {"Cache-Control": "no-store"}
     if status == 503:
         headers["Retry-After"] = str(AGAIN_SECONDS)

@@ -159,6 +159,20 @@ async def test_one_of_unknown_length_is_refused(http: aiohttp.ClientSession, url
         assert response.status == 413
 
 
+@pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/cancel"])
+async def test_whatever_is_posted_is_bounded(http: aiohttp.ClientSession, url: str, path: str) -> None:
+    async with http.post(url + path, json={"data": [[]] * admission.VALUES}) as response:
+        assert response.status == 413
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("end", [b"", b"\\", b'"'])
+def test_a_text_without_an_end_is_read_once(end: bytes) -> None:
+    """A pattern that begins anew at each quote takes an hour for it."""
+    text = b'"' + b'\\"' * (admission.BODY_BYTES // 2) + end
+    assert admission.values(b"[" * (admission.VALUES + 1) + text) == admission.VALUES + 1
+
+
 def test_brackets_and_commas_in_texts_are_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "VALUES", 4)
     assert admission.values(b'["[[[[,,,,", "\\"[[[[,,,,", 1]') == 3

@@ -117,6 +117,47 @@ test('an answer that is not streamed and was left early costs its prompt, and wh
     }
 });
 
+test('a body that cannot be read any more holds no place, and is booked by its length', () => {
+    const unreadable = { get requestText() { throw new Error('failed to read request body'); } };
+    for (const variables of [{ frames: 'tgi' }, left]) {
+        freshNgx();
+        const r = Object.defineProperties(answered({ ...variables, request_length: '4000' }),
+            Object.getOwnPropertyDescriptors(unreadable));
+        assert.equal(ledger.settle(r), 'null');
+        assert.deepEqual(places(), [0]);
+        assert.equal(booked()['key:a|prompt_tokens'], 1000);
+        assert.match(ngx.logged[0], /was not counted, 1000 tokens are booked: its body is not in memory/);
+    }
+});
+
+test('a request that cannot be booked gives its place back all the same', t => {
+    const r = answered();
+    t.mock.method(ngx.shared.uncounted, 'set', () => assert.fail('not reached'));
+    Object.defineProperty(r.variables, 'upstream_status', { get() { throw new Error('broken'); } });
+    assert.equal(ledger.settle(r), 'null');
+    assert.deepEqual(places(), [0]);
+    assert.match(ngx.logged[0], /a request of key:a was not booked: broken/);
+});
+
+for (const status of ['200', '502, 200', '502 : 200', '502, 502 : 200']) {
+    test(`the prompt of an answer is counted whoever refused the connection before (${status})`, () => {
+        ledger.settle(answered({ frames: 'tgi', upstream_status: status }, { requestText: '{"inputs":"a"}' }));
+        assert.equal(ngx.shared.uncounted.size(), 1);
+    });
+}
+
+test('a request of more prompts than the engine takes is given up, and asks it nothing', async () => {
+    const many = JSON.stringify({ prompt: Array(1000).fill('a') });
+    ledger.settle(answered({ frames: 'openai' }, { requestText: many }));
+    ngx.fetch = async () => assert.fail('asked');
+    for (let turn = 0; turn < 40; turn++) {
+        await ledger.countWaiting();
+    }
+    assert.equal(ngx.shared.uncounted.size(), 0);
+    assert.equal(booked()['key:a|prompt_tokens'], Math.ceil(many.length / 4));
+    assert.match(ngx.logged.at(-1), /1000 prompts in one request/);
+});
+
 test('what was left before an engine was asked costs nothing', () => {
     ledger.settle(answered({ ...left, upstream_connect_time: '' }, { requestText: '{"inputs":"a"}' }));
     assert.equal(ngx.shared.uncounted.size(), 0);

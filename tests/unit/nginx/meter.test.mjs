@@ -74,7 +74,7 @@ test('a piece is flushed, and what waits for its end is a copy of it', () => {
 });
 
 test('whoever begins to answer is known as an engine, a refusal of our own as none', () => {
-    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.2:3000', '', undefined]) {
+    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined]) {
         meter.begin();
         meter.watch(request({ variables: { upstream_addr, frames: 'tgi' } }), Buffer.from('{}'), { last: true });
     }

@@ -28,7 +28,8 @@ SECTION = Section(
         ),
         Setting(
             "NGINX_WORKERS",
-            says="How many processes serve: `auto` is one a CPU, 8 at most.",
+            says="How many processes serve: `auto` is one a CPU, 8 at most. Above 8 each needs 24 MB "
+            "more than nginx's mem_limit gives.",
             when="they should have fewer of this machine's CPUs",
             kind=Matching(r"auto|[1-9]|[1-5][0-9]|6[0-4]", "auto or a number from 1 to 64"),
             default="auto",
