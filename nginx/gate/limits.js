@@ -151,12 +151,19 @@ function reclaim() {
             alive[parts[0]] = isAlive(parts[0]);
         }
         if (parts.length === 2 && !alive[parts[0]]) {
-            ngx.shared.running.incr(parts[1], -item[1], 0);
-            ngx.shared.running.delete(item[0]);
+            giveBack(item[0], parts[1]);
         } else if (item[1] !== 0) {
             ngx.shared.running.incr(item[0], 0, 0);   // begins its timeout anew
         }
     });
+}
+
+// By what the part holds now: since it was listed the worker may have given that back and ended, or another may have taken it.
+function giveBack(part, name) {
+    const places = ngx.shared.running.pop(part);
+    if (places !== undefined) {
+        ngx.shared.running.incr(name, -places, 0);
+    }
 }
 
 function isAlive(pid) {

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
+from harness import raw_http
 from harness.person import Person
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 JOIN = "**/gradio_api/queue/join*"
 QUESTION = "What is the capital of France?"
@@ -132,6 +134,13 @@ def test_a_conversation_that_is_too_large_is_said_to_be(arrive: Callable[..., Pe
 def hasty(browser: Browser, guarded: Stack) -> Iterator[Person]:
     """Somebody who may ask once a minute."""
     guarded.add_user("hasty", PASSWORD, "--rpm", "1")
+    as_hasty = raw_http.basic("hasty", PASSWORD)
+
+    def is_known() -> bool:
+        return raw_http.ask(guarded.port, "POST", "/session", as_hasty).status == 204
+
+    # nginx knows a new person after a second, and allows ten attempts a minute
+    wait_until(is_known, "the person is known", poll_s=2, deadline_s=120)
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
     page = context.new_page()
     page.goto(guarded.url)

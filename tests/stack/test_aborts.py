@@ -79,7 +79,7 @@ def test_an_engine_with_too_much_to_do_says_so_and_recovers(stack: Stack, crowd:
 
     refused = requests.post(f"{stack.url}/v1/chat/completions", json=CHAT, timeout=30)
     assert refused.status_code == 429
-    assert refused.json()["error_type"] == "overloaded"
+    assert refused.json()["error"]["code"] == "overloaded"
     people = crowd.arrive(1)
     crowd.ask(people, 4)
     finish(people)

@@ -165,6 +165,29 @@ test('the places of a worker that is gone are given back', () => {
     assert.deepEqual(limits.inFlight(), [['key:a', 1]]);
 });
 
+test('what a worker gives back itself before it ends is not given back again, nor by two timers', () => {
+    for (const meanwhile of [
+        () => {
+            ngx.shared.running.incr('key:a', -1, 0);
+            ngx.shared.running.delete('999999999 key:a');
+        },
+        () => limits.reclaim(),   // after a reload the former worker's timer may be at it, too
+    ]) {
+        freshNgx();
+        ngx.shared.running.incr('key:a', 1, 0);
+        ngx.shared.running.incr('999999999 key:a', 1, 0);
+        const { items } = ngx.shared.running;
+        ngx.shared.running.items = function () {
+            const listed = items.call(this);
+            delete ngx.shared.running.items;
+            meanwhile();
+            return listed;
+        };
+        limits.reclaim();
+        assert.deepEqual(limits.inFlight(), [['key:a', 0]]);
+    }
+});
+
 for (const room of [0, 1]) {
     test(`a request for which there is no room takes no place, is refused, and the log says why (${room} entries fit)`, () => {
         freshNgx({ running: room });
