@@ -125,8 +125,8 @@ class Inference:
             prompt = await self.engine.apply_template(messages, tools)
         if messages and messages[-1].role == "assistant":
             content = messages[-1].content
-            before, found, _ = prompt.rpartition(content)
-            return (before + found).rstrip() if found else prompt
+            start = prompt.rfind(content)  # an empty one is found at the end, by TGI too
+            return prompt if start < 0 else prompt[: start + len(content)].rstrip()
         return prompt
 
     async def stream(self, request: GenerateRequest) -> AsyncGenerator[Step, None]:

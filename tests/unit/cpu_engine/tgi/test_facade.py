@@ -154,12 +154,15 @@ async def test_truncate_keeps_the_tail() -> None:
     assert facade.llama.bodies[0]["prompt"] == [ord("e"), ord("f")]
 
 
-async def test_a_last_assistant_message_is_continued() -> None:
+@pytest.mark.parametrize(
+    ("content", "continued"), [("Sure, ", "<u>hi<a>Sure,"), ("", "<u>hi<a>Sure, <end><a>")]
+)
+async def test_a_last_assistant_message_is_continued(content: str, continued: str) -> None:
     async with running_facade() as facade:
-        facade.llama.template = (200, {"prompt": "<u>hi<a>Sure, <end><a>"})
-        messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Sure, "}]
+        facade.llama.template = (200, {"prompt": "<u>hi<a>Sure, <end><a>\n"})
+        messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}]
         status, text = await facade.post("/chat_tokenize", {"messages": messages})
-    assert (status, json.loads(text)["templated_text"]) == (200, "<u>hi<a>Sure,")
+    assert (status, json.loads(text)["templated_text"]) == (200, continued)
 
 
 async def test_metrics_have_tgis_names_and_types() -> None:
