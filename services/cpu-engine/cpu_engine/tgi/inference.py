@@ -193,7 +193,8 @@ class Inference:
             raise ValidationError("`inputs` cannot be empty")
         max_new_tokens = validate_length(len(prompt), given.max_new_tokens, self.limits)
         if given.grammar is not None:
-            sampling = replace(sampling, pattern=grammar_pattern(given.grammar))
+            pattern = await asyncio.to_thread(grammar_pattern, given.grammar)  # a large schema takes its time
+            sampling = replace(sampling, pattern=pattern)
         self.metrics.input_length.observe(len(prompt))
         self.metrics.max_new_tokens.observe(max_new_tokens)
         return Asked(prompt, sampling, given.stop, max_new_tokens, request.wants_tokens)
