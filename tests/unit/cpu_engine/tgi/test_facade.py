@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 from starlette.types import Message
 from unit.cpu_engine.scripted_facade import frame, last_frame, running_facade
 
+from cpu_engine.llama import client
+from cpu_engine.tgi import inference
 from cpu_engine.tgi.sse import EventStream
 
 pytestmark = pytest.mark.asyncio
@@ -145,6 +149,26 @@ async def test_the_body_for_a_greedy_and_a_sampled_request() -> None:
     assert (asked["temperature"], asked["top_k"], asked["top_p"], asked["typical_p"]) == (0.5, 9, 0.5, 1.0)
     assert asked["frequency_penalty"] == 0.5  # TGI divides by the length, here three tokens
     assert 0 <= asked["seed"] < 2**32 - 1
+
+
+async def test_a_grammar_keeps_nobody_from_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[threading.Thread] = []
+
+    def noted(work: Callable[[Any], str]) -> Callable[[Any], str]:
+        def do(given: Any) -> str:
+            seen.append(threading.current_thread())
+            return work(given)
+
+        return do
+
+    for module, name in ((inference, "grammar_pattern"), (client, "grammar_of")):
+        monkeypatch.setattr(module, name, noted(getattr(module, name)))
+    async with running_facade() as facade:
+        facade.llama.frames = ANSWER
+        grammar = {"type": "json", "value": {"properties": {"a": {"type": "null"}}}}
+        status, _ = await facade.post("/generate", {"inputs": "abc", "parameters": {"grammar": grammar}})
+    assert (status, len(seen)) == (200, 2)
+    assert threading.current_thread() not in seen
 
 
 async def test_truncate_keeps_the_tail() -> None:
