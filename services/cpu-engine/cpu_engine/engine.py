@@ -9,6 +9,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+MAX_PATTERN = 200_000
+"""Characters of a regular expression; longer ones would keep the engine from everybody else's tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

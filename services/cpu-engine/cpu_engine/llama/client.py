@@ -3,6 +3,7 @@
 Owns the wire format of that server (llama.cpp's tools/server/README.md). Knows nothing of TGI's routes.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -100,6 +101,11 @@ class LlamaClient:
             GenerationFailed: the server failed or went away.
         """
         body = completion_body(prompt, sampling, max_new_tokens, with_probabilities)
+        if sampling.pattern is not None:
+            try:
+                body["grammar"] = await asyncio.to_thread(grammar_of, sampling.pattern)  # may take its time
+            except NoGrammar:
+                raise GenerationFailed("") from None  # TGI's server has no words for it either
         try:
             async with self.session.post("/completion", json=body) as response:
                 try:
@@ -149,7 +155,7 @@ class LlamaClient:
 def completion_body(
     prompt: Sequence[int], sampling: Sampling, max_new_tokens: int, with_probabilities: bool
 ) -> dict[str, object]:
-    """llama.cpp's body for TGI's parameters.
+    """llama.cpp's body for TGI's parameters, but for the grammar.
 
     The samplers come in TGI's order; what TGI does not have (min_p, …) is off. Stop sequences stay with the
     façade, because llama.cpp would cut them off. TGI divides the frequency penalty by the length of the text
@@ -183,11 +189,6 @@ def completion_body(
             "typical_p": max(sampling.typical_p, _SMALLEST),
             "seed": sampling.seed % _RANDOM_SEED,
         }
-    if sampling.pattern is not None:
-        try:
-            body["grammar"] = grammar_of(sampling.pattern)
-        except NoGrammar:
-            raise GenerationFailed("") from None  # TGI's server has no words for it either
     if with_probabilities:
         body |= {"n_probs": max(1, sampling.top_n_tokens), "post_sampling_probs": sampling.sample}
     return body

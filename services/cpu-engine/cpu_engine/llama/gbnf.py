@@ -6,9 +6,13 @@ would unfold into more than it can walk through between two tokens.
 
 import re
 
+from cpu_engine.engine import MAX_PATTERN
+
 MAX_ELEMENTS = 40_000
 MAX_BRANCHES = 500
 """Of one choice: llama.cpp tries each of them with every token that it knows."""
+MAX_MEMBERS = 2_000
+"""Of one set, for the same reason; a range is two."""
 _MAX_DEPTH = 150
 _LONG = 24
 _CLASSES = {"d": "0-9", "w": "a-zA-Z0-9_", "s": r" \t\n\r\x0B\x0C"}
@@ -27,6 +31,8 @@ def grammar_of(pattern: str) -> str:
     Raises:
         NoGrammar: there is none.
     """
+    if len(pattern) > MAX_PATTERN:
+        raise NoGrammar("it is too large")
     return f"root ::= {_Parser(pattern).whole()}\n"
 
 
@@ -82,8 +88,12 @@ class _Parser:
 
     def _quantified(self) -> tuple[str, int]:
         text, size = self._atom()
+        repeated = 0
         while match := _QUANTIFIER.match(self._pattern, self._at):
             self._at = match.end()
+            repeated += 1
+            if repeated > _MAX_DEPTH:
+                raise NoGrammar("its repetitions are too deep")
             quantifier, times = match[0], 1
             if match[1] is not None:
                 low = int(match[1])
@@ -105,7 +115,7 @@ class _Parser:
         if char == "(":
             return self._group()
         if char == "[":
-            return self._set(), 1
+            return self._set()
         if char == ".":
             return r"[^\n\r]", 1
         if char == "\\":
@@ -159,22 +169,24 @@ class _Parser:
             raise NoGrammar(f"\\{char}")
         return char
 
-    def _set(self) -> str:
+    def _set(self) -> tuple[str, int]:
         negated = self._peek() == "^"
         self._at += negated
-        inside = ""
+        inside: list[str] = []
         while self._peek() != "]" or not inside:
             text, is_class = self._member()
-            inside += text
+            inside.append(text)
+            if len(inside) > MAX_MEMBERS:
+                raise NoGrammar("a set of too many")
             ranged = self._peek() == "-" and self._pattern[self._at + 1 : self._at + 2] not in ("]", "")
             if ranged and not is_class:
                 self._at += 1
                 end, is_class = self._member()
                 if is_class:
                     raise NoGrammar("a range that ends with a class")
-                inside += f"-{end}"
+                inside.append(f"-{end}")
         self._at += 1
-        return f"[{'^' if negated else ''}{inside}]"
+        return f"[{'^' if negated else ''}{''.join(inside)}]", len(inside)
 
     def _member(self) -> tuple[str, bool]:
         """One character or class of a set, and whether it is a class."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cpu_engine.tgi.chat import ChatRoutes
 from cpu_engine.tgi.chat_shapes import CHAT_REQUEST, chat
 from cpu_engine.tgi.completions import CompletionRoutes
-from cpu_engine.tgi.errors import EmptyVertexRequest, IncompleteVertexGeneration, TgiError
+from cpu_engine.tgi.errors import EmptyVertexRequest, IncompleteVertexGeneration, Overloaded, TgiError
 from cpu_engine.tgi.generate import GenerateRoutes
 from cpu_engine.tgi.http import read_json, while_connected
 from cpu_engine.tgi.serde import Field, Read, array, fields, read_body, untagged
@@ -67,9 +67,14 @@ class CloudRoutes:
         """POST /vertex: a text for each instance; whatever goes wrong with one of them is the same 500."""
         body = await read_json(request, self._payload_limit, partial(read_body, read=_VERTEX))
         instances = body["instances"]
-        with self._inference.failures_counted():
-            if not instances:
-                raise EmptyVertexRequest
+        try:
+            with self._inference.failures_counted():
+                if not instances:
+                    raise EmptyVertexRequest
+                if len(instances) > self._inference.limits.max_concurrent_requests:
+                    raise Overloaded  # one of them would be
+        except Overloaded as error:
+            raise IncompleteVertexGeneration from error
         asked = [await self._instance(kind, found) for kind, found in instances]
         texts = await while_connected(request, self._texts(asked))
         return Response(orjson.dumps({"predictions": texts}), media_type="application/json")

@@ -11,7 +11,8 @@ from starlette.types import Receive
 from cpu_engine.tgi.errors import BodyError, TgiError
 
 T = TypeVar("T")
-_LONG_BODY = 50_000
+_LONG_BODY = 1_000
+"""Bytes that are read in a few milliseconds, whatever they are."""
 
 
 async def read_json(request: Request, payload_limit: int, read: Callable[[bytes], T]) -> T:

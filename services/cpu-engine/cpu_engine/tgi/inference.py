@@ -125,8 +125,8 @@ class Inference:
             prompt = await self.engine.apply_template(messages, tools)
         if messages and messages[-1].role == "assistant":
             content = messages[-1].content
-            before, found, _ = prompt.rpartition(content)
-            return (before + found).rstrip() if found else prompt
+            start = prompt.rfind(content)  # an empty one is found at the end, by TGI too
+            return prompt if start < 0 else prompt[: start + len(content)].rstrip()
         return prompt
 
     async def stream(self, request: GenerateRequest) -> AsyncGenerator[Step, None]:
@@ -193,7 +193,8 @@ class Inference:
             raise ValidationError("`inputs` cannot be empty")
         max_new_tokens = validate_length(len(prompt), given.max_new_tokens, self.limits)
         if given.grammar is not None:
-            sampling = replace(sampling, pattern=grammar_pattern(given.grammar))
+            pattern = await asyncio.to_thread(grammar_pattern, given.grammar)  # a large schema takes its time
+            sampling = replace(sampling, pattern=pattern)
         self.metrics.input_length.observe(len(prompt))
         self.metrics.max_new_tokens.observe(max_new_tokens)
         return Asked(prompt, sampling, given.stop, max_new_tokens, request.wants_tokens)

@@ -9,10 +9,14 @@ from typing import Any
 
 import orjson
 
+from cpu_engine.engine import MAX_PATTERN
+
 MAX_REFERENCES = 3
 """A reference inside itself is followed that often."""
-MAX_PATTERN = 200_000
-"""Characters of a regular expression; longer ones would keep the engine from everybody else's tokens."""
+MAX_EFFORT = 20 * MAX_PATTERN
+"""Characters that are read and written on the way to an expression, whatever becomes of them."""
+_STEP = 40
+"""What looking at a schema costs before a character of it is written."""
 
 _BLANK = "[ ]?"
 _CHARACTER = r'([^"\\\x00-\x1F\x7F-\x9F]|\\["\\])'
@@ -28,6 +32,8 @@ _FORMATS = {
     "date-time": f'"{_DATE}T{_TIME}"',
     "uuid": f'"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"',
 }
+_ANY_DEPTH = 2
+"""Levels of lists and objects in a value that may be anything."""
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
@@ -82,20 +88,26 @@ def schema_pattern(root: Any) -> str:
 
 
 class _Writer:
-    """One conversion; remembers the root for references and how deep they go."""
+    """One conversion; remembers the root for references, how deep they go, and the effort so far."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._depth = 0
-        self._written = 0
+        self._effort = 0
 
     def write(self, schema: Any) -> str:
         """The pattern of one schema."""
-        pattern = self._write(schema)
-        self._written += len(pattern)
-        if self._written > 20 * MAX_PATTERN:
-            raise SchemaRefused("the schema is too large")
+        self._spend(_STEP)
+        return self._counted(self._write(schema))
+
+    def _counted(self, pattern: str) -> str:
+        self._spend(len(pattern))
         return pattern
+
+    def _spend(self, effort: int) -> None:
+        self._effort += effort
+        if self._effort > MAX_EFFORT:
+            raise SchemaRefused("the schema is too large")
 
     def _write(self, schema: Any) -> str:
         if schema == {} and isinstance(schema, dict):
@@ -122,7 +134,9 @@ class _Writer:
         raise SchemaRefused(f"Unsupported JSON Schema structure {_json(schema)}")
 
     def _properties(self, schema: dict[str, Any]) -> str:
-        required = schema.get("required", [])
+        listed = schema.get("required", [])
+        self._spend(len(listed))
+        required = {name for name in listed if isinstance(name, str)}
         members: list[tuple[str, bool]] = []
         for name, inner in schema["properties"].items():
             try:
@@ -134,18 +148,19 @@ class _Writer:
         last = max((i for i, (_, needed) in enumerate(members) if needed), default=None)
         if last is None:
             return rf"\{{{_any_of_these([member for member, _ in members])}{_BLANK}\}}"
-        written = ""
+        written: list[str] = []
         for index, (member, needed) in enumerate(members):
             if index < last:
                 member = f"{member}{_BLANK},"
             elif index > last:
                 member = f"{_BLANK},{member}"
-            written += member if needed else f"({member})?"
-        return rf"\{{{written}{_BLANK}\}}"
+            written.append(member if needed else f"({member})?")
+        return rf"\{{{''.join(written)}{_BLANK}\}}"
 
     def _reference(self, reference: Any) -> str:
         if not isinstance(reference, str) or not reference.startswith("#"):
             raise SchemaRefused(f"External references are not supported: {reference}")
+        self._spend(len(reference))
         if self._depth > MAX_REFERENCES:
             raise _TooDeep(f"Ref recursion limit reached: {MAX_REFERENCES}")
         found = self._root
@@ -161,7 +176,8 @@ class _Writer:
     def _typed(self, schema: dict[str, Any]) -> str:
         kind = schema["type"]
         if isinstance(kind, list):
-            return f"({'|'.join(f'(?:{self._of_type(one, schema)})' for one in kind)})"
+            written = (self._counted(self._of_type(one, schema)) for one in kind)
+            return f"({'|'.join(f'(?:{pattern})' for pattern in written)})"
         return self._of_type(kind, schema)
 
     def _of_type(self, kind: Any, schema: dict[str, Any]) -> str:
@@ -176,27 +192,26 @@ class _Writer:
             raise SchemaRefused(f"Unsupported type: {kind}")
         return simple[kind]
 
-    def _array(self, schema: dict[str, Any]) -> str:
+    def _array(self, schema: dict[str, Any], depth: int = _ANY_DEPTH) -> str:
         low, high = _count(schema, "minItems") or 0, _count(schema, "maxItems")
         if high == 0:
             return rf"\[{_BLANK}\]"
-        item = f"({self.write(schema['items'])})" if schema.get("items") else self._some(schema)
+        item = f"({self.write(schema['items'])})" if schema.get("items") else self._some(depth)
         more = f"{{{max(low - 1, 0)},{'' if high is None else high - 1}}}"
         inner = f"({item}(,{_BLANK}{item}){more})"
         return rf"\[{_BLANK}{inner}{'?' if low == 0 else ''}{_BLANK}\]"
 
-    def _object(self, schema: dict[str, Any]) -> str:
+    def _object(self, schema: dict[str, Any], depth: int = _ANY_DEPTH) -> str:
         value = schema.get("additionalProperties")
-        value = self.write(value) if isinstance(value, dict) and value else self._some(schema)
+        value = self.write(value) if isinstance(value, dict) and value else self._some(depth)
         member = f"{_STRING}{_BLANK}:{_BLANK}{value}"
         return rf"\{{{_BLANK}({member}({_BLANK},{_BLANK}{member})*)?{_BLANK}\}}"
 
-    def _some(self, schema: dict[str, Any]) -> str:
-        """Any value, lists and objects in it two levels deep."""
-        depth = schema.get("depth", 2)
+    def _some(self, depth: int) -> str:
+        """Any value, lists and objects in it `depth` levels deep."""
         simple = [_STRING, _NUMBER, "true", "false", "null"]
         if depth:
-            simple += [self._array({"depth": depth - 1}), self._object({"depth": depth - 1})]
+            simple += [self._array({}, depth - 1), self._object({}, depth - 1)]
         return f"({'|'.join(simple)})"
 
 
@@ -205,8 +220,14 @@ _ANYTHING = ("boolean", "null", "number", "integer", "string", "array", "object"
 
 def _any_of_these(members: list[str]) -> str:
     """Members of which each may be missing, in their order, commas only between them."""
-    before = [f"({member}{_BLANK},)?" for member in members]
-    return f"({'|'.join(''.join(before[:i]) + member for i, member in enumerate(members))})?"
+    before, choices, length = "", [], 0
+    for member in members:
+        choices.append(before + member)
+        length += len(choices[-1])
+        if length > MAX_PATTERN:
+            raise SchemaRefused("the schema is too large")
+        before += f"({member}{_BLANK},)?"
+    return f"({'|'.join(choices)})?"
 
 
 def _string(schema: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ import re
 import pytest
 from unit.cpu_engine.real_engine import RunningEngine
 
-from cpu_engine.llama.gbnf import NoGrammar, grammar_of
+from cpu_engine.engine import MAX_PATTERN
+from cpu_engine.llama.gbnf import MAX_ELEMENTS, MAX_MEMBERS, NoGrammar, grammar_of
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,32 @@ def test_what_occurs_twice_is_written_once() -> None:
 def test_what_a_grammar_cannot_say_is_refused(pattern: str) -> None:
     with pytest.raises(NoGrammar):
         grammar_of(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        f"[{'!' * (MAX_MEMBERS + 1)}]",
+        f"[{'!-~' * (MAX_MEMBERS // 2 + 1)}]",
+        "[" + r"\d" * (MAX_MEMBERS + 1) + "]",
+        f"[{'!' * MAX_MEMBERS}]" * (MAX_ELEMENTS // MAX_MEMBERS + 1),
+        f"[{'!' * MAX_MEMBERS}]{{{MAX_ELEMENTS // MAX_MEMBERS + 1}}}",
+        "a" + "*" * 1_000,
+    ],
+    ids=("members", "ranges", "classes", "sets", "a set often", "repetitions of repetitions"),
+)
+def test_what_llama_cpp_would_walk_through_is_counted(pattern: str) -> None:
+    with pytest.raises(NoGrammar):
+        grammar_of(pattern)
+
+
+def test_a_set_as_large_as_may_be() -> None:
+    assert grammar_of(f"[{'a' * MAX_MEMBERS}]") == f"root ::= [{'a' * MAX_MEMBERS}]\n"
+
+
+def test_a_long_expression_is_refused_unread() -> None:
+    with pytest.raises(NoGrammar, match="it is too large"):
+        grammar_of(")" * (MAX_PATTERN + 1))
 
 
 @pytest.mark.parametrize(

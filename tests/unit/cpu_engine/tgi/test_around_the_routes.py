@@ -165,6 +165,19 @@ async def test_vertex_wants_texts() -> None:
         assert (status, json.loads(text)) == (500, {"error": same, "error_type": same})
 
 
+async def test_vertex_begins_nothing_with_more_instances_than_could_run() -> None:
+    async with running_facade("--max-concurrent-requests", "2") as facade:
+        facade.llama.frames = _answer("Hi")
+        assert await _posted(facade, "/vertex", {"instances": [CHAT] * 2}) == {"predictions": ["Hi"] * 2}
+        asked = len(facade.llama.connections)
+        status, text = await facade.post("/vertex", {"instances": [PROMPT, CHAT, CHAT]})
+        same = "Incomplete generation"
+        assert (status, json.loads(text)) == (500, {"error": same, "error_type": same})
+        assert len(facade.llama.connections) == asked
+        async with facade.session.get("/metrics") as response:
+            assert 'tgi_request_failure{err="overloaded"} 1.0' in await response.text()
+
+
 async def test_what_llama_cpp_could_not_divide_by_is_tamed() -> None:
     parameters = {"temperature": 1e-40, "repetition_penalty": 1e39, "top_p": 1e-40, "typical_p": 1e-40}
     async with running_facade() as facade:
@@ -188,7 +201,7 @@ async def test_what_an_engine_must_not_do_is_a_failed_generation() -> None:
         assert (await facade.post("/generate", PROMPT))[0] == 200
 
 
-@pytest.mark.parametrize(("size", "elsewhere"), [(1_000, False), (1_000_000, True)])
+@pytest.mark.parametrize(("size", "elsewhere"), [(500, False), (2_000, True), (1_000_000, True)])
 async def test_a_long_body_keeps_nobody_from_their_tokens(size: int, elsewhere: bool) -> None:
     async def receive() -> Message:
         return {"type": "http.request", "body": b" " * size}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 from starlette.types import Message
 from unit.cpu_engine.scripted_facade import frame, last_frame, running_facade
 
+from cpu_engine.llama import client
+from cpu_engine.tgi import inference
 from cpu_engine.tgi.sse import EventStream
 
 pytestmark = pytest.mark.asyncio
@@ -147,6 +151,26 @@ async def test_the_body_for_a_greedy_and_a_sampled_request() -> None:
     assert 0 <= asked["seed"] < 2**32 - 1
 
 
+async def test_a_grammar_keeps_nobody_from_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[threading.Thread] = []
+
+    def noted(work: Callable[[Any], str]) -> Callable[[Any], str]:
+        def do(given: Any) -> str:
+            seen.append(threading.current_thread())
+            return work(given)
+
+        return do
+
+    for module, name in ((inference, "grammar_pattern"), (client, "grammar_of")):
+        monkeypatch.setattr(module, name, noted(getattr(module, name)))
+    async with running_facade() as facade:
+        facade.llama.frames = ANSWER
+        grammar = {"type": "json", "value": {"properties": {"a": {"type": "null"}}}}
+        status, _ = await facade.post("/generate", {"inputs": "abc", "parameters": {"grammar": grammar}})
+    assert (status, len(seen)) == (200, 2)
+    assert threading.current_thread() not in seen
+
+
 async def test_truncate_keeps_the_tail() -> None:
     async with running_facade() as facade:
         facade.llama.frames = ANSWER
@@ -154,12 +178,15 @@ async def test_truncate_keeps_the_tail() -> None:
     assert facade.llama.bodies[0]["prompt"] == [ord("e"), ord("f")]
 
 
-async def test_a_last_assistant_message_is_continued() -> None:
+@pytest.mark.parametrize(
+    ("content", "continued"), [("Sure, ", "<u>hi<a>Sure,"), ("", "<u>hi<a>Sure, <end><a>")]
+)
+async def test_a_last_assistant_message_is_continued(content: str, continued: str) -> None:
     async with running_facade() as facade:
-        facade.llama.template = (200, {"prompt": "<u>hi<a>Sure, <end><a>"})
-        messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Sure, "}]
+        facade.llama.template = (200, {"prompt": "<u>hi<a>Sure, <end><a>\n"})
+        messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}]
         status, text = await facade.post("/chat_tokenize", {"messages": messages})
-    assert (status, json.loads(text)["templated_text"]) == (200, "<u>hi<a>Sure,")
+    assert (status, json.loads(text)["templated_text"]) == (200, continued)
 
 
 async def test_metrics_have_tgis_names_and_types() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from cpu_engine.tgi.errors import ValidationError
-from cpu_engine.tgi.schema import schema_pattern
+from cpu_engine.tgi.schema import MAX_EFFORT, schema_pattern
 from cpu_engine.tgi.shapes import Grammar
 from cpu_engine.tgi.validation import grammar_pattern
 
@@ -117,10 +118,41 @@ def test_what_is_refused(value: object, message: str) -> None:
     assert str(caught.value) == f"Input validation error: {message}"
 
 
-def test_a_schema_that_multiplies_is_refused_before_it_has_grown() -> None:
+def _multiplying() -> dict[str, Any]:
     deep: dict[str, Any] = {"properties": {"a": {"$ref": "#/$defs/a0"}}, "$defs": {}}
     for level in range(3):
         following = {"$ref": f"#/$defs/a{level + 1}"} if level < 2 else {"type": "object"}
         deep["$defs"][f"a{level}"] = {"properties": {f"k{key}": following for key in range(60)}}
-    with pytest.raises(ValidationError, match="the schema is too large"):
-        grammar_pattern(Grammar(deep, is_regex=False))
+    return deep
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        _multiplying(),
+        {"properties": {f"k{key}": {"type": "null"} for key in range(2_000)}},
+        _object(a={"type": ["string"] * 2_000, "pattern": "x" * 50_000}),
+        {"properties": {f"k{key}": {"$ref": "#"} for key in range(2_000)}},
+        {
+            "properties": {f"k{key}": {"$ref": "#/a"} for key in range(2_000)},
+            "a": {"$ref": "#" + "/" * 100_000},
+        },
+    ],
+    ids=("references", "optional", "types", "inside itself", "long reference"),
+)
+def test_a_schema_that_multiplies_is_refused_before_it_has_grown(schema: dict[str, Any]) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ValidationError, match="cannot compile regex from schema: the schema is too large"
+        ):
+            grammar_pattern(Grammar(schema, is_regex=False))
+        assert tracemalloc.get_traced_memory()[1] < 5 * MAX_EFFORT
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["array", "object"])
+def test_how_deep_anything_goes_is_not_the_clients_to_say(kind: str) -> None:
+    assert schema_pattern(_object(a={"type": kind, "depth": 4})) == schema_pattern(_object(a={"type": kind}))
