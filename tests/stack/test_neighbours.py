@@ -263,7 +263,7 @@ def test_grafanas_port_hands_on_what_comes_from_this_machine_alone(
     try:
         backend.connect(stand_in, aliases=["grafana"])
         stand_in.start()
-        up = ["--profile", "monitoring", "up", "-d", "--no-deps", "--no-build", "--wait", "grafana-door"]
+        up = ["--profile", "monitoring", "up", "-d", "--no-deps", "--build", "--wait", "grafana-door"]
         stack.compose(*up, env={"GRAFANA_PORT": str(port)})
         door = stack.container("grafana-door")
         url = f"http://127.0.0.1:{port}/"
