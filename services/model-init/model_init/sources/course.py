@@ -42,6 +42,8 @@ HELP_AFTER_S = 1.0
 OTHER_FILE_TRIES = 3
 # so often in a row the source that is to bring a file alone may fail
 ALONE_TRIES = 3
+# so often in a row a source may fail before what is there is given up for one that has no parts
+HOPE_TRIES = 3
 REST_S = 60.0
 _TICK_S = 0.25
 
@@ -56,6 +58,7 @@ class Turn:
         self.counted = 0
         self.not_before = 0.0
         self.failures = 0
+        self.has_no_parts = False
         self.out: ModelInitError | None = None
 
     @property
@@ -67,6 +70,11 @@ class Turn:
     def working(self) -> bool:
         """Whether it has something to bring."""
         return self.share is not None and self.share.left > 0
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it can be hoped to go on with what is there."""
+        return self.out is None and not self.has_no_parts and self.failures < HOPE_TRIES
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
@@ -132,6 +140,7 @@ class Course:
         for turn in able:
             share = shares.take(turn.name, turn.record.rate)
             if share:
+                share.may_start_over = not any(t.may_go_on for t in self.turns if t is not turn)
                 self._tell_of_help(turn)
                 self._start(turn, share, shares, revision)
         if not any(turn.working for turn in self.turns):
@@ -189,6 +198,7 @@ class Course:
         if self.alone is None:
             self.turns.sort(key=lambda other: other is turn)
         turn.failures += 1
+        turn.has_no_parts = turn.has_no_parts or isinstance(error, NoParts)
         if not isinstance(error, TransientError):
             turn.out = error
             self._records.failed(turn.name, str(error), str(error))

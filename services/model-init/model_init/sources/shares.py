@@ -29,6 +29,8 @@ class Share:
     def __init__(self, shares: Shares, giver: str, start: int, stop: int, expected_rate: float) -> None:
         self.giver, self.position, self.stop = giver, start, stop
         self.got = 0
+        # whether what is there may be given up for what it brings
+        self.may_start_over = True
         self._shares = shares
         self._expected_rate, self._meter = expected_rate, RateMeter()
         self._began = self._heard_at = time.monotonic()
@@ -48,7 +50,7 @@ class Share:
         return self._shares.write(self, chunk)
 
     def start_over(self) -> bool:
-        """The source only has the file from its first byte on: begin there, if nobody else is at work."""
+        """The source only has the file from its first byte on: begin there, if that costs nobody's work."""
         return self._shares.start_over(self)
 
     def rate(self) -> float:
@@ -114,7 +116,8 @@ class Shares:
     def start_over(self, share: Share) -> bool:
         """See `Share.start_over`."""
         with self._lock:
-            if self._closed or any(other.left for other in self._taken if other is not share):
+            others_work = any(other.left for other in self._taken if other is not share)
+            if self._closed or others_work or not share.left or not share.may_start_over:
                 return False
             self._sink.restart()
             share.position, share.stop = 0, self.file.size
