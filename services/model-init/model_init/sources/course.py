@@ -98,7 +98,6 @@ class Course:
         self._file, self._settings, self._records, self._throttle = file, settings, records, throttle
         self._ended: queue.SimpleQueue[tuple[Turn, Share, BaseException | None]] = queue.SimpleQueue()
         self._began = 0.0
-        self._furthest = 0
 
     def fetch(self, revision: str | None, sink: Sink, progress: Callable[[int], None]) -> None:
         """Bring what is missing. See `sources.Source.fetch`."""
@@ -110,10 +109,10 @@ class Course:
             while shares.size < self._file.size:
                 self._put_to_work(shares, revision)
                 with suppress(queue.Empty):
-                    self._end(*self._ended.get(timeout=self._wait_s()), shares)
+                    self._end(*self._ended.get(timeout=self._wait_s()))
                 for turn in self.turns:
                     if turn.share:
-                        self._note(turn, turn.share, shares)
+                        self._note(turn, turn.share)
                 progress(shares.size)
         finally:
             shares.close()
@@ -178,18 +177,18 @@ class Course:
         dues = [turn.due - now for turn in self.turns if turn.out is None and turn.share is None]
         return max(0.0, min([_TICK_S, *(due for due in dues if due > 0)]))
 
-    def _note(self, turn: Turn, share: Share, shares: Shares) -> None:
+    def _note(self, turn: Turn, share: Share) -> None:
         """Tell the records what has come since the last time."""
         new, turn.counted = share.got - turn.counted, share.got
         if not new:
             return
         self._records.came(turn.name, new, share.rate())
-        if shares.size > self._furthest:
-            self._furthest, turn.failures = shares.size, 0
+        if share.position > share.given_up:
+            turn.failures = 0
 
-    def _end(self, turn: Turn, share: Share, error: BaseException | None, shares: Shares) -> None:
+    def _end(self, turn: Turn, share: Share, error: BaseException | None) -> None:
         """A stream has ended: note one failure, if it was one."""
-        self._note(turn, share, shares)
+        self._note(turn, share)
         turn.share = None
         if error is None or (isinstance(error, TransientError) and not share.left):
             return

@@ -29,6 +29,8 @@ class Share:
     def __init__(self, shares: Shares, giver: str, start: int, stop: int, expected_rate: float) -> None:
         self.giver, self.position, self.stop = giver, start, stop
         self.got = 0
+        # what was given up for it: its bytes are none that count before they are more than that
+        self.given_up = 0
         # whether what is there may be given up for what it brings
         self.may_start_over = True
         self._shares = shares
@@ -119,6 +121,7 @@ class Shares:
             others_work = any(other.left for other in self._taken if other is not share)
             if self._closed or others_work or not share.left or not share.may_start_over:
                 return False
+            share.given_up = self._sink.size
             self._sink.restart()
             share.position, share.stop = 0, self.file.size
             return True
