@@ -126,13 +126,6 @@ class Shares:
             share.position, share.stop = 0, self.file.size
             return True
 
-    def doubt(self, keep: str) -> None:
-        """See `Sink.doubt`; what is on its way from others is not wanted any more."""
-        with self._lock:
-            for share in self._taken:
-                share.stop = share.position
-            self._sink.doubt(keep)
-
     def end(self, share: Share) -> None:
         """Its stream has ended; what it did not bring is free for others."""
         with self._lock:
