@@ -185,8 +185,14 @@ class Sink:
     def _give_back(self) -> None:
         """Make a little room on the full volume: status.json, which is to say so, needs it there."""
         os.ftruncate(self._handle, self._parts.shorten(_GIVE_BACK_BYTES))
-        if not self._parts.whole:
+        if self._parts.whole:
+            return
+        try:
             self._note()
+        except OSError:
+            # another file took that room: what needs a note can't be kept
+            os.ftruncate(self._handle, self._parts.cut())
+            self._noted = False
 
     def _compare(self, chunk: memoryview, at: int) -> None:
         """Remember whose doubted bytes are not those that come now."""
