@@ -281,8 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: Fault) -> None:
         if fault.page:
             page = b"<!doctype html><title>Sign in</title>"
-            kind = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(page))}
-            self._start(fault.status or 200, kind)
+            size = {"Connection": "close"} if fault.unsized else {"Content-Length": str(len(page))}
+            self._start(fault.status or 200, {"Content-Type": "text/html; charset=utf-8", **size})
             self.wfile.write(page)
             return
         self._error(fault.status or 500, fault.error_code or "", "Injected fault", dict(fault.headers))

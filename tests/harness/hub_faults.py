@@ -22,6 +22,7 @@ class Fault:
         etag: state this tag, on the redirect too.
         ignore_range: answer 200 with the whole file to a request for a part.
         page: answer with a web page, as a company's filter or a login page does.
+        unsized: the page comes without its length, and ends with the connection.
         always: it stays; otherwise it is used up by one delivery of the file.
     """
 
@@ -39,4 +40,5 @@ class Fault:
     etag: str | None = None
     ignore_range: bool = False
     page: bool = False
+    unsized: bool = False
     always: bool = False

@@ -48,11 +48,19 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str) -> Proxy | None:
-    """The one that requests of this kind to this host go through."""
+    """The one that requests of this kind to this host go through.
+
+    Raises:
+        OSError: it can't be one. Of what is asked first, `refuse_unusable` has said so; a redirect may lead
+            from https to http.
+    """
     found = urllib.request.getproxies()
     address = found.get(scheme) or found.get("all")
     if not address or urllib.request.proxy_bypass(host):
         return None
+    fault = proxy_address.fault(address)
+    if fault:
+        raise OSError(f"the proxy for {scheme} can't be used: expected {fault.expected}, found {fault.found}")
     parts = proxy_address.split(address)
     user = None if parts.username is None else unquote(parts.username)
     port = parts.port or proxy_address.PORTS[parts.scheme]

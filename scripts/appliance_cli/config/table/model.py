@@ -106,7 +106,7 @@ SECTION = Section(
         ),
         Setting(
             "PARALLEL_FILES",
-            says="How many files are downloaded at a time.",
+            says="How many files are downloaded at a time, each over at most one connection to each source.",
             when="the disk is slow, or others share the line: lower",
             kind=Whole(1, 32),
             default="4",

@@ -42,6 +42,8 @@ HELP_AFTER_S = 1.0
 OTHER_FILE_TRIES = 3
 # so often in a row the source that is to bring a file alone may fail
 ALONE_TRIES = 3
+# so often in a row a source may fail before what is there is given up for one that has no parts
+HOPE_TRIES = 3
 REST_S = 60.0
 _TICK_S = 0.25
 
@@ -56,6 +58,7 @@ class Turn:
         self.counted = 0
         self.not_before = 0.0
         self.failures = 0
+        self.has_no_parts = False
         self.out: ModelInitError | None = None
 
     @property
@@ -67,6 +70,11 @@ class Turn:
     def working(self) -> bool:
         """Whether it has something to bring."""
         return self.share is not None and self.share.left > 0
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it can be hoped to go on with what is there."""
+        return self.out is None and not self.has_no_parts and self.failures < HOPE_TRIES
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
@@ -90,7 +98,6 @@ class Course:
         self._file, self._settings, self._records, self._throttle = file, settings, records, throttle
         self._ended: queue.SimpleQueue[tuple[Turn, Share, BaseException | None]] = queue.SimpleQueue()
         self._began = 0.0
-        self._furthest = 0
 
     def fetch(self, revision: str | None, sink: Sink, progress: Callable[[int], None]) -> None:
         """Bring what is missing. See `sources.Source.fetch`."""
@@ -102,10 +109,10 @@ class Course:
             while shares.size < self._file.size:
                 self._put_to_work(shares, revision)
                 with suppress(queue.Empty):
-                    self._end(*self._ended.get(timeout=self._wait_s()), shares)
+                    self._end(*self._ended.get(timeout=self._wait_s()))
                 for turn in self.turns:
                     if turn.share:
-                        self._note(turn, turn.share, shares)
+                        self._note(turn, turn.share)
                 progress(shares.size)
         finally:
             shares.close()
@@ -132,6 +139,7 @@ class Course:
         for turn in able:
             share = shares.take(turn.name, turn.record.rate)
             if share:
+                share.may_start_over = not any(t.may_go_on for t in self.turns if t is not turn)
                 self._tell_of_help(turn)
                 self._start(turn, share, shares, revision)
         if not any(turn.working for turn in self.turns):
@@ -169,18 +177,18 @@ class Course:
         dues = [turn.due - now for turn in self.turns if turn.out is None and turn.share is None]
         return max(0.0, min([_TICK_S, *(due for due in dues if due > 0)]))
 
-    def _note(self, turn: Turn, share: Share, shares: Shares) -> None:
+    def _note(self, turn: Turn, share: Share) -> None:
         """Tell the records what has come since the last time."""
         new, turn.counted = share.got - turn.counted, share.got
         if not new:
             return
         self._records.came(turn.name, new, share.rate())
-        if shares.size > self._furthest:
-            self._furthest, turn.failures = shares.size, 0
+        if share.position > share.given_up:
+            turn.failures = 0
 
-    def _end(self, turn: Turn, share: Share, error: BaseException | None, shares: Shares) -> None:
+    def _end(self, turn: Turn, share: Share, error: BaseException | None) -> None:
         """A stream has ended: note one failure, if it was one."""
-        self._note(turn, share, shares)
+        self._note(turn, share)
         turn.share = None
         if error is None or (isinstance(error, TransientError) and not share.left):
             return
@@ -189,6 +197,7 @@ class Course:
         if self.alone is None:
             self.turns.sort(key=lambda other: other is turn)
         turn.failures += 1
+        turn.has_no_parts = turn.has_no_parts or isinstance(error, NoParts)
         if not isinstance(error, TransientError):
             turn.out = error
             self._records.failed(turn.name, str(error), str(error))

@@ -1,6 +1,7 @@
 """A hub's model whose files lie in the mounted folder already, all or some: those are used, the rest fetched.
 
-Every file is held to the list; one that differs is fetched as if it were not there. The list itself comes
+Every file is held to the list; one that differs is fetched as if it were not there, and what has come of it
+already is given up only for a file that is right. The list itself comes
 from the folder where tools noted the Hub's digests of a whole model, and where no hub gives one.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from model_files import on_disk
 from model_files.on_disk import ModelOnDisk
 
-from ..digests import difference
+from ..digests import Found, difference, hash_file
 from ..errors import DiskFailure, ModelInitError, NoNetwork
 from ..file_list import FileList, ListedFile
 from ..report.console import human_bytes
@@ -50,6 +51,7 @@ class HereFirst:
         self._make_inner, self._inner = make_inner, make_inner(settings)
         self._here, self._settings, self._say = here, settings, say
         self._root = settings.import_dir
+        self._judged: set[str] = set()
         self._given: set[str] = set()
         self.spare_tries = self._inner.spare_tries
 
@@ -68,16 +70,14 @@ class HereFirst:
         self, revision: str | None, file: ListedFile, sink: Sink, progress: Callable[[int], None]
     ) -> None:
         """See `sources.Source.fetch`."""
-        path = None if file.path in self._given else self._path(file)
+        path = None if file.path in self._judged else self._path(file)
         if path is not None:
-            self._given.add(file.path)
-            sink.restart()
-            wrong = self._copied(path, file, sink, progress)
+            self._judged.add(file.path)
+            wrong = self._use(path, file, sink, progress)
             if wrong is None:
+                self._given.add(file.path)
                 return
-            self._given.discard(file.path)
             self._say(f"{path}: {wrong}; not used")
-            sink.restart()
         self._inner.fetch(revision, file, sink, progress)
 
     def doubt(self, file: ListedFile, sink: Sink) -> str | None:
@@ -121,16 +121,29 @@ class HereFirst:
         except OSError:
             return None
 
-    def _copied(
-        self, path: Path, file: ListedFile, sink: Sink, progress: Callable[[int], None]
-    ) -> str | None:
+    def _use(self, path: Path, file: ListedFile, sink: Sink, progress: Callable[[int], None]) -> str | None:
         """Copy the file; how it differs from the list, or why it could not be read, if so."""
-        try:
+
+        def copied() -> Found:
             copy(path, sink, progress)
+            return sink.found()
+
+        if sink.size:
+            wrong = self._differs(file, lambda: hash_file(path, file, lambda _: progress(sink.size)))
+            if wrong:
+                return wrong
+        sink.restart()
+        wrong = self._differs(file, copied)
+        if wrong:
+            sink.restart()
+        return wrong
+
+    def _differs(self, file: ListedFile, read: Callable[[], Found]) -> str | None:
+        try:
+            return difference(file, read())
         except PermissionError as error:
             raise unreadable(self._settings, error) from error
         except OSError as error:
             return f"expected a readable file, found: {error.strerror}"
         except DiskFailure as error:
             return str(error)
-        return difference(file, sink.found())

@@ -12,14 +12,16 @@ from ..errors import GatedModel, ModelInitError, ModelNotFound, NoNetwork, Trans
 from .place import Place
 from .retry import asked_to_wait_s
 
-_TRANSIENT_CODES = (408, 416, 425, 429, 500, 502, 503, 504)
+_TRANSIENT_CODES = (408, 416, 425, 429)
+# of 500 and more: not implemented, another HTTP, a login page's own
+_LASTING_CODES = (501, 505, 511)
 
 
 def by_status(
     place: Place, code: int, headers: Mapping[str, str], missing: str
 ) -> ModelInitError | TransientError:
     """The meaning of an answer's status; `missing` says what 404 and 410 mean, for people."""
-    if code in _TRANSIENT_CODES:
+    if code in _TRANSIENT_CODES or (code >= 500 and code not in _LASTING_CODES):
         return TransientError(f"the answer {code}", asked_to_wait_s(headers))
     if is_web_page(headers) and "x-error-code" not in headers:
         return web_page(place, code)

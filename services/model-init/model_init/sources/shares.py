@@ -29,6 +29,10 @@ class Share:
     def __init__(self, shares: Shares, giver: str, start: int, stop: int, expected_rate: float) -> None:
         self.giver, self.position, self.stop = giver, start, stop
         self.got = 0
+        # what was given up for it: its bytes are none that count before they are more than that
+        self.given_up = 0
+        # whether what is there may be given up for what it brings
+        self.may_start_over = True
         self._shares = shares
         self._expected_rate, self._meter = expected_rate, RateMeter()
         self._began = self._heard_at = time.monotonic()
@@ -48,7 +52,7 @@ class Share:
         return self._shares.write(self, chunk)
 
     def start_over(self) -> bool:
-        """The source only has the file from its first byte on: begin there, if nobody else is at work."""
+        """The source only has the file from its first byte on: begin there, if that costs nobody's work."""
         return self._shares.start_over(self)
 
     def rate(self) -> float:
@@ -114,18 +118,13 @@ class Shares:
     def start_over(self, share: Share) -> bool:
         """See `Share.start_over`."""
         with self._lock:
-            if self._closed or any(other.left for other in self._taken if other is not share):
+            others_work = any(other.left for other in self._taken if other is not share)
+            if self._closed or others_work or not share.left or not share.may_start_over:
                 return False
+            share.given_up = self._sink.size
             self._sink.restart()
             share.position, share.stop = 0, self.file.size
             return True
-
-    def doubt(self, keep: str) -> None:
-        """See `Sink.doubt`; what is on its way from others is not wanted any more."""
-        with self._lock:
-            for share in self._taken:
-                share.stop = share.position
-            self._sink.doubt(keep)
 
     def end(self, share: Share) -> None:
         """Its stream has ended; what it did not bring is free for others."""

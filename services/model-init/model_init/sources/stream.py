@@ -18,7 +18,7 @@ from ..file_list import ListedFile
 from ..proxies import by_way_of
 from .http import Answer, NoConnection, get
 from .place import Place
-from .refusals import by_status, gated, one_line, untrusted
+from .refusals import by_status, gated, is_web_page, one_line, untrusted, web_page
 from .shares import Share
 from .throttle import Throttle
 
@@ -35,6 +35,9 @@ def deliver(
         TransientError: another try may help; what came is in its place.
         ModelInitError: this source will not deliver this file, or the volume takes no more.
     """
+    if not share.left:
+        # somebody has taken it over meanwhile
+        return
     # identity: ranges and sizes are those of the file itself, not of a compressed form
     headers = {"User-Agent": "qwen-appliance", "Accept-Encoding": "identity"}
     if share.position or not share.to_the_end:
@@ -89,14 +92,17 @@ def _take(answer: Answer, share: Share, throttle: Throttle, stall_s: float) -> N
 
 def _refuse(place: Place, file: ListedFile, answer: Answer, share: Share) -> None:
     """Look at the answer before its body: raise what it means, or make the share ready for it."""
-    if answer.status == 416:
-        share.start_over()
-    if answer.status not in (200, 206):
+    if answer.status in (200, 206) and is_web_page(answer.headers):
+        raise web_page(place, answer.status)
+    if answer.status not in (200, 206, 416):
         raise _meaning(place, file, answer)
     total, start = _total_and_start(answer)
     if total is not None and total != file.size:
         raise OtherFile(f"expected {file.size} bytes, found {total} by the source's word")
     _refuse_other_digest(file, answer)
+    if answer.status == 416:
+        share.start_over()
+        raise _meaning(place, file, answer)
     if start != share.position:
         wanted = share.position
         if start or not share.start_over():
@@ -108,11 +114,12 @@ def _refuse(place: Place, file: ListedFile, answer: Answer, share: Share) -> Non
 
 def _total_and_start(answer: Answer) -> tuple[int | None, int]:
     """The whole file's size by the source's word, if it gives one, and where this body starts in it."""
-    content_range = re.match(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", answer.headers.get("content-range", ""))
-    if answer.status == 206 and content_range:
+    stated = answer.headers.get("content-range", "")
+    content_range = re.match(r"bytes (?:(\d{1,18})-\d+|\*)/(\d{1,18}|\*)", stated)
+    if answer.status in (206, 416) and content_range:
         total = content_range[2]
-        return (int(total) if total != "*" else None), int(content_range[1])
-    return answer.response.length, 0
+        return (int(total) if total != "*" else None), int(content_range[1] or 0)
+    return (answer.response.length if answer.status != 416 else None), 0
 
 
 def _refuse_other_digest(file: ListedFile, answer: Answer) -> None:

@@ -99,6 +99,12 @@ class Parts:
         last.stop = max(last.start, last.stop - count)
         return last.stop
 
+    def cut(self) -> int:
+        """Count all behind the first gap as missing; gives where it ends now."""
+        end = self.prefix
+        self._parts = [part for part in self._parts if part.stop <= end]
+        return end
+
     def gaps(self, size: int) -> list[tuple[int, int]]:
         """What is missing of a file of this size, from start to before stop."""
         gaps, end = [], 0

@@ -68,7 +68,8 @@ class Sink:
         self._stop = False
         self._error: OSError | None = None
         self._doubted: list[Part] = []
-        self._unwritten = (0, 0)
+        # of each writer the bytes that the kernel was not told to write yet: where they end, where they start
+        self._unwritten: dict[int, int] = {}
         # who gave other bytes than the one who was asked after him, and the first place where they differ
         self.differences: dict[str, int] = {}
         parts = _read_parts(self._handle, file)
@@ -116,7 +117,7 @@ class Sink:
         self._end_thread(stop=True)
         os.ftruncate(self._handle, 0)
         self._parts, self._doubted, self._noted = Parts(), [], False
-        self._hasher, self._error, self._unwritten = Hasher(self._file), None, (0, 0)
+        self._hasher, self._error, self._unwritten = Hasher(self._file), None, {}
 
     def doubt(self, keep: str) -> None:
         """Count all bytes that others than `keep` gave as missing. They stay on disk to be compared with."""
@@ -168,10 +169,12 @@ class Sink:
         self._follow()
         if self._noted:
             self._note()
-        first, last = self._unwritten
-        self._unwritten = (min(first, at), max(last, stop)) if last else (at, stop)
-        if self._unwritten[1] - self._unwritten[0] >= _WRITE_OUT_BYTES:
-            self._write_out()
+        start = self._unwritten.pop(at, at)
+        if stop - start >= _WRITE_OUT_BYTES:
+            # have the kernel begin to write to disk now, so that the fsync at the end finds little left
+            os.posix_fadvise(self._handle, start, stop - start, os.POSIX_FADV_DONTNEED)
+        else:
+            self._unwritten[stop] = start
 
     def _note(self, *, gap_ahead: bool = False) -> None:
         """Keep on disk which parts are there; without gaps the length of the file says it."""
@@ -185,8 +188,14 @@ class Sink:
     def _give_back(self) -> None:
         """Make a little room on the full volume: status.json, which is to say so, needs it there."""
         os.ftruncate(self._handle, self._parts.shorten(_GIVE_BACK_BYTES))
-        if not self._parts.whole:
+        if self._parts.whole:
+            return
+        try:
             self._note()
+        except OSError:
+            # another file took that room: what needs a note can't be kept
+            os.ftruncate(self._handle, self._parts.cut())
+            self._noted = False
 
     def _compare(self, chunk: memoryview, at: int) -> None:
         """Remember whose doubted bytes are not those that come now."""
@@ -194,12 +203,6 @@ class Sink:
             start, stop = max(at, part.start), min(at + len(chunk), part.stop)
             if start < stop and os.pread(self._handle, stop - start, start) != chunk[start - at : stop - at]:
                 self.differences.setdefault(part.giver, start)
-
-    def _write_out(self) -> None:
-        """Have the kernel begin to write to disk now, so that the fsync at the end finds little left."""
-        start, stop = self._unwritten
-        os.posix_fadvise(self._handle, start, stop - start, os.POSIX_FADV_DONTNEED)
-        self._unwritten = (0, 0)
 
     def _follow(self) -> None:
         """Have a thread hash what lies ahead of the hasher, if there is something and none does."""

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 
 from harness.hub import Hub
+from harness.hub_faults import Fault
 from harness.model_init_run import MODEL_ID, SHARD_1, SHARD_2, WANTED, ModelInit, tiny_model
 
 NOBODY = "http://127.0.0.1:9"
@@ -48,6 +49,51 @@ def test_what_is_missing_or_wrong_there_is_fetched(hub: Hub, model_init: ModelIn
     assert f"{folder}/vocab.json: expected git-sha1 " in result.log
     assert "; not used\n" in result.log
     assert result.status["repaired"] == []
+
+
+def damage(path: Path) -> None:
+    """Flip a bit in the middle."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_wrong_file_there_is_read_once_whatever_comes_instead(
+    hub: Hub, model_init: ModelInit, folder: Path
+) -> None:
+    damage(folder / SHARD_1)
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(wrong_byte=100)]
+    result = model_init.run(IMPORT_DIR=str(folder))
+
+    assert result.code == 0, result.log
+    assert result.log.count("; not used\n") == 1
+    assert len(hub.deliveries_of(SHARD_1)) == 2
+
+
+def test_beside_a_wrong_file_there_only_the_doubtful_parts_come_again(
+    hub: Hub, mirror: Hub, all_three: ModelInit, folder: Path
+) -> None:
+    damage(folder / SHARD_1)
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(cut_at=400_000, wrong_byte=100)]
+    result = all_three.run(IMPORT_DIR=str(folder), MODEL_SOURCES="hub,hf-mirror")
+
+    assert result.code == 0, result.log
+    assert [r.range for r in mirror.deliveries_of(SHARD_1)] == ["bytes=400000-", "bytes=0-399999"]
+
+
+@pytest.mark.parametrize("right", [False, True], ids=["a wrong file", "the right one"])
+def test_what_came_by_network_before_is_given_up_only_for_the_right_file(
+    hub: Hub, model_init: ModelInit, folder: Path, right: bool
+) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(cut_at=400_000)]
+    assert model_init.run(MODEL_RETRIES="0").code == 13
+    hub.deliveries.clear()
+    if not right:
+        damage(folder / SHARD_1)
+    result = model_init.run(IMPORT_DIR=str(folder))
+
+    assert result.code == 0, result.log
+    assert [r.range for r in hub.deliveries_of(SHARD_1)] == ([] if right else ["bytes=400000-"])
 
 
 def test_a_cache_that_is_only_partly_there(hub: Hub, model_init: ModelInit, tmp_path: Path) -> None:

@@ -159,6 +159,28 @@ def test_a_busy_hub_is_asked_again(hub: Hub, model_init: ModelInit, status: int)
     assert f"the answer {status}; trying again" in result.log
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(status=520), Fault(status=526, page=True), Fault(status=530, page=True), Fault(status=507)],
+)
+def test_a_cdn_s_own_errors_are_a_busy_hub_s(hub: Hub, model_init: ModelInit, fault: Fault) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [fault] * 2
+    result = model_init.run()
+
+    assert result.code == 0, result.log
+    assert f"the answer {fault.status}; trying again" in result.log
+
+
+@pytest.mark.parametrize("status", [501, 505, 511])
+def test_what_a_server_will_not_do_later_either_ends_at_once(
+    hub: Hub, model_init: ModelInit, status: int
+) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(status=status, always=True)]
+
+    assert model_init.run().code == 13
+    assert len(hub.deliveries_of(SHARD_1)) == 1
+
+
 def test_a_hub_that_stays_broken_is_given_up(hub: Hub, model_init: ModelInit) -> None:
     hub.repos[MODEL_ID].info_fault = Fault(status=503)
     result = model_init.run()

@@ -160,14 +160,17 @@ def test_modelscope_is_not_asked_for_a_commit_of_the_hub(scope: Hub, all_three: 
     assert not scope.requests
 
 
+@pytest.mark.parametrize("unsized", [False, True])
+@pytest.mark.parametrize("status", [200, 403])
 def test_a_file_that_a_filter_replaces_by_a_page_is_no_question_of_the_token(
-    hub: Hub, model_init: ModelInit
+    hub: Hub, model_init: ModelInit, status: int, unsized: bool
 ) -> None:
-    hub.repos[MODEL_ID].faults["vocab.json"] = [Fault(status=403, page=True, always=True)]
+    fault = Fault(status=status, page=True, unsized=unsized, always=True)
+    hub.repos[MODEL_ID].faults["vocab.json"] = [fault]
     result = model_init.run()
 
     assert result.code == 13
-    assert f"found: the answer 403 {PAGE}" in result.log
+    assert f"found: the answer {status} {PAGE}" in result.log
 
 
 def test_a_name_with_a_space_of_another_script_blocks_no_model(hub: Hub, model_init: ModelInit) -> None:

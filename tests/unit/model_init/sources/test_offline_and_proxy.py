@@ -18,6 +18,9 @@ from harness.hub import Hub
 from harness.hub_faults import Fault
 from harness.model_init_run import MODEL_ID, SHARD_1, WANTED, ModelInit, tiny_model
 from harness.socks_proxy import IPV4, NAME, socks_proxy
+from model_init.errors import Unreachable
+from model_init.sources.http import get
+from model_init.sources.stream import translated
 
 # An audit hook can't be removed or got around by Python code: the first socket ends the process.
 NO_SOCKETS = """
@@ -266,6 +269,39 @@ def test_a_proxy_that_does_not_answer_is_named(
     assert result.code == 13
     assert f"the proxy {scheme}://{address} does not answer ([Errno 111] Connection refused)" in result.log
     assert "secret" not in result.log
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://10.0.0.1", "an address with a port, found https"),
+        ("https://me:secret@10.0.0.1:1", "an address with a port, found https"),
+        ("socks4://10.0.0.1:1080", "an address with a port, found socks4"),
+        ("http://[bad", "an address with a port, found no such address"),
+        ("http://localhost:9", "reach, found localhost, which is the container itself"),
+    ],
+)
+def test_a_proxy_of_another_kind_on_the_way_of_a_redirect_is_named(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, address: str, found: str
+) -> None:
+    """One that was not judged before: a source that is asked by https redirects to http."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("http_proxy", address)
+    hub.repos[MODEL_ID].cdn = "http://cdn.invalid"
+    url = f"{hub.endpoint}/{MODEL_ID}/resolve/main/{SHARD_1}"
+    said = (
+        r"cdn\.invalid, to which it redirects, does not answer \(the proxy for http can't be used: expected "
+        rf".* {found}\)$"
+    )
+
+    with (
+        pytest.raises(Unreachable, match=said),
+        translated(hub.endpoint, 1),
+        get(url, {}, secret={}, stall_s=1),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("listed", [False, True], ids=["before the list", "after it"])

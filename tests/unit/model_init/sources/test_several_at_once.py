@@ -121,6 +121,50 @@ def test_a_source_without_ranges_is_of_use_only_alone(hub: Hub, mirror: Hub, all
     )
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(ignore_range=True, always=True),
+        Fault(status=416, always=True),
+        Fault(status=416, headers=(("Content-Range", "bytes */38"),), always=True),
+        Fault(status=200, page=True, unsized=True, always=True),
+    ],
+    ids=["no parts", "416", "416 of a shorter file", "a page"],
+)
+def test_what_is_there_is_not_given_up_while_another_source_may_go_on(
+    hub: Hub, mirror: Hub, all_three: ModelInit, fault: Fault
+) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(cut_at=400_000)]
+    mirror.repos[MODEL_ID].faults[SHARD_1] = [fault]
+    result = all_three.run(MODEL_SOURCES="hub,hf-mirror")
+
+    assert result.code == 0, result.log
+    assert [request.range for request in hub.deliveries_of(SHARD_1)] == [None, "bytes=400000-"]
+    assert mirror.sent[SHARD_1] == 0 or fault.ignore_range
+    assert result.status["repaired"] == []
+
+
+def test_without_hope_for_the_others_a_source_without_ranges_starts_over(
+    hub: Hub, mirror: Hub, all_three: ModelInit
+) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(cut_at=400_000), Fault(status=503, always=True)]
+    mirror.repos[MODEL_ID].faults[SHARD_1] = [Fault(ignore_range=True, always=True)]
+    no_rest = "from model_init.sources import course; course.REST_S = 0"
+    result = all_three.run(prelude=no_rest, MODEL_SOURCES="hub,hf-mirror", MODEL_RETRIES="")
+
+    assert result.code == 0, result.log
+    assert (all_three.folder / SHARD_1).read_bytes() == GOOD
+
+
+def test_where_nobody_has_parts_one_starts_over(hub: Hub, mirror: Hub, all_three: ModelInit) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(cut_at=400_000), Fault(ignore_range=True, always=True)]
+    mirror.repos[MODEL_ID].faults[SHARD_1] = [Fault(ignore_range=True, always=True)]
+    result = all_three.run(MODEL_SOURCES="hub,hf-mirror", MODEL_RETRIES="")
+
+    assert result.code == 0, result.log
+    assert (all_three.folder / SHARD_1).read_bytes() == GOOD
+
+
 def test_under_a_limit_several_sources_share_it(
     hub: Hub, mirror: Hub, scope: Hub, all_three: ModelInit
 ) -> None:

@@ -12,7 +12,10 @@ import pytest
 from model_init.file_list import Digest, ListedFile
 from model_init.rate import RateMeter
 from model_init.sources import shares as module
+from model_init.sources.place import Place
 from model_init.sources.shares import Share, Shares
+from model_init.sources.stream import deliver
+from model_init.sources.throttle import Throttle
 from model_init.volume.sink import Sink
 
 DATA = bytes(range(256)) * 40_000
@@ -137,6 +140,22 @@ def test_only_one_that_is_alone_may_start_over(sink: Sink) -> None:
 
     assert second.start_over()
     assert (second.position, second.stop, sink.size) == (0, len(DATA), 0)
+
+
+def test_for_what_was_taken_over_meanwhile_nobody_is_asked_and_nothing_is_given_up(sink: Sink) -> None:
+    shares = Shares(FILE, sink)
+    late = shares.take("late", 0)
+    assert late
+    now[0] += module.SILENT_S + 1
+    other = shares.take("other", 0)
+    assert other
+    while bring(other, 1_000_000):
+        pass
+    place = Place("late", "http://late.invalid", "acme/x", None)
+    deliver(place, "http://late.invalid/x.bin", late, FILE, stall_s=1, throttle=Throttle(None))
+
+    assert not late.start_over()
+    assert sink.size == len(DATA)
 
 
 def test_a_part_that_was_just_taken_over_is_not_snatched_away(taken: Callable[..., Share]) -> None:

@@ -92,6 +92,30 @@ def test_a_stalled_source_is_asked_again_from_where_it_stopped(hub: Hub, model_i
     assert [request.range for request in hub.deliveries_of(SHARD_1)] == [None, "bytes=300000-"]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [[Fault(wrong_byte=100)], [Fault(cut_at=900_000), Fault(ignore_range=True, cut_at=100_000)]],
+    ids=["after wrong bytes", "after a start over"],
+)
+def test_tries_count_in_a_row_without_a_byte_whatever_came_before(
+    hub: Hub, model_init: ModelInit, first: list[Fault]
+) -> None:
+    cuts = [Fault(cut_at=at) for at in (200_000, 400_000, 600_000, 800_000)]
+    hub.repos[MODEL_ID].faults[SHARD_1] = [*first, *cuts]
+    result = model_init.run(MODEL_RETRIES="2")
+
+    assert result.code == 0, result.log
+    assert_whole(model_init)
+
+
+def test_a_source_without_ranges_that_never_gets_further_is_given_up(hub: Hub, model_init: ModelInit) -> None:
+    hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(ignore_range=True, cut_at=400_000, always=True)]
+    result = model_init.run(MODEL_RETRIES="2")
+
+    assert result.code == 13
+    assert len(hub.deliveries_of(SHARD_1)) == 3
+
+
 def test_a_trickle_is_a_stall(hub: Hub, model_init: ModelInit) -> None:
     hub.repos[MODEL_ID].faults[SHARD_1] = [Fault(trickle_at=1_000_000)]
     result = model_init.run(STALL_SECONDS="0.5")
