@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from harness.crowd import Crowd, finish
+from harness.crowd import Crowd, broken, finish
 from harness.stack import Stack
 from harness.waiting import wait_until
 
@@ -72,7 +72,6 @@ def test_a_person_closes_the_page(stack: Stack, crowd: Crowd, count: int) -> Non
     crowd.leave(people)
 
 
-@pytest.mark.usefixtures("nobody_finishes")
 def test_an_engine_with_too_much_to_do_says_so_and_recovers(stack: Stack, crowd: Crowd) -> None:
     calls = crowd.call(MOST, "/generate_stream", GENERATE)
     wait_until(lambda: running(stack) == MOST, "the engine admits no more")
@@ -82,10 +81,12 @@ def test_an_engine_with_too_much_to_do_says_so_and_recovers(stack: Stack, crowd:
     assert refused.json()["error"]["code"] == "overloaded"
     people = crowd.arrive(1)
     crowd.ask(people, 4)
-    finish(people)
-    assert "answering as many people as it can" in people[0].answer.note
+    wait_until(lambda: "Your question waits" in people[0].answer.note, "the page says that it waits")
+    assert not people[0].answer.over
 
     crowd.hang_up(calls)
+    finish(people)
+    assert broken(people) == [], "asked again by itself"
 
 
 def running(stack: Stack) -> int:
