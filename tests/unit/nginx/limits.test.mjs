@@ -188,6 +188,19 @@ test('what a worker gives back itself before it ends is not given back again, no
     }
 });
 
+test('what is counted wrong is set right, and the log says so', () => {
+    assert.equal(limits.admit(account()), undefined);
+    for (const [key, amount] of [['key:a', -2], ['key:b', -1], [`${process.pid} key:c`, -1], ['key:c', -1], ['key:d', 4]]) {
+        ngx.shared.running.incr(key, amount, 0);
+    }
+    limits.reclaim();
+    assert.deepEqual(limits.inFlight(), [['key:a', 1], ['key:b', 0], ['key:c', 0], ['key:d', 0]]);
+    assert.equal(ngx.logged.length, 3);
+    assert.match(ngx.logged[0], /key:a is counted with -2 places more than workers hold/);
+    limits.reclaim();
+    assert.equal(ngx.logged.length, 3);
+});
+
 for (const room of [0, 1]) {
     test(`a request for which there is no room takes no place, is refused, and the log says why (${room} entries fit)`, () => {
         freshNgx({ running: room });
