@@ -126,8 +126,8 @@ function release(name, generates) {
 }
 
 // Counts twice: for the account, and for this worker's part in it, so that a worker that dies takes no place with it. A part
-// that holds nothing goes at once, since nobody else counts in it; an account's own goes by the dictionary's timeout, which
-// `reclaim` puts off while it holds a place.
+// that holds nothing goes at once, since nobody else counts in it; an account's own when `reclaim` finds little room left. Why by no
+// timeout of the zone: that runs from an entry's first count on, whatever is counted in it later, so a busy account's would be lost.
 function take(name, places) {
     const part = `${process.pid} ${name}`;
     const running = ngx.shared.running.incr(name, places, 0);
@@ -142,40 +142,37 @@ function take(name, places) {
     return running;
 }
 
-// Keeps what holds a place, gives back the places of workers that are gone, and has each account hold what its parts do. Called
-// every second by a timer in one worker.
+// Gives back the places of workers that are gone, and frees what holds none where there is little room left. Called every second by
+// a timer in one worker.
 function reclaim() {
+    const zone = ngx.shared.running;
+    const isShort = zone.freeSpace() < zone.capacity / 2;
     const alive = {};
-    const held = {};
-    ngx.shared.running.items(EVERYTHING).forEach(item => {
+    zone.items(EVERYTHING).forEach(item => {
         const parts = item[0].split(' ');
-        if (parts.length === 2 && !(parts[0] in alive)) {
+        if (parts.length === 1) {
+            if (isShort && item[1] === 0) {
+                count(item[0], removed(item[0]));
+            }
+            return;
+        }
+        if (!(parts[0] in alive)) {
             alive[parts[0]] = isAlive(parts[0]);
         }
-        if (parts.length === 2 && (item[1] < 0 || !alive[parts[0]])) {
-            giveBack(item[0], parts[1]);
-        } else if (item[1] !== 0) {
-            ngx.shared.running.incr(item[0], 0, 0);   // begins its timeout anew
+        if (!alive[parts[0]]) {
+            count(parts[1], -removed(item[0]));
         }
     });
-    ngx.shared.running.items(EVERYTHING).forEach(item => {
-        const name = item[0].split(' ').pop();
-        held[name] = (held[name] || 0) + (name === item[0] ? item[1] : -item[1]);
-    });
-    Object.keys(held).filter(name => held[name] !== 0).forEach(name => setRight(name, held[name]));
 }
 
-// A worker between its two steps looks the same for a moment; the next call sets that right again.
-function setRight(name, tooMany) {
-    ngx.log(ngx.WARN, `limits: ${name} is counted with ${tooMany} places more than workers hold`);
-    ngx.shared.running.incr(name, -tooMany, 0);
+// What an entry holds by now: since it was listed it may have been counted in, or been removed by a former worker's timer.
+function removed(entry) {
+    return ngx.shared.running.pop(entry) || 0;
 }
 
-// By what the part holds now: since it was listed the worker may have given that back and ended, or another may have taken it.
-function giveBack(part, name) {
-    const places = ngx.shared.running.pop(part);
-    if (places !== undefined) {
-        ngx.shared.running.incr(name, -places, 0);
+function count(name, places) {
+    if (places !== 0) {
+        ngx.shared.running.incr(name, places, 0);
     }
 }
 

@@ -13,6 +13,7 @@ const MONTH = 7;
 const YEAR = 4;
 const ROOM = 65536;   // bytes free below which a dictionary counts as full
 const EVERYTHING = 1000000;
+const EXPECTED_MS = 600000;   // as long as a prompt waits to be counted: the timeout of `uncounted`
 
 function today() {
     return new Date().toISOString().slice(0, 10);
@@ -77,7 +78,8 @@ function tokensToday(account) {
 // Tokens that will be booked shortly, so that a budget knows of them at once; less than nothing when they have been.
 function expect(account, day, tokens) {
     try {
-        ngx.shared.expected.incr(`${day}|${account}`, tokens, 0);
+        // njs begins an entry's timeout anew only where it is named
+        ngx.shared.expected.incr(`${day}|${account}`, tokens, 0, EXPECTED_MS);
     } catch (error) {
         ngx.log(ngx.ERR, `usage: ${tokens} tokens of ${account} are not expected: ${error.message}`);
     }

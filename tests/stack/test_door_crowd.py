@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ def door(guarded: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     access.chmod(0o755)
     keys = [_key(str(i)) for i in range(ACCOUNTS)] + [
         _key("poor", daily_tokens=100),
+        _key("single", concurrent=1),
         *map(_key, ("large", "small", "other")),
     ]
     (access / "keys.json").write_text(json.dumps({"keys": keys}))
@@ -77,6 +79,16 @@ def test_many_accounts_on_many_workers_are_all_served(door: LoneDoor) -> None:
         assert Counter(pool.map(ask, range(4 * ACCOUNTS))) == {200: 4 * ACCOUNTS}
     assert "could not be booked" not in door.log()
     wait_until(lambda: _used(door, f"key:{ACCOUNTS - 1}") == {"requests": 4}, "the last one is booked")
+
+
+@pytest.mark.long
+def test_a_place_is_held_for_as_long_as_the_answer_goes_on(door: LoneDoor) -> None:
+    """Five and a half minutes: the dictionary of places once forgot after five what was still counted in it."""
+    with door.stream(_bearer("single")) as goes_on:
+        end = time.monotonic() + 330
+        while time.monotonic() < end:
+            goes_on()
+        assert raw_http.ask(door.port, "POST", "/generate", _bearer("single"), body=b"{}").status == 429
 
 
 def test_half_sent_headers_of_one_address_leave_the_door_open_to_others(door: LoneDoor) -> None:

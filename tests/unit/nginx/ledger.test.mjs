@@ -175,6 +175,11 @@ test('a budget knows of a prompt before it is counted', async () => {
     assert.equal(usage.tokensToday(ACCOUNT), 50);
 });
 
+test('what is expected is forgotten no sooner than the prompt that waits', () => {
+    ledger.settle(answered({ ...left, route: 'generate_stream' }, { requestText: '{"inputs":"a"}' }));
+    assert.deepEqual([...ngx.shared.expected.renewed.values()], [600_000]);
+});
+
 test('what nobody answered, or no route counts, does not wait', () => {
     ledger.settle(answered({ upstream_status: '' }));
     ledger.settle(answered({ upstream_status: '422' }));

@@ -30,6 +30,7 @@ class Dictionary {
     constructor(room) {
         this.room = room;
         this.entries = new Map();
+        this.renewed = new Map();
     }
 
     get(key) {
@@ -44,8 +45,10 @@ class Dictionary {
         return this;
     }
 
-    incr(key, amount, initial) {
+    // `timeout` is when the entry's ends anew, as njs does it: without one that of its first count goes on.
+    incr(key, amount, initial, timeout) {
         const value = (this.entries.has(key) ? this.entries.get(key) : initial) + amount;
+        this.renewed.set(key, timeout);
         this.set(key, value);
         return value;
     }
@@ -58,6 +61,10 @@ class Dictionary {
         const value = this.entries.get(key);
         this.entries.delete(key);
         return value;
+    }
+
+    get capacity() {
+        return this.room * 256;
     }
 
     freeSpace() {
