@@ -87,7 +87,8 @@ class Chat:
             if fitted.left_out:
                 note = text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of)
                 shown = [*shown, Message("assistant", note, "note")]
-            async with aclosing(self._in_turn(shown, fitted, settings, language, caller)) as views:
+            attempt = partial(self._stream, shown, fitted, settings, language, caller)
+            async with aclosing(self._in_turn(attempt, shown, language)) as views:
                 async for view in views:
                     shown = view.messages
                     yield view
@@ -104,18 +105,16 @@ class Chat:
             yield View(_ended(shown, text(language, "error_internal")), False)
 
     async def _in_turn(
-        self,
-        before: list[Message],
-        fitted: Fitted,
-        settings: ChatSettings,
-        language: Language,
-        caller: Caller,
+        self, attempt: Callable[[], AsyncGenerator[View, None]], before: list[Message], language: Language
     ) -> AsyncGenerator[View, None]:
-        """The answer's views, after those of the wait for a place. Raises EngineBusy when patience ends."""
+        """The views of the answer that an attempt brings, after those of the wait for a place.
+
+        Raises EngineBusy when patience ends.
+        """
         tries, waited = 0, 0.0
         while True:
             try:
-                async with aclosing(self._stream(before, fitted, settings, language, caller)) as views:
+                async with aclosing(attempt()) as views:
                     async for view in views:
                         yield view
                 return
