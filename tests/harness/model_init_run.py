@@ -27,6 +27,15 @@ def write(handle, data, at):
     return real(handle, data, at)
 os.pwrite = write
 """
+# A prelude. An audit hook can't be removed or got around by Python code: the first socket ends the process.
+NO_SOCKETS = """
+import os, sys
+def hook(event, arguments):
+    if event.startswith("socket."):
+        print("a socket was touched:", event, flush=True)
+        os._exit(99)
+sys.addaudithook(hook)
+"""
 MODEL_ID = "acme/tiny-chat"
 SHARD_1, SHARD_2 = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"

@@ -83,7 +83,7 @@ def test_many_accounts_on_many_workers_are_all_served(door: LoneDoor) -> None:
 
 @pytest.mark.long
 def test_a_place_is_held_for_as_long_as_the_answer_goes_on(door: LoneDoor) -> None:
-    """Five and a half minutes: the dictionary of places once forgot after five what was still counted in it."""
+    """Five and a half minutes: after five it was once forgotten."""
     with door.stream(_bearer("single")) as goes_on:
         end = time.monotonic() + 330
         while time.monotonic() < end:

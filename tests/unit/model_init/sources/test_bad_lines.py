@@ -57,15 +57,19 @@ def test_a_night_without_line_is_waited_for(volume: Path, hub: Hub) -> None:
             assert process.wait(60) == 0, said.read_text()
             assert [r.range for r in back.deliveries_of(SHARD_1)] == ["bytes=400000-"]
     text = said.read_text()
-    line = (
-        f"nothing has come for 0 min; {hub.endpoint}: no answer ([Errno 111] Connection refused). What came "
-        "is kept, and it goes on when the line is back (an end: MODEL_RETRIES)"
-    )
+    line = _waiting_for(hub.endpoint, "[Errno 111] Connection refused")
     assert line in text
     # one line for each thing that happened, not one for each try
     assert text.count("trying again in") == 2
     assert waiting["waiting"] == line
     assert model_init.read_status()["waiting"] is None
+
+
+def _waiting_for(endpoint: str, why: str) -> str:
+    return (
+        f"nothing has come for 0 min; {endpoint}: no answer ({why}). "
+        "What came is kept, and it goes on when the line is back (an end: MODEL_RETRIES)"
+    )
 
 
 def test_before_there_is_a_list_it_is_waited_for_too(volume: Path) -> None:
@@ -80,10 +84,7 @@ def test_before_there_is_a_list_it_is_waited_for_too(volume: Path) -> None:
         with running_hub(port=port, models={MODEL_ID: tiny_model()}):
             assert process.wait(60) == 0, said.read_text()
     text = said.read_text()
-    line = (
-        f"nothing has come for 0 min; {endpoint}: no answer (ConnectError: [Errno 111] Connection refused). "
-        "What came is kept, and it goes on when the line is back (an end: MODEL_RETRIES)"
-    )
+    line = _waiting_for(endpoint, "ConnectError: [Errno 111] Connection refused")
     assert line in text
     # not once for each try
     assert text.count("trying again in") == 1

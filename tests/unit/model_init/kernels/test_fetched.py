@@ -1,93 +1,21 @@
-"""The fast 4-bit kernels: fetched with the same faults as a shard, proven, carried, never in the way."""
+"""The fast 4-bit kernels: fetched with the same faults as a shard, proven, never in the way."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
-import subprocess
-import tarfile
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from harness.fast_kernels import DATA, FOLDER, PIN, WHEEL, kept, pin, right
 from harness.hub import Hub
 from harness.hub_faults import Fault
 from harness.model_init_run import MODEL_ID, SERVICE, ModelInit
 from harness.package_index import PackageIndex, running_index
 from model_init.kernels.folder import ROOT, SUMS
 from model_init.kernels.pinned import PINNED
-
-WHEEL = "bitsandbytes-9.9-py3-none-any.whl"
-KEPT = {
-    "bitsandbytes/__init__.py": b"__version__ = '9.9'\n",
-    "bitsandbytes/libbitsandbytes_cuda126.so": bytes(range(256)) * 2048,
-    "bitsandbytes-9.9.dist-info/METADATA": b"Name: bitsandbytes\nVersion: 9.9\n",
-}
-LEFT_OUT = {"bitsandbytes/libbitsandbytes_cuda118.so": b"for another CUDA", "other/module.py": b"import os\n"}
-FOLDER = f"{ROOT}/fast-nf4-1/bitsandbytes-9.9"
-
-
-def wheel() -> bytes:
-    """A wheel with files to keep and files to leave out, some hundred kB."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, content in (KEPT | LEFT_OUT).items():
-            archive.writestr(name, content)
-    return data.getvalue()
-
-
-def pin(data: bytes, **changes: str) -> str:
-    """A prelude that pins this wheel in place of the real one."""
-    sums = "".join(f"{hashlib.sha256(KEPT[name]).hexdigest()}  {name}\n" for name in sorted(KEPT))
-    fields = {
-        "package": "bitsandbytes",
-        "version": "9.9",
-        "file_name": WHEEL,
-        "size": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "kept_suffixes": (".py",),
-        "kept_names": frozenset(name for name in KEPT if not name.endswith(".py")),
-        "kept_size": sum(map(len, KEPT.values())),
-        "manifest_sha256": hashlib.sha256(sums.encode()).hexdigest(),
-        **changes,
-    }
-    return f"from model_init.kernels import pinned\npinned.PINNED = pinned.PinnedWheel(**{fields!r})"
-
-
-DATA = wheel()
-PIN = pin(DATA)
-
-
-@pytest.fixture
-def index() -> Iterator[PackageIndex]:
-    """An index with the wheel."""
-    with running_index("bitsandbytes", {WHEEL: DATA}) as running:
-        yield running
-
-
-@pytest.fixture
-def fast(model_init: ModelInit, index: PackageIndex) -> ModelInit:
-    """model-init that wants the kernels from that index."""
-    model_init.environ |= {"FAST_NF4": "1", "PIP_INDEX_URL": index.url}
-    return model_init
-
-
-def kept(model_init: ModelInit) -> dict[str, bytes]:
-    """What is published, by name in the package's folder."""
-    folder = model_init.volume / FOLDER
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def right(model_init: ModelInit) -> bool:
-    """Exactly the files to keep, and their list."""
-    found = kept(model_init)
-    return found.pop(SUMS, b"").count(b"\n") == len(KEPT) and found == KEPT
 
 
 def test_the_kernels_come_from_the_index_and_only_what_is_needed_is_kept(
@@ -258,70 +186,6 @@ def test_an_index_with_a_password_and_wheels_elsewhere(
         assert result.status["fast_kernels"]["state"] == "ready", result.log
         assert files.ranges == [None] and files.passwords == [None]
     assert "cret" not in result.log
-
-
-def transfer(
-    source: ModelInit, target: ModelInit, change: object = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Export from one machine, import on the other."""
-    command = source.command("export", MODEL_ID, prelude=PIN)
-    exported = subprocess.run(command, env=source.environ, capture_output=True, check=True).stdout
-    data = change(exported) if callable(change) else exported
-    return subprocess.run(
-        target.command("import", prelude=PIN), env=target.environ, input=data, capture_output=True
-    )
-
-
-def rewritten(data: bytes, name: str, content: bytes) -> bytes:
-    """The same stream with another content of one member."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(data)) as old, tarfile.open(fileobj=out, mode="w") as new:
-        for member in old:
-            body = old.extractfile(member)
-            assert body is not None
-            bytes_ = content if member.name.endswith(name) else body.read()
-            member.size = len(bytes_)
-            new.addfile(member, io.BytesIO(bytes_))
-    return out.getvalue()
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> ModelInit:
-    """A machine without internet and without the model."""
-    (tmp_path / "other").mkdir()
-    return ModelInit(tmp_path / "other", OFFLINE="1", FAST_NF4="1")
-
-
-def test_an_export_carries_the_kernels_to_a_machine_without_internet(
-    fast: ModelInit, elsewhere: ModelInit
-) -> None:
-    fast.run(prelude=PIN)
-    done = transfer(fast, elsewhere)
-    assert done.returncode == 0, done.stderr
-    assert right(elsewhere)
-    result = elsewhere.run(prelude=PIN)
-    assert result.code == 0 and result.status["fast_kernels"]["state"] == "ready"
-
-
-def test_an_export_without_kernels_says_so(fast: ModelInit, elsewhere: ModelInit) -> None:
-    fast.run(prelude=PIN, FAST_NF4="0")
-    command = fast.command("export", MODEL_ID, prelude=PIN)
-    exported = subprocess.run(command, env=fast.environ, capture_output=True, check=True)
-    assert b"the fast 4-bit kernels are not on the volume, so the export is without them" in exported.stderr
-    assert transfer(fast, elsewhere).returncode == 0
-    assert not (elsewhere.volume / ROOT).exists()
-
-
-def test_code_in_a_bundle_is_taken_only_when_it_is_the_pinned_one(
-    fast: ModelInit, elsewhere: ModelInit
-) -> None:
-    fast.run(prelude=PIN)
-    done = transfer(fast, elsewhere, lambda data: rewritten(data, "__init__.py", b"import os  # evil"))
-    assert done.returncode == 14 and b"corrupt import" in done.stderr
-    assert not kept(elsewhere) and not elsewhere.weights()
-    other = transfer(fast, elsewhere, lambda data: rewritten(data, SUMS, b"of another release"))
-    assert other.returncode == 0 and b"kernels of another release, which are left out" in other.stderr
-    assert not kept(elsewhere) and elsewhere.weights()
 
 
 def test_compose_names_the_folder_and_the_library_that_are_kept() -> None:
