@@ -16,9 +16,12 @@ from harness.waiting import wait_until
 pytest_plugins = ["harness.door_fixtures"]
 
 
+POSTED = ("page_action", "page_question", "page_file")
+
+
 def _asked(route: Route) -> str:
     """How a client asks for it."""
-    method = "POST" if route.counted or route.kind == "page_action" else "GET"
+    method = "POST" if route.counted or route.kind in POSTED else "GET"
     if route.kind == "api_root":
         return "POST /"
     return f"{method} {route.path}{'x' if route.match == '^~' else ''}"

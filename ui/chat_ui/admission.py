@@ -15,6 +15,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chat_ui.files import FILES_ROUTE
+
 # as nginx has it for questions (nginx/routes): about ten times what fits a model
 BODY_BYTES = 2**20
 # A message is about a dozen, so a few thousand messages.
@@ -29,7 +31,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 class Admission:
-    """ASGI middleware before Gradio, for whatever is posted.
+    """ASGI middleware before Gradio, for whatever is posted but files, which have bounds of their own.
 
     `held` gives the bytes that the questions being answered came with.
     """
@@ -40,7 +42,7 @@ class Admission:
         self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] == FILES_ROUTE:
             await self._app(scope, receive, send)
             return
         length = _length(scope)

@@ -17,11 +17,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from chat_ui import page, unavailable
 from chat_ui.admission import Admission
+from chat_ui.answers import Answers
 from chat_ui.caller import Caller
-from chat_ui.chat import Chat
+from chat_ui.chat import Chat, View
 from chat_ui.drain import Drain, DrainWatch
 from chat_ui.engine import EngineClient
 from chat_ui.gradio_internals import HEARTBEAT_ROUTE, bytes_held
+from chat_ui.page_routes import PageRoutes
 from chat_ui.readers import Readers
 from chat_ui.settings import Settings
 from chat_ui.status import StatusService
@@ -44,14 +46,18 @@ def create_app(settings: Settings) -> FastAPI:
         settings.version,
     )
 
+    answers: Answers[View] = Answers(View.size)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with engine:
             yield
+            await answers.close()
             await status.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, status)
+    PageRoutes(answers).add_to(app)
     readers = Readers()
     demo = page.build(Chat(engine, status.current), settings.secret, readers)
     app.state.drain = Drain(demo, readers)

@@ -55,6 +55,10 @@ class View:
     draft: str | None = None
     notice: str = ""
 
+    def size(self) -> int:
+        """About how many bytes its texts take."""
+        return sum(len(message.text) for message in self.messages)
+
 
 @dataclass(frozen=True)
 class Chat:
