@@ -1,4 +1,4 @@
-"""The text of attached files, and one reason for each that has none; whatever a file is, the service goes on."""
+"""The text of attached files, and one reason for each that has none."""
 
 from __future__ import annotations
 
