@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from chat_ui import page, unavailable
+from chat_ui import page, unavailable, view_files
 from chat_ui.admission import Admission
 from chat_ui.answers import Answers
 from chat_ui.caller import Caller
@@ -89,6 +89,7 @@ def _add_routes(app: FastAPI, status: StatusService) -> None:
     app.add_route("/status", show_status, methods=["GET"])
     app.add_route("/whoami", whoami, methods=["GET"])
     app.add_route("/healthz", healthz, methods=["GET"])
+    app.add_route(view_files.ROUTE, view_files.serve, methods=["GET"])
     # why: the page opens no heartbeat, and one that a client held open would hold a replica that is to stop
     app.add_route(HEARTBEAT_ROUTE, not_found, methods=["GET"])
     for shape in ("openai", "tgi"):

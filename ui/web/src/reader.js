@@ -1,0 +1,50 @@
+// Where the reader is: at the end, and then what is written is followed; or somewhere else, and then nothing moves until he
+// comes back to the end, by himself or by the arrow.
+
+const NEAR = 24;
+const UP = new Set(["PageUp", "ArrowUp", "Home"]);
+
+export function reader(scroll, arrow) {
+  let [following, last] = [true, 0];
+  const distance = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight;
+
+  function showArrow() {
+    arrow.hidden = following || distance() <= NEAR;
+  }
+  function leave() {
+    if (scroll.scrollHeight > scroll.clientHeight) following = false;
+    showArrow();
+  }
+  function toEnd() {
+    following = true;
+    scroll.scrollTop = scroll.scrollHeight;
+    last = scroll.scrollTop;
+    showArrow();
+  }
+
+  scroll.addEventListener("wheel", (event) => event.deltaY < 0 && leave(), { passive: true });
+  scroll.addEventListener("keydown", (event) => UP.has(event.key) && leave());
+  scroll.addEventListener("scroll", () => {
+    if (scroll.scrollTop < last - 1) following = false;
+    else if (scroll.scrollTop > last && distance() <= NEAR) following = true;
+    last = scroll.scrollTop;
+    showArrow();
+  }, { passive: true });
+  // a finger, or a hand on the scroll bar: it decides, from its first touch on
+  scroll.addEventListener("touchmove", leave, { passive: true });
+  scroll.addEventListener("touchend", () => {
+    if (distance() <= NEAR) following = true;
+  }, { passive: true });
+  arrow.addEventListener("click", toEnd);
+  new ResizeObserver(() => (following ? toEnd() : showArrow())).observe(scroll);
+
+  return {
+    toEnd,
+    // After something was written.
+    follow: () => (following ? toEnd() : showArrow()),
+    page: (direction) => {
+      if (direction < 0) leave();
+      scroll.scrollBy({ top: direction * scroll.clientHeight * 0.9 });
+    },
+  };
+}
