@@ -29,11 +29,12 @@ View = TypeVar("View")
 
 
 class Answer(Generic[View]):
-    """One answer: its latest view, and who reads it."""
+    """One answer: its latest view, and who reads it; `turn` is what its page knows it by."""
 
-    def __init__(self, owner: Owner, conversation: str, size: Callable[[View], int]) -> None:
+    def __init__(self, owner: Owner, conversation: str, turn: str, size: Callable[[View], int]) -> None:
         self.owner = owner
         self.conversation = conversation
+        self.turn = turn
         self.readers = 0
         self.task: asyncio.Task[None] | None = None
         self._size = size
@@ -87,11 +88,13 @@ class Answers(Generic[View]):
         self._found: dict[tuple[Owner, str], Answer[View]] = {}
         self._all: set[Answer[View]] = set()
 
-    def begin(self, owner: Owner, conversation: str, views: AsyncGenerator[View, None]) -> Answer[View]:
+    def begin(
+        self, owner: Owner, conversation: str, turn: str, views: AsyncGenerator[View, None]
+    ) -> Answer[View]:
         """Have an answer written from now on; read it with `read`. It takes the place of the conversation's
         former one.
         """
-        answer = Answer(owner, conversation, self._size)
+        answer = Answer(owner, conversation, turn, self._size)
         former = self._found.pop((owner, conversation), None)
         self._found[owner, conversation] = answer
         self._all.add(answer)
@@ -102,9 +105,10 @@ class Answers(Generic[View]):
         self._settle(answer)
         return answer
 
-    def find(self, owner: Owner, conversation: str) -> Answer[View] | None:
-        """The latest answer of this person's conversation, whether it is still being written or not."""
-        return self._found.get((owner, conversation))
+    def find(self, owner: Owner, conversation: str, turn: str) -> Answer[View] | None:
+        """An answer, whether it is still being written or not, if it is the latest of this conversation."""
+        answer = self._found.get((owner, conversation))
+        return answer if answer is not None and answer.turn == turn else None
 
     async def read(self, answer: Answer[View]) -> AsyncGenerator[View, None]:
         """Its views, from the latest on. Closing the generator leaves the answer to be written."""

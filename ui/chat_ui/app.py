@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_routes(app, status)
     PageRoutes(answers).add_to(app)
     readers = Readers()
-    demo = page.build(Chat(engine, status.current), settings.secret, readers)
+    demo = page.build(Chat(engine, status.current), settings.secret, readers, answers)
     app.state.drain = Drain(demo, readers)
     app.add_middleware(Admission, held=partial(bytes_held, demo))
     app.add_middleware(DrainWatch, drain=app.state.drain)

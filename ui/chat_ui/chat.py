@@ -73,7 +73,7 @@ class View:
 
     def size(self) -> int:
         """About how many bytes its texts take."""
-        return sum(len(message.text) for message in self.messages)
+        return len(self.text) + len(self.note)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant"]
-# how a question came about: in the message box, by a click on an example, as an edit, or once more
-Kind = Literal["typed", "example", "edited", "retried"]
+# how a question came about: in the message box, by a click on an example, as an edit, once more; or its page
+# came back to an answer that was being written
+Kind = Literal["typed", "example", "edited", "retried", "resumed"]
 _ID = re.compile("[0-9a-f]{16}")
 
 

@@ -1,14 +1,16 @@
 """The page's wiring in Gradio: which event does what.
 
-Stateless: the browser holds the conversation, sends what belongs to a question with it, and shows what it is
-told of the answer (static/conversation.js); nothing stays here between requests. How a question is answered is
-decided by `chat.py`.
+The browser holds the conversation, sends what belongs to a question with it, and shows what it is told of the
+answer (static/conversation.js). Nothing stays here between requests but answers whose page may come back
+(`answers.py`). How a question is answered is decided by `chat.py`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from html import escape
@@ -17,6 +19,7 @@ from typing import Any
 import gradio as gr
 
 from chat_ui import conversation, gradio_internals, messages, view_files
+from chat_ui.answers import Answer, Answers
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat, View
 from chat_ui.chat_settings import DEFAULTS, ChatSettings
@@ -41,12 +44,12 @@ _SCRIPTS = (
 )
 
 
-def build(chat: Chat, secret: str, readers: Readers) -> gr.Blocks:
+def build(chat: Chat, secret: str, readers: Readers, answers: Answers[View]) -> gr.Blocks:
     """The whole page, ready to be mounted with `mount_options()`."""
     demo = gr.Blocks(title="Qwen Chat", fill_height=True, analytics_enabled=False)
     with demo:
         controls = layout()
-        _wire(demo, controls, _Handlers(demo, chat, readers))
+        _wire(demo, controls, _Handlers(demo, chat, readers, answers))
     gradio_internals.identify(demo, app_id(secret))
     gradio_internals.start_queue(demo, MAX_STREAMS, MAX_WAITING)
     return demo
@@ -123,23 +126,27 @@ def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
 class _Handlers:
     """The events that need the server."""
 
-    def __init__(self, demo: gr.Blocks, chat: Chat, readers: Readers) -> None:
+    def __init__(self, demo: gr.Blocks, chat: Chat, readers: Readers, answers: Answers[View]) -> None:
         self._demo = demo
         self._chat = chat
         self._readers = readers
+        self._answers = answers
 
     async def respond(
         self, request: gr.Request, payload: Any, *settings: Any
     ) -> AsyncGenerator[list[Any], None]:
-        """Answer what the page asks; yields one value for each of the outputs."""
+        """Answer what the page asks, or go on with what it asked before it went away; yields a value for each of
+        the outputs.
+        """
         session = request.session_hash or ""
         try:
             async with self._readers.answering(session) as wanted:
                 question = conversation.question(payload) if wanted else None
-                if question is None:
+                answer = self._answer(request, question, settings) if question is not None else None
+                if question is None or answer is None:
                     yield [gr.skip()] * 5
                     return
-                async with aclosing(self._answer(request, question, settings)) as updates:
+                async with aclosing(self._read(session, question, answer)) as updates:
                     async for update in updates:
                         yield update
         finally:
@@ -147,17 +154,34 @@ class _Handlers:
             if self._readers.is_forsaken(session):
                 await gradio_internals.drop_answers(self._demo, session)
 
-    async def _answer(
+    def _answer(
         self, request: gr.Request, question: Question, settings: Sequence[Any]
-    ) -> AsyncGenerator[list[Any], None]:
+    ) -> Answer[View] | None:
+        """The answer that is written from now on, or was already; None where it no longer is."""
+        caller = Caller.from_headers(request.headers)
+        if question.kind == "resumed":
+            return self._answers.find(caller.user, question.conversation, question.turn)
         chosen = ChatSettings.from_browser(*settings)
         language = messages.language_of(request.headers.get("accept-language"))
-        caller = Caller.from_headers(request.headers)
-        async with aclosing(self._chat.answer(question, chosen, language, caller)) as views:
-            first = True
-            async for view in views:
-                yield _updates(question, view, first)
-                first = False
+        views = self._chat.answer(question, chosen, language, caller)
+        # one without an id is nobody else's, either
+        known = question.conversation or secrets.token_hex(8)
+        return self._answers.begin(caller.user, known, question.turn, views)
+
+    async def _read(
+        self, session: str, question: Question, answer: Answer[View]
+    ) -> AsyncGenerator[list[Any], None]:
+        """An answer goes on being written when its reader goes away, and ends when he stops it."""
+        first = True
+        try:
+            async with aclosing(self._answers.read(answer)) as views:
+                async for view in views:
+                    yield _updates(question, view, first)
+                    first = False
+        except asyncio.CancelledError:
+            if self._readers.has(session):
+                self._answers.end(answer)
+            raise
 
 
 def _updates(question: Question, view: View, first: bool) -> list[Any]:
@@ -170,6 +194,6 @@ def _updates(question: Question, view: View, first: bool) -> list[Any]:
         message = gr.update(value="")
     if view.state == "refused":
         notice = f'<p role="alert">{escape(view.note)}</p>'
-        if question.kind != "retried":
+        if question.kind in ("typed", "example", "edited"):
             message = gr.update(value=question.text)
     return [shown, message, notice, gr.update(visible=not view.running), gr.update(visible=view.running)]

@@ -38,7 +38,8 @@ class PageRoutes:
         """End the answer of a conversation, also one whose page has gone away."""
         asked = await _json(request)
         owner = Caller.from_headers(request.headers).user
-        answer = self._answers.find(owner, str(asked.get("conversation", "")))
+        conversation, turn = (str(asked.get(name, "")) for name in ("conversation", "turn"))
+        answer = self._answers.find(owner, conversation, turn)
         if answer is not None:
             self._answers.end(answer)
         return JSONResponse({"stopped": answer is not None}, headers=_NO_STORE)

@@ -53,7 +53,7 @@ async def until(reached: Callable[[], bool]) -> None:
 async def write(made: Answers[str], owner: str | None, conversation: str, *words: str) -> Pen:
     """Begin an answer that has got so far."""
     pen = Pen()
-    made.begin(owner, conversation, pen.views())
+    made.begin(owner, conversation, "t", pen.views())
     for word in words:
         pen.words.put_nowait(word)
     await turn()
@@ -61,7 +61,7 @@ async def write(made: Answers[str], owner: str | None, conversation: str, *words
 
 
 def found(made: Answers[str], owner: str | None, conversation: str) -> Answer[str]:
-    answer = made.find(owner, conversation)
+    answer = made.find(owner, conversation, "t")
     assert answer is not None
     return answer
 
@@ -105,7 +105,12 @@ async def test_two_pages_read_one_answer(made: Answers[str]) -> None:
 )
 async def test_nobody_finds_somebody_elses(made: Answers[str], owner: str | None, conversation: str) -> None:
     await write(made, "alice", "c1", "a")
-    assert made.find(owner, conversation) is None
+    assert made.find(owner, conversation, "t") is None
+
+
+async def test_what_was_asked_before_is_not_the_answer_that_is_found(made: Answers[str]) -> None:
+    await write(made, "alice", "c1", "a")
+    assert made.find("alice", "c1", "another turn") is None
 
 
 async def test_who_stops_it_ends_it_and_its_readers_hear_of_it(made: Answers[str]) -> None:
@@ -115,11 +120,11 @@ async def test_who_stops_it_ends_it_and_its_readers_hear_of_it(made: Answers[str
     made.end(found(made, "alice", "c1"))
     assert [view async for view in views] == []
     assert pen.stopped
-    assert made.find("alice", "c1") is None
+    assert made.find("alice", "c1", "t") is None
 
 
 async def test_one_that_is_stopped_before_it_began_ends_for_its_reader_too(made: Answers[str]) -> None:
-    answer = made.begin("alice", "c1", Pen().views())
+    answer = made.begin("alice", "c1", "t", Pen().views())
     reading = asyncio.ensure_future(anext(made.read(answer), "nothing"))
     made.end(answer)
     assert await reading == "nothing"
@@ -163,7 +168,7 @@ async def test_one_that_has_ended_is_forgotten(made: Answers[str], monkeypatch: 
     monkeypatch.setattr(answers, "KEPT_SECONDS", 0.05)
     pen = await write(made, "alice", "c1", "a")
     pen.words.put_nowait(None)
-    await until(lambda: made.find("alice", "c1") is None)
+    await until(lambda: made.find("alice", "c1", "t") is None)
 
 
 async def test_of_too_many_of_one_person_the_oldest_goes(made: Answers[str]) -> None:
@@ -204,4 +209,4 @@ async def test_all_of_them_end_with_the_replica(made: Answers[str]) -> None:
     pens = [await write(made, None, f"c{n}", "a") for n in range(3)]
     await made.close()
     assert all(pen.stopped for pen in pens)
-    assert made.find(None, "c0") is None
+    assert made.find(None, "c0", "t") is None

@@ -104,6 +104,34 @@
     if (asking === mine && !mine.left) trigger();
   }
 
+  // The page is back: the replica may still be writing what it wrote when the page went away.
+  function takeUp(messages) {
+    answer = messages.at(-1);
+    closed = false;
+    asking = {
+      kind: "resumed",
+      messages: messages.slice(0, -1),
+      before: messages.slice(0, -2),
+      turn: answer.id,
+      heard: true,
+      over: false,
+      done: Promise.withResolvers(),
+    };
+    show(messages);
+    trigger();
+  }
+
+  // The person wants no more of it: it would be written on, as for a page that comes back.
+  function endWriting() {
+    if (!answer?.growing) return;
+    fetch(new URL("stop", document.baseURI), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ conversation: conversation.id, turn: answer.id }),
+      keepalive: true,
+    }).catch(() => { /* then it ends by itself, some minutes later */ });
+  }
+
   window.chatPage = {
     // Gradio has made the conversation's place: how to ask the server, and how to hear what it says.
     attach(submit, listen) {
@@ -121,7 +149,8 @@
         example: (said) => send("example", () => data.asked(conversation, said)),
       });
       conversation = { id: found.id || data.newId(), messages: [] };
-      show(data.settled(found.messages, text("page_interrupted"), text("page_unanswered")));
+      if (found.messages.at(-1)?.growing) takeUp(found.messages);
+      else show(data.settled(found.messages, text("page_interrupted"), text("page_unanswered")));
       shown.toEnd();
       // what somebody typed who was quicker than the page
       found.draft = typed("ask") || found.draft;
@@ -150,15 +179,17 @@
       conversation: conversation.id,
       turn: asking.turn,
       kind: asking.kind,
-      messages: data.forServer(asking.messages),
+      messages: data.forServer(asking.kind === "resumed" ? asking.messages.slice(-1) : asking.messages),
     }),
     stop() {
+      endWriting();
       closed = true;
       if (asking) asking.left = true;
       if (answer?.growing) end(data.ended(answer, text("page_stopped"), text("page_stopped"), "stopped"));
       return [...left, ...idle];
     },
     newChat() {
+      endWriting();
       closed = true;
       if (asking) asking.left = true;
       answer = null;
