@@ -1,8 +1,8 @@
 """The page's wiring in Gradio: which event does what.
 
-Stateless: the browser holds the conversation, sends what belongs to a question with it, and shows what it is
-told of the answer (static/conversation.js); nothing stays here between requests. How a question is answered is
-decided by `chat.py`.
+Stateless: the browser holds the conversation, sends what belongs to a question with it, and shows what it
+is told of the answer (static/conversation.js); nothing stays here between requests. How a question is
+answered is decided by `chat.py`.
 """
 
 from __future__ import annotations
