@@ -32,7 +32,7 @@ _PREPARING = ("starting", "downloading", "verifying", "loading")
 
 @dataclass(frozen=True)
 class Figures:
-    """What an answer took: tokens, and seconds from the question to its first word and from there to its last.
+    """What an answer took: tokens, and seconds from the question to its first word and on to its last.
 
     `ended` is the engine's reason, or "cut" for an answer of which the rest never came; empty while it grows.
     """

@@ -1,8 +1,8 @@
 """A conversation as data: what a question brings from the browser, and what the model is shown of it.
 
-The browser holds the conversation (`ui/web/src/conversation.js` has its form) and sends with each question what
-belongs to it: the messages up to the question, whichever of asking, retrying and editing it was. Notes and
-figures stay in the browser. Pure: no Gradio, no network.
+The browser holds the conversation (`ui/web/src/conversation.js` has its form) and sends with each question
+what belongs to it: the messages up to the question, whichever of asking, retrying and editing it was. Notes
+and figures stay in the browser. Pure: no Gradio, no network.
 """
 
 from __future__ import annotations

@@ -44,6 +44,14 @@ def theme() -> gr.themes.Base:
         radius_size="lg",
         font=["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "sans-serif"],
         font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
+    ).set(
+        # why: Gradio's own are too pale to be read by everybody
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     )
 
 
@@ -99,7 +107,9 @@ def _conversation() -> gr.HTML:
     return gr.HTML(
         None,
         html_template='<div id="conversation-place"></div>',
-        js_on_load="chatPage.attach(() => trigger('submit'), (told) => watch('value', () => told(props.value)))",
+        js_on_load=(
+            "chatPage.attach(() => trigger('submit'), (hear) => watch('value', () => hear(props.value)))"
+        ),
         apply_default_css=False,
         elem_id=CONVERSATION,
     )
