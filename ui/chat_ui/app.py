@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, status)
-    PageRoutes(answers).add_to(app)
+    PageRoutes(engine, answers).add_to(app)
     readers = Readers()
     demo = page.build(Chat(engine, status.current), settings.secret, readers, answers)
     app.state.drain = Drain(demo, readers)

@@ -96,7 +96,7 @@ class Chat:
         Closing the generator closes the connection to the engine. No exception leaves it but for
         cancellation.
         """
-        view = View()
+        view = View(text=question.begun)
         yield view
         caller = replace(caller, conversation=question.conversation or None)
         try:
@@ -120,10 +120,10 @@ class Chat:
         info = await self.engine.info(caller)
         tokenize = partial(self.engine.chat_prompt, caller=caller)
         messages = for_model(question.messages)
-        fitted = await fit(tokenize, info, messages, settings.system_prompt, settings.max_new_tokens)
-        start = View()
-        if fitted.left_out:
-            start = View(left_out=text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of))
+        fitted = await fit(
+            tokenize, info, messages, settings.system_prompt, settings.max_new_tokens, question.begun
+        )
+        start = View(text=question.begun, left_out=left_out(fitted, language))
         attempt = partial(self._stream, start, asked_at, fitted, settings, language, caller)
         async with aclosing(self._in_turn(attempt, start, language)) as views:
             async for view in views:
@@ -183,17 +183,18 @@ class Chat:
                     ),
                 )
                 yield view
-        if not view.text.strip():
+        if view.figures is None or not view.text.strip():
             yield replace(start, state="done", note=text(language, "note_empty"))
             return
-        assert view.figures is not None
         figures = replace(
             view.figures,
             tokens_out=ending.generated_tokens or view.figures.tokens_out,
             ended=ending.finish_reason,
         )
-        cut = ending.finish_reason == "length"
-        note = text(language, "note_length", tokens=ending.generated_tokens) if cut else ""
+        note = ""
+        if ending.finish_reason == "length":
+            key = "note_length" if fitted.max_new_tokens else "note_context_full"
+            note = text(language, key, tokens=ending.generated_tokens)
         yield replace(view, state="done", note=note, figures=figures)
 
     async def _explain(self, error: EngineError, language: Language) -> str:
@@ -210,6 +211,16 @@ def _absence(status: dict[str, Any], language: Language) -> str:
     if state in _PREPARING:
         return text(language, "error_preparing", state=text(language, f"state_{state}"))
     return text(language, "error_model_failed" if state == "failed" else "error_unavailable")
+
+
+def left_out(fitted: Fitted, language: Language) -> str:
+    """What of the conversation and of the newest files the model does not see; empty when that is nothing."""
+    said = []
+    if fitted.left_out:
+        said.append(text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of))
+    if fitted.file_characters < fitted.file_of:
+        said.append(text(language, "note_file_cut", kept=fitted.file_characters, of=fitted.file_of))
+    return " ".join(said)
 
 
 def _request(caller: Caller) -> str:

@@ -56,7 +56,8 @@ class ChatSettings:
     system_prompt: str = _setting(Text("You are a helpful assistant.", max_chars=20_000))
     temperature: float = _setting(Number(0.05, 2.0, default=0.7, step=0.05))
     top_p: float = _setting(Number(0.05, 0.99, default=0.9, step=0.01))
-    max_new_tokens: int = _setting(Number(1, 4096, default=512, step=1))
+    # 0 is as long as there is room in the model's context
+    max_new_tokens: int = _setting(Number(0, 4096, default=0, step=1))
     repetition_penalty: float = _setting(Number(1.0, 2.0, default=1.15, step=0.05))
 
     @classmethod
@@ -66,15 +67,24 @@ class ChatSettings:
         checked: dict[str, Any] = {name: control.checked(value) for (name, control), value in sent}
         return cls(**checked)
 
+    @classmethod
+    def from_named(cls, values: Any) -> ChatSettings:
+        """The same, by the fields' names; what is not there is as by default."""
+        named = values if isinstance(values, dict) else {}
+        return cls.from_browser(*(named.get(name) for name in CONTROLS))
+
     def parameters(self, max_new_tokens: int) -> dict[str, Any]:
         """TGI's `parameters` object for this request.
 
+        Without `max_new_tokens` TGI fills what is left, and takes room for it a slice at a time.
         `do_sample` has to be said: TGI takes it as false when `parameters` is present without it.
         """
-        chosen = {name: value for name, value in asdict(self).items() if name != "system_prompt"}
+        own = ("system_prompt", "max_new_tokens")
+        chosen = {name: value for name, value in asdict(self).items() if name not in own}
+        if max_new_tokens:
+            chosen["max_new_tokens"] = max_new_tokens
         return {
             **chosen,
-            "max_new_tokens": max_new_tokens,
             "do_sample": True,
             "details": True,
             "return_full_text": False,

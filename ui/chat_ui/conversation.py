@@ -14,17 +14,40 @@ from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant"]
 # how a question came about: in the message box, by a click on an example, as an edit, once more; or its page
-# came back to an answer that was being written
-Kind = Literal["typed", "example", "edited", "retried", "resumed"]
+# came back to an answer that was being written; or one that was cut goes on
+Kind = Literal["typed", "example", "edited", "retried", "resumed", "continued"]
 _ID = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
+class File:
+    """The text of a file that somebody attached."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Message:
-    """What somebody said."""
+    """What somebody said, and attached."""
 
     role: Role
     text: str
+    files: tuple[File, ...] = ()
+
+    def with_files(self, characters: int | None = None) -> str:
+        """As the model reads it: the files, of which so many characters in all, and what was said of them."""
+        left, parts = characters, []
+        for file in self.files:
+            text = file.text if left is None else file.text[:left]
+            left = None if left is None else left - len(text)
+            if text:
+                parts.append(f'<file name="{file.name}">\n{text}\n</file>')
+        return "\n\n".join([*parts, self.text] if self.text else parts)
+
+    @property
+    def file_characters(self) -> int:
+        return sum(len(file.text) for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -35,12 +58,14 @@ class Question:
         messages: the conversation, ending with the question.
         turn: what the page knows the answer by; it comes back with each update.
         conversation: the conversation's id; empty when it has none of the right form.
+        begun: what there is of an answer that was cut and goes on.
     """
 
     messages: list[Message]
     turn: str = ""
     conversation: str = ""
     kind: Kind = "typed"
+    begun: str = ""
 
     @property
     def text(self) -> str:
@@ -51,24 +76,34 @@ def question(payload: Any) -> Question | None:
     """What a page asks; None where that is nothing."""
     if not isinstance(payload, dict):
         return None
-    messages = _messages(payload.get("messages"))
-    if not messages or messages[-1].role != "user" or not messages[-1].text.strip():
-        return None
+    messages = parse(payload.get("messages"))
     kind: Kind = payload["kind"] if payload.get("kind") in get_args(Kind) else "typed"
-    return Question(messages, _id(payload.get("turn")), _id(payload.get("conversation")), kind)
+    goes_on = kind == "continued" and messages and messages[-1].role == "assistant"
+    begun = messages.pop().text if goes_on else ""
+    if not messages or messages[-1].role != "user" or not messages[-1].with_files().strip():
+        return None
+    return Question(messages, _id(payload.get("turn")), _id(payload.get("conversation")), kind, begun)
 
 
 def _id(value: Any) -> str:
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""
 
 
-def _messages(payload: Any) -> list[Message]:
+def parse(payload: Any) -> list[Message]:
     """The messages of a list; whatever has another form is left out."""
     return [
-        Message(item["role"], item["text"])
+        Message(item["role"], item["text"], _files(item.get("files")))
         for item in (payload if isinstance(payload, list) else [])
         if isinstance(item, dict) and item.get("role") in get_args(Role) and isinstance(item.get("text"), str)
     ]
+
+
+def _files(payload: Any) -> tuple[File, ...]:
+    return tuple(
+        File(item["name"].replace('"', "'"), item["text"])
+        for item in (payload if isinstance(payload, list) else [])
+        if isinstance(item, dict) and all(isinstance(item.get(name), str) for name in ("name", "text"))
+    )
 
 
 def for_model(messages: Sequence[Message]) -> list[Message]:
@@ -79,10 +114,13 @@ def for_model(messages: Sequence[Message]) -> list[Message]:
     """
     merged: list[Message] = []
     for message in messages:
-        if not message.text.strip():
+        if not message.with_files().strip():
             continue
         if merged and merged[-1].role == message.role:
-            merged[-1] = replace(merged[-1], text=f"{merged[-1].text}\n\n{message.text}")
+            former = merged[-1]
+            texts = [text for text in (former.text, message.text) if text]
+            files = (*former.files, *message.files)
+            merged[-1] = replace(former, text="\n\n".join(texts), files=files)
         elif merged or message.role == "user":
             merged.append(message)
     return merged

@@ -135,8 +135,8 @@ class _Handlers:
     async def respond(
         self, request: gr.Request, payload: Any, *settings: Any
     ) -> AsyncGenerator[list[Any], None]:
-        """Answer what the page asks, or go on with what it asked before it went away; yields a value for each of
-        the outputs.
+        """Answer what the page asks, or go on with what it asked before it went away; yields a value for each
+        of the outputs.
         """
         session = request.session_hash or ""
         try:

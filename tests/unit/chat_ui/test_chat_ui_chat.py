@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from unit.chat_ui.fake_engine import FakeEngine, Json
 from chat_ui.caller import NOBODY, Caller
 from chat_ui.chat import Chat, View
 from chat_ui.chat_settings import ChatSettings
-from chat_ui.conversation import Message, Question
+from chat_ui.conversation import File, Message, Question
 from chat_ui.engine import EngineClient
 from chat_ui.messages import Language, text
 from chat_ui.patience import Patience
@@ -313,3 +315,33 @@ async def test_stopping_closes_the_engines_connection(engine: FakeEngine, client
             break
     await answering.aclose()
     await asyncio.wait_for(engine.closed_early.wait(), 10)
+
+
+async def test_an_answer_goes_on_where_it_was_cut(engine: FakeEngine, client: EngineClient) -> None:
+    engine.answer = ["is ", "Paris."]
+    question = replace(ASKED, kind="continued", begun="The capital ")
+    first, *_, last = await views(chat(client), question)
+    assert first.text == "The capital "
+    assert (last.text, last.state) == ("The capital is Paris.", "done")
+    [request] = engine.generations
+    assert request["inputs"].endswith("hello thereThe capital ")
+
+
+async def test_an_answer_that_goes_on_into_nothing_keeps_what_there_was(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    engine.answer = []
+    last = (await views(chat(client), replace(ASKED, begun="The capital ")))[-1]
+    assert (last.text, last.note) == ("The capital ", text("en", "note_empty"))
+
+
+async def test_a_file_that_was_cut_is_told_before_the_answer(client: EngineClient) -> None:
+    asked = Message("user", "What is it?", (File("a.txt", "word " * 1000),))
+    last = (await views(chat(client), replace(ASKED, messages=[asked])))[-1]
+    assert re.fullmatch(r"Of what is attached, the first \d+ of 5000 characters fit .*", last.left_out)
+
+
+async def test_an_answer_that_filled_the_context_says_so(engine: FakeEngine, client: EngineClient) -> None:
+    engine.finish_reason = "length"
+    last = (await views(chat(client), settings=ChatSettings("")))[-1]
+    assert last.note == text("en", "note_context_full", tokens=4)

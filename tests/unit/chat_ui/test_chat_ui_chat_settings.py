@@ -12,15 +12,15 @@ from chat_ui import messages
 from chat_ui.chat_settings import CONTROLS, DEFAULTS, ChatSettings, Number
 
 
-def test_the_defaults_are_the_articles() -> None:
+def test_the_defaults_are_the_articles_but_for_the_length() -> None:
     wanted = {
         "system_prompt": "You are a helpful assistant.",
         "temperature": 0.7,
         "top_p": 0.9,
-        "max_new_tokens": 512,
         "repetition_penalty": 1.15,
     }
     assert wanted.items() <= DEFAULTS.items()
+    assert DEFAULTS["max_new_tokens"] == 0
     assert asdict(ChatSettings()) == DEFAULTS
 
 
@@ -47,7 +47,17 @@ def test_the_sliders_exclude_what_tgi_rejects() -> None:
     assert least["temperature"] > 0
     assert 0 < least["top_p"] < most["top_p"] < 1
     assert least["repetition_penalty"] > 0
-    assert least["max_new_tokens"] >= 1
+    assert least["max_new_tokens"] >= 0
+
+
+def test_an_answer_of_any_length_is_asked_for_by_saying_none() -> None:
+    assert "max_new_tokens" not in ChatSettings().parameters(0)
+    assert ChatSettings().parameters(7)["max_new_tokens"] == 7
+
+
+def test_settings_are_known_by_their_names() -> None:
+    assert ChatSettings.from_named({"top_p": 0.5, "gone": 1}) == ChatSettings(top_p=0.5)
+    assert ChatSettings.from_named(None) == ChatSettings()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +69,7 @@ def test_any_value_is_brought_into_what_tgi_accepts(sent: Any) -> None:
     assert 0 < made.top_p < 1
     assert made.repetition_penalty > 0
     assert isinstance(made.max_new_tokens, int)
-    assert 1 <= made.max_new_tokens <= 4096
+    assert 1 <= made.parameters(made.max_new_tokens).get("max_new_tokens", 1) <= 4096
 
 
 def test_valid_values_are_left_alone() -> None:

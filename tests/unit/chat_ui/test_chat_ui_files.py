@@ -39,7 +39,10 @@ async def test_a_file_goes_up_and_its_text_comes_back(
     http: aiohttp.ClientSession, url: str, name: str, content: bytes, text: str
 ) -> None:
     cut = name == "large.txt"
-    assert await upload(http, url, name, content) == (200, {"text": text, "cut": cut})
+    assert await upload(http, url, name, content) == (
+        200,
+        {"text": text, "cut": cut, "tokens": len(text.split()) + 3},
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,5 +114,5 @@ async def test_only_so_many_come_at_a_time(
             await asyncio.sleep(0.01)
     goes_on.set()
     async with await first as response:
-        assert await response.json() == {"text": "hello", "cut": False}
+        assert await response.json() == {"text": "hello", "cut": False, "tokens": 4}
     assert (await upload(http, url, "b.txt", b"hello"))[0] == 200

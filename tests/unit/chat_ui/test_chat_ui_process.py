@@ -73,13 +73,18 @@ def let_go_on(engine: FakeEngine) -> None:
         engine.hold.release()
 
 
-async def test_a_client_that_goes_away_ends_the_generation(engine: FakeEngine, tmp_path: Path) -> None:
+async def test_an_answer_whose_page_is_away_is_written_on_and_ends_with_the_replica(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
     engine.answer = None
     async with service(engine.url, tmp_path) as replica, aiohttp.ClientSession() as session:
         async for _ in ask(session, replica.url, "Count without end"):
             if engine.open_streams:
                 break
         await session.close()
+        assert engine.open_streams == 1
+        replica.process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(replica.process.wait(), 30) == 0
         await asyncio.wait_for(engine.closed_early.wait(), 30)
 
 

@@ -6,7 +6,7 @@ import pytest
 from unit.chat_ui.fake_engine import FakeEngine
 
 from chat_ui import trimming
-from chat_ui.conversation import Message
+from chat_ui.conversation import File, Message
 from chat_ui.engine import EngineClient, EngineInfo
 from chat_ui.errors import MessageTooLong
 from chat_ui.trimming import Fitted, fit
@@ -107,3 +107,48 @@ async def test_what_is_longer_than_any_text_that_fits_is_not_even_counted(
     assert caught.value.given == (longest + 1) // 4
     assert all(len(m["content"]) <= longest for messages in engine.tokenized for m in messages)
     await fitted(client, [Message("user", "x" * longest)])
+
+
+async def test_an_answer_of_any_length_has_a_quarter_at_least(client: EngineClient) -> None:
+    result = await fitted(client, [Message("user", "word " * 100)], new=0)
+    assert (result.max_new_tokens, result.prompt.tokens) == (0, 100)
+    with pytest.raises(MessageTooLong) as raised:
+        await fit(client.chat_prompt, EngineInfo("m", 130, 140), [Message("user", "word " * 106)], "", 0)
+    assert (raised.value.limit, raised.value.max_new_tokens) == (105, 35)
+
+
+def attached(words: int, question: str = "What is it?") -> Message:
+    return Message("user", question, (File("a.txt", "word " * words),))
+
+
+async def test_a_file_that_fits_is_sent_whole(engine: FakeEngine, client: EngineClient) -> None:
+    result = await fitted(client, [attached(50)])
+    assert (result.file_characters, result.file_of) == (250, 250)
+    (sent,) = engine.tokenized[-1]
+    assert sent["content"].startswith('<file name="a.txt">\nword ')
+    assert sent["content"].endswith("\n</file>\n\nWhat is it?")
+
+
+async def test_of_a_file_that_does_not_fit_its_beginning_is_sent(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    result = await fitted(client, [*talk(2)[:-1], attached(1000)])
+    assert result.left_out == 4
+    assert 90 <= result.prompt.tokens <= 100
+    assert 0 < result.file_characters < result.file_of == 5000
+    assert result.prompt.text.count("word") == pytest.approx(result.file_characters / 5, abs=1)
+    assert len(engine.tokenized) <= 3 + trimming.FILE_TRIES
+
+
+async def test_a_question_that_does_not_fit_without_its_file_is_too_long(client: EngineClient) -> None:
+    with pytest.raises(MessageTooLong):
+        await fitted(client, [attached(1000, "word " * 101)])
+
+
+async def test_an_answer_that_goes_on_begins_with_what_there_is(client: EngineClient) -> None:
+    asked = [Message("user", "Count.")]
+    result = await fit(client.chat_prompt, INFO, asked, "", 40, begun="one two three")
+    assert result.prompt.text == "user: Count.one two three"
+    assert result.prompt.tokens == 4
+    with pytest.raises(MessageTooLong):
+        await fit(client.chat_prompt, INFO, asked, "", 40, begun="word " * 100)

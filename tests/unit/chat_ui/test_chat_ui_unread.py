@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from unit.chat_ui.fake_engine import FakeEngine
 from unit.chat_ui.service import ask, asking, event_of, gradio_app_of
 
-from chat_ui import admission, readers
+from chat_ui import admission, answers, readers
 from chat_ui.chat_settings import DEFAULTS
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE, bytes_held
 
@@ -84,9 +84,15 @@ async def test_the_engine_is_asked_once_somebody_reads(
         assert "The capital is Paris." in await answer.text()
 
 
-async def test_an_answer_ends_with_its_reader_before_its_first_word_too(
-    http: aiohttp.ClientSession, url: str, engine: FakeEngine, queue: Any, question: Json
+async def test_an_answer_that_nobody_reads_ends_before_its_first_word_too(
+    http: aiohttp.ClientSession,
+    url: str,
+    engine: FakeEngine,
+    queue: Any,
+    question: Json,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(answers, "LONE_SECONDS", 0.1)
     engine.hold = asyncio.Semaphore(0)
     await post(http, url, question)
     async with stream(http, url):
@@ -136,6 +142,7 @@ async def test_who_finds_no_room_is_told_when_to_come_again(
     question: Json,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(answers, "LONE_SECONDS", 0.1)
     engine.hold = asyncio.Semaphore(0)
     await post(http, url, question)
     async with stream(http, url):
