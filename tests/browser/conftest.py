@@ -69,13 +69,10 @@ def answered(arrive: Callable[..., Person], stack: Stack) -> Callable[..., Perso
         messages = [
             {"id": f"{place:016x}", "role": role, "text": text} for place, (role, text) in enumerate(said)
         ]
-        person = arrive(locale, **options)
-        person.page.goto(f"{stack.url}/whoami")
-        person.page.evaluate(
-            "(kept) => { sessionStorage.clear(); localStorage.setItem('qwen-appliance.chat.1', kept); }",
-            json.dumps({"user": None, "messages": messages, "draft": "", "settings": {}}),
-        )
-        person.page.goto(stack.url)
+        kept = json.dumps({"user": None, "messages": messages, "draft": "", "settings": {}})
+        local = [{"name": "qwen-appliance.chat.1", "value": kept}]
+        origins = [{"origin": stack.url, "localStorage": local}]
+        person = arrive(locale, storage_state={"cookies": [], "origins": origins}, **options)
         expect(person.answers).to_have_count(len(answers))
         return person
 

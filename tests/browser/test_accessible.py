@@ -53,16 +53,6 @@ def test_nothing_serious_is_found(answered: Callable[..., Person], theme: str) -
     assert findings(person.page) == []
 
 
-def test_the_log_is_polite_and_busy_while_it_grows(person: Person) -> None:
-    log = person.page.get_by_role("log")
-    expect(log).to_have_attribute("aria-live", "polite")
-    person.ask("Write a very long story about a lighthouse keeper and the sea.")
-    person.sees_growth(10)
-    expect(log).to_have_attribute("aria-busy", "true")
-    person.stop.click()
-    expect(log).to_have_attribute("aria-busy", "false")
-
-
 def test_a_question_is_edited_by_keyboard_alone(answered: Callable[..., Person]) -> None:
     person = answered("An answer.")
     page = person.page

@@ -181,6 +181,16 @@ def test_stop_needs_no_server(reader: Person) -> None:
     expect(reader.questions).to_have_count(2)
 
 
+def test_the_log_is_polite_and_busy_while_it_grows(reader: Person) -> None:
+    log = reader.page.get_by_role("log")
+    expect(log).to_have_attribute("aria-live", "polite")
+    say(reader, PARAGRAPHS)
+    reader.sees_growth(10)
+    expect(log).to_have_attribute("aria-busy", "true")
+    reader.stop.click()
+    expect(log).to_have_attribute("aria-busy", "false")
+
+
 def test_an_answer_says_what_it_took_and_why_it_ended(reader: Person) -> None:
     say(reader, "One two three four five.")
     reader.finishes()
