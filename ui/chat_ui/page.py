@@ -31,7 +31,7 @@ from chat_ui.readers import Readers
 MAX_STREAMS = 300
 # questions beyond those; who comes next is told to ask again
 MAX_WAITING = 100
-_STYLES = ("gradio_internals.css", "style.css", "conversation.css")
+_STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
 _SCRIPTS = (
     "gradio_internals.js",
@@ -76,7 +76,8 @@ def mount_options() -> dict[str, Any]:
         "theme": theme(),
         "css_paths": [STATIC / name for name in _STYLES],
         "favicon_path": str(STATIC / "icon.svg"),
-        "head": f'<link rel="modulepreload" href="{view}">'
+        "head": f'<link rel="stylesheet" href="{view_files.address("view.css")}">'
+        f'<link rel="modulepreload" href="{view}">'
         + "".join(f"<script>{script}</script>" for script in scripts),
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
     }

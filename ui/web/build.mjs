@@ -20,7 +20,7 @@ const only_woff2 = {
 async function bundled() {
   const { outputFiles } = await build({
     absWorkingDir: HERE,
-    entryPoints: ["main.js", "highlight.js", "formulas.js", "formulas.css"].map((name) => join("src", name)),
+    entryPoints: ["main.js", "view.css", "highlight.js", "formulas.js", "formulas.css"].map((name) => join("src", name)),
     external: ["./highlight.js", "./formulas.js"],
     outdir: OUT,
     bundle: true,

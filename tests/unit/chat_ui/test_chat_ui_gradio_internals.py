@@ -18,9 +18,9 @@ from chat_ui.layout import STATIC
 
 GRADIO = Path(gr.__file__).parent
 ASSETS = GRADIO / "templates/frontend/assets"
-OWN_STYLES = [STATIC / "style.css", STATIC / "conversation.css"]
-GRADIO_STYLES = STATIC / "gradio_internals.css"
 VIEW = STATIC.parents[1] / "web/src"
+OWN_STYLES = [STATIC / "style.css", VIEW / "view.css"]
+GRADIO_STYLES = STATIC / "gradio_internals.css"
 GRADIO_SCRIPT = STATIC / "gradio_internals.js"
 PYTHON = [file for file in STATIC.parent.glob("*.py") if file.stem != "gradio_internals"]
 SCRIPTS = [file for file in STATIC.glob("*.js") if file != GRADIO_SCRIPT]

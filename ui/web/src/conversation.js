@@ -35,9 +35,10 @@ export function edited({ messages }, id, text) {
 
 // An answer of which no more comes, with a note on why: one for a part of it, one for nothing.
 export function ended(answer, part, nothing, how) {
-  const { growing: _, ...rest } = answer;
-  const figures = answer.figures && { ...answer.figures, ended: how };
-  return { ...rest, note: answer.text ? part : nothing, ...(figures ? { figures } : {}) };
+  const over = { ...answer, note: answer.text ? part : nothing };
+  delete over.growing;
+  if (over.figures) over.figures = { ...over.figures, ended: how };
+  return over;
 }
 
 // The same after the page was away: nothing grows any more, and each question has its answer.

@@ -3,7 +3,11 @@
 
 import DOMPurify from "dompurify";
 
-const FORMULA_RULES = { RETURN_DOM_FRAGMENT: true, FORBID_TAGS: ["a", "form", "img", "input", "style"] };
+const FORMULA_RULES = {
+  RETURN_DOM_FRAGMENT: true,
+  ADD_TAGS: ["annotation", "semantics"],
+  FORBID_TAGS: ["a", "form", "img", "input", "style"],
+};
 const MOST_KEPT = 500;
 const made = new Map();
 const listeners = new Set();
