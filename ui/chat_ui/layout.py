@@ -15,11 +15,19 @@ STATIC = Path(__file__).parent / "static"
 MESSAGE_MAX_CHARS = 200_000
 # element ids, by which events and the stylesheet know the components
 CONVERSATION = "conversation"
+OPEN = "open-conversation"
+CHOOSE = "choose-settings"
 
 TEXTS = messages.page_texts()
 # Gradio takes the texts of the browser's tag, then those of its beginning, then the English ones; labels are
 # English for a tag that Gradio does not know
 I18N = gr.I18n(**{tag.partition("-")[0]: texts for tag, texts in reversed(TEXTS.items())} | TEXTS)
+# what goes with the next question, and what it would take of the context (static/attachments.js, gauge.js)
+_NEXT = """<div id="attached" role="status" hidden></div>
+<p id="storage-said" role="alert" hidden></p>
+<div id="gauge" hidden><meter min="0"></meter> <small></small> <small role="status"></small></div>"""
+_ATTACH = """<button id="attach" type="button"><span aria-hidden="true">+</span></button>
+<input id="attach-files" type="file" multiple hidden>"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,9 @@ class Controls:
     stop: gr.Button
     new_chat: gr.Button
     reset: gr.Button
+    # pressed by the page itself: another conversation is opened, other settings are chosen
+    open: gr.Button
+    choose: gr.Button
     settings: list[gr.Textbox | gr.Slider]
 
 
@@ -58,11 +69,13 @@ def theme() -> gr.themes.Base:
 def layout() -> Controls:
     """Build the components inside the current `gr.Blocks`."""
     panel = _settings_panel()
+    gr.HTML((STATIC / "library.html").read_text(encoding="utf-8"), elem_id="library-place")
     new_chat = _header()
     gr.HTML('<div id="banner" role="status" aria-live="polite" hidden></div>', elem_id="banner-place")
     view = _conversation()
     notice = gr.HTML("", elem_id="notice")
     gr.HTML('<div id="refused" role="alert" hidden></div>', elem_id="refused-place")
+    gr.HTML(_NEXT, elem_id="next-place")
     return Controls(view=view, notice=notice, new_chat=new_chat, **panel, **_question_box())
 
 
@@ -74,7 +87,9 @@ def _settings_panel() -> dict[str, Any]:
         settings = [_setting(name, control) for name, control in CONTROLS.items()]
         reset = gr.Button(I18N("page_reset_settings"), size="sm")
     _toggles_settings(close)
-    return {"settings": settings, "reset": reset}
+    # "hidden" is there, but not seen
+    open_, choose = (gr.Button(visible="hidden", elem_id=name) for name in (OPEN, CHOOSE))
+    return {"settings": settings, "reset": reset, "open": open_, "choose": choose}
 
 
 def _setting(name: str, control: Text | Number) -> gr.Textbox | gr.Slider:
@@ -117,6 +132,7 @@ def _conversation() -> gr.HTML:
 
 def _question_box() -> dict[str, Any]:
     with gr.Row(elem_id="ask"):
+        gr.HTML(_ATTACH, elem_id="attach-place")
         return {
             "message": gr.Textbox(
                 label=I18N("page_message"),

@@ -39,6 +39,12 @@ _SCRIPTS = (
     "browser_storage.js",
     "account.js",
     "refusals.js",
+    "attachments.js",
+    "gauge.js",
+    "database.js",
+    "transfer.js",
+    "library.js",
+    "keeping.js",
     "conversation.js",
     "banner.js",
 )
@@ -111,6 +117,15 @@ def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
     gr.on([c.message.submit, c.send.click], None, c.message, js="(draft) => chatPage.ask(draft)", **local)
     c.stop.click(None, None, told, js="() => chatPage.stop()", cancels=[answering], **local)
     c.new_chat.click(None, None, told, js="() => chatPage.newChat()", cancels=[answering], **local)
+    c.open.click(
+        None,
+        None,
+        [*told, *c.settings],
+        js="() => chatPage.opened()",
+        cancels=[answering],
+        **local,
+    )
+    c.choose.click(None, None, c.settings, js="() => chatPage.chosen()", **local)
     c.reset.click(None, None, c.settings, js="() => chatPage.defaultSettings()", **local)
     kept = [c.message, *c.settings]
     gr.on(

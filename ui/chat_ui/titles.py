@@ -39,4 +39,8 @@ async def title_of(engine: EngineClient, messages: Sequence[Message], caller: Ca
         async for piece in pieces:
             title += piece
     lines = title.strip().splitlines()
-    return lines[0].removeprefix("Title").removeprefix("标题").strip(_AROUND)[:TITLE_CHARS] if lines else ""
+    return (
+        lines[0].removeprefix("Title").removeprefix("标题").strip(_AROUND)[:TITLE_CHARS].rstrip()
+        if lines
+        else ""
+    )

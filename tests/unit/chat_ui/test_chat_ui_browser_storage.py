@@ -11,6 +11,8 @@ import pytest
 
 from chat_ui.layout import STATIC
 
+# when it was kept, whether it is only a part, what is attached
+ASIDE: dict[str, Any] = {"at": 0, "partial": False, "files": []}
 DEFAULTS = {"system_prompt": "Be kind.", "temperature": 0.7, "seed": 7, "top_p": 0.9}
 MESSAGES = [{"id": "1a", "role": "user", "text": "hello"}]
 NOTE = '<span class="chat-note">{}</span>'
@@ -61,7 +63,8 @@ def reload(kept: Any, user: str | None = None, changed: dict[str, Any] | None = 
 def test_settings_kept_by_position_come_back_under_their_names() -> None:
     restored, kept = reload({"user": None, "messages": MESSAGES, "inputs": BY_POSITION})
     settings = {"system_prompt": "Be brief.", "temperature": 1.2, "seed": 7, "top_p": 0.5}
-    assert restored == {"user": None, "messages": MESSAGES, "draft": "half a ques", "settings": settings}
+    wanted = {"messages": MESSAGES, "draft": "half a ques", "settings": settings}
+    assert restored == {"user": None, **ASIDE, **wanted}
     assert list(restored["settings"]) == list(DEFAULTS)
     assert kept == restored
 
@@ -117,7 +120,13 @@ def test_what_was_changed_comes_back() -> None:
     changed = {"draft": "hello", "settings": {**DEFAULTS, "temperature": 1.5}}
     _, kept = reload({"messages": MESSAGES}, changed=changed)
     restored, _ = reload(kept)
-    assert restored == {"user": None, "messages": MESSAGES, **changed}
+    assert restored == {"user": None, **ASIDE, "messages": MESSAGES, **changed}
+
+
+def test_files_that_wait_for_their_question_come_back() -> None:
+    files = [{"name": "a.txt", "text": "hello", "tokens": 3}]
+    _, kept = reload({"messages": MESSAGES}, changed={"files": files})
+    assert reload(kept)[0]["files"] == files
 
 
 @pytest.mark.parametrize("settings", [{"gone": 1, "top_p": 0.5}, {"temperature": "hot", "top_p": 0.5}])
@@ -131,9 +140,9 @@ def test_only_settings_of_today_are_taken_and_only_in_their_form(settings: dict[
 )
 def test_what_is_no_copy_counts_as_none(kept: str) -> None:
     restored, _ = reload(kept)
-    assert restored == {"user": None, "messages": [], "draft": "", "settings": DEFAULTS}
+    assert restored == {"user": None, **ASIDE, "messages": [], "draft": "", "settings": DEFAULTS}
 
 
 def test_somebody_elses_copy_goes() -> None:
     restored, kept = reload({"user": "alice", "messages": MESSAGES, "inputs": BY_POSITION}, user="bob")
-    assert restored == kept == {"user": "bob", "messages": [], "draft": "", "settings": DEFAULTS}
+    assert restored == kept == {"user": "bob", **ASIDE, "messages": [], "draft": "", "settings": DEFAULTS}

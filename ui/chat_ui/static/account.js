@@ -3,6 +3,7 @@
 (() => {
   const { text } = window.chatTexts;
   const RETRY_MS = 1000;
+  const FORGET_MS = 3000;
   const send = window.fetch;
 
   // Gradio would take a 401 for a lost connection and ask on and on. The page is being left, so the caller is not
@@ -28,7 +29,7 @@
 
   window.chatAccount = {
     user: whoami(),
-    // The controls are there. `forget` removes what this browser keeps; the form then posts /logout by itself.
+    // The controls are there. `forget` removes what this browser keeps; then the form posts /logout.
     show(user, forget) {
       const form = document.getElementById("account");
       if (user === null || !form) return;
@@ -36,7 +37,11 @@
       name.textContent = user;
       form.title = text("page_signed_in", { name: user });
       button.textContent = text("page_sign_out");
-      form.addEventListener("submit", forget);
+      form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        await Promise.race([forget(), new Promise((resolve) => setTimeout(resolve, FORGET_MS))]);
+        form.submit();
+      });
       form.hidden = false;
     },
   };

@@ -63,12 +63,13 @@
         if (!Array.isArray(found?.messages)) continue;
         if ((found.user ?? null) === user) {
           const draft = found.draft ?? found.inputs?.[0];
-          return { id: found.id, messages: messagesOf(found), draft: String(draft ?? ""), settings: settingsOf(found) };
+          const { id, at = 0, partial = false } = found;
+          return { id, at, partial, messages: messagesOf(found), draft: String(draft ?? ""), files: found.files ?? [], settings: settingsOf(found) };
         }
         window[storage].removeItem(KEY);
       } catch { /* storage is off or holds something else: go on without */ }
     }
-    return { messages: [], draft: "", settings: settingsOf({}) };
+    return { at: 0, partial: false, messages: [], draft: "", files: [], settings: settingsOf({}) };
   }
 
   function write() {
@@ -81,10 +82,11 @@
   }
 
   function writeAll() {
-    // storage is full at about 5 million characters: the oldest half goes first, as often as it takes
+    // storage is full at about 5 million characters: the oldest half goes first, as often as it takes; the whole conversation
+    // is in the database (keeping.js)
     for (let { messages } = kept; ; messages = messages.slice(Math.ceil(messages.length / 2))) {
       try {
-        const value = JSON.stringify({ ...kept, messages });
+        const value = JSON.stringify({ ...kept, messages, partial: messages.length < kept.messages.length });
         sessionStorage.setItem(KEY, value);
         localStorage.setItem(KEY, value);
         return;
@@ -113,9 +115,10 @@
     // Until it is known whose page this is, its controls are empty because they are new.
     keep(changed) {
       if (!kept) return;
-      Object.assign(kept, changed);
+      Object.assign(kept, changed, changed.messages ? { at: Date.now() } : {});
       timer ??= setTimeout(write, Math.max(SAVE_EVERY_MS, SAVE_SHARE * took));
     },
+    inputs: () => ({ draft: kept?.draft ?? "", settings: kept?.settings ?? {} }),
     forget,
   };
   addEventListener("pagehide", write);

@@ -25,11 +25,64 @@
   let closed = true;
   let trigger = null;
   let found = null;
+  // the conversation, or the settings, that somebody has chosen
+  let chosen = null;
+  let settings = null;
   let announce = null;
   const restored = new Promise((resolve) => { announce = resolve; });
 
   function keep() {
     storage.keep({ id: conversation.id, messages: conversation.messages });
+    keepAll();
+  }
+
+  // All that belongs to the open conversation: what was said, what is not yet said, and how it is to be answered.
+  function keepAll() {
+    const { draft, settings } = storage.inputs();
+    window.chatKeeping.changed({ ...conversation, draft, settings, files: window.chatAttachments.ready() });
+  }
+
+  // What a tab had when it went, or what is kept of the conversation, whichever is more or newer.
+  function newer(copy, record) {
+    if (!record || (!copy.partial && copy.messages.length && copy.at >= record.changed)) return copy.messages;
+    return record.messages;
+  }
+
+  // Another conversation takes the place of this one, which is kept.
+  function change(next, record) {
+    endWriting();
+    closed = true;
+    if (asking) asking.left = true;
+    answer = null;
+    window.chatRefusals.leave();
+    window.chatKeeping.flush();
+    conversation = next;
+    window.chatKeeping.opened(next.id, record);
+    window.chatAttachments.put(record?.files ?? []);
+    show(data.settled(next.messages, text("page_interrupted"), text("page_unanswered")));
+    shown.toEnd();
+  }
+
+  // From the list: what page.py's events do with it, they do in opened().
+  function openRecord(record) {
+    chosen = record;
+    window.gradioInternals.press("open-conversation");
+  }
+
+  function startLibrary(user) {
+    window.chatLibrary.start(user, {
+      open: (record) => {
+        openRecord(record);
+        window.chatLibrary.close();
+      },
+      isOpen: (id) => id === conversation.id,
+      removed: (id) => {
+        if (id !== conversation.id) return;
+        window.chatKeeping.removed();
+        openRecord({ ...data.begin(), settings: storage.inputs().settings });
+      },
+      newId: data.newId,
+    });
   }
 
   function show(messages) {
@@ -39,9 +92,10 @@
   }
 
   // Puts what there is of the answer into the conversation.
-  function put(changed) {
+  function put({ versions, version, ...changed }) {
     const messages = conversation.messages.slice(0, -1);
-    answer = changed;
+    const kept = answer?.versions ? { versions: answer.versions, version: answer.version } : {};
+    answer = { ...changed, ...kept };
     conversation = { ...conversation, messages: [...messages, answer] };
     keep();
   }
@@ -53,6 +107,7 @@
     if (closed || said.turn !== answer.id) return;
     if (said.state === "refused") {
       closed = true;
+      if (asking.kind === "typed") window.chatAttachments.put(asking.messages.at(-1).files);
       show(asking.before);
       return;
     }
@@ -76,25 +131,35 @@
     if (asking.left) return;
     asking.before = conversation.messages;
     closed = false;
-    answer = { id: asking.turn, role: "assistant", text: "", growing: true };
-    show([...asking.messages, answer]);
+    const at = asking.messages.length;
+    const made = { id: asking.turn, role: "assistant", text: asking.begun, growing: true };
+    const again = { retried: at, edited: at - 1 }[asking.kind];
+    const messages = [...asking.messages, made];
+    if (again !== undefined) messages[again] = data.withVersions(asking.before, again, messages[again]);
+    if (asking.kind === "continued") Object.assign(made, asking.versions);
+    answer = messages[at];
+    if (asking.kind === "typed") window.chatAttachments.put([]);
+    show(messages);
     shown.toEnd();
   }
 
   function end(changed = answer) {
     put(changed);
     show(conversation.messages);
+    window.chatKeeping.answered(conversation);
+    gauge();
     window.chatBanner.askStatus();
   }
 
   // Sends a question, when what was before it is over. `messages` is what the conversation then is.
-  async function send(kind, messagesWith) {
+  async function send(kind, messagesWith, more = {}) {
     await restored;
+    await window.chatKeeping.titled();
     if ((asking && !asking.over && !asking.left) || answer?.growing) return;
     const messages = messagesWith();
     if (!messages) return;
     const before = asking;
-    const mine = { kind, messages, turn: data.newId(), over: false, done: Promise.withResolvers() };
+    const mine = { kind, messages, begun: "", turn: data.newId(), over: false, done: Promise.withResolvers(), ...more };
     asking = mine;
     if (before && !before.over) {
       await before.done.promise;
@@ -102,6 +167,34 @@
       await new Promise((resolve) => setTimeout(resolve, SAID_MS));
     }
     if (asking === mine && !mine.left) trigger();
+  }
+
+  // An answer that was cut goes on.
+  function goOn(id) {
+    const last = conversation.messages.at(-1);
+    if (last?.id !== id) return;
+    const { text: begun, versions, version } = last;
+    send("continued", () => conversation.messages.slice(0, -1), { turn: id, begun, versions: { versions, version } });
+  }
+
+  function correct(id, said) {
+    if (said.trim() && !answer?.growing) show(data.corrected(conversation, id, said));
+  }
+
+  function turn(id, step) {
+    if (!answer?.growing) show(data.turned(conversation, id, step));
+  }
+
+  // What the message box and what is attached would ask, and what that takes of the context.
+  function gauge() {
+    const files = window.chatAttachments.ready();
+    const draft = typed("ask").trim();
+    if (!conversation || answer?.growing) return;
+    const nothing = !draft && !files.length && !conversation.messages.length;
+    window.chatGauge.changed(nothing ? null : () => ({
+      messages: data.forServer(draft || files.length ? data.asked(conversation, draft, files) : conversation.messages),
+      settings: storage.inputs().settings,
+    }));
   }
 
   // The page is back: the replica may still be writing what it wrote when the page went away.
@@ -142,13 +235,28 @@
       const [user, module] = await Promise.all([window.chatAccount.user, view]);
       data = module;
       found = storage.restore(user);
-      window.chatAccount.show(user, storage.forget);
+      const id = found.id || data.newId();
+      const record = await window.chatKeeping.start(user, id, {
+        newId: data.newId,
+        moved: (to) => { conversation = { ...conversation, id: to }; keep(); },
+        isBusy: () => Boolean(answer?.growing || (asking && !asking.over && !asking.left)),
+        show,
+      });
+      found.messages = newer(found, record);
+      window.chatAccount.show(user, () => {
+        storage.forget();
+        return window.chatKeeping.forget();
+      });
       shown = data.createView(document.getElementById("conversation-place"), text, {
         retry: (id) => send("retried", () => data.retried(conversation, id)),
         edit: (id, said) => said.trim() && send("edited", () => data.edited(conversation, id, said.trim())),
+        correct,
+        goOn,
+        turn,
         example: (said) => send("example", () => data.asked(conversation, said)),
       });
-      conversation = { id: found.id || data.newId(), messages: [] };
+      conversation = { id, messages: [] };
+      startLibrary(user);
       if (found.messages.at(-1)?.growing) takeUp(found.messages);
       else show(data.settled(found.messages, text("page_interrupted"), text("page_unanswered")));
       shown.toEnd();
@@ -160,6 +268,12 @@
         lost: text("page_connection_lost"),
       });
       document.documentElement.lang = language;
+      window.chatAttachments.onChange(() => {
+        storage.keep({ files: window.chatAttachments.ready() });
+        gauge();
+      });
+      window.chatAttachments.put(found.files);
+      window.chatAttachments.start();
       announce();
       return [found.draft, ...Object.values(found.settings)];
     },
@@ -167,11 +281,17 @@
       window.chatRefusals.leave();
       const names = Object.keys(window.CHAT.settings);
       storage.keep({ draft, settings: Object.fromEntries(names.map((name, at) => [name, values[at]])) });
+      if (!conversation) return;
+      keepAll();
+      gauge();
     },
     // What is in the message box is asked.
     ask(draft) {
       const said = (draft ?? "").trim();
-      if (said) send("typed", () => data.asked(conversation, said));
+      const files = window.chatAttachments.ready();
+      if ((said || files.length) && !window.chatAttachments.isReading()) {
+        send("typed", () => data.asked(conversation, said, files));
+      }
       return [];
     },
     // Gradio asks the server now, and takes along what is asked.
@@ -179,7 +299,10 @@
       conversation: conversation.id,
       turn: asking.turn,
       kind: asking.kind,
-      messages: data.forServer(asking.kind === "resumed" ? asking.messages.slice(-1) : asking.messages),
+      messages: data.forServer({
+        resumed: asking.messages.slice(-1),
+        continued: [...asking.messages, { role: "assistant", text: asking.begun }],
+      }[asking.kind] ?? asking.messages),
     }),
     stop() {
       endWriting();
@@ -189,15 +312,17 @@
       return [...left, ...idle];
     },
     newChat() {
-      endWriting();
-      closed = true;
-      if (asking) asking.left = true;
-      answer = null;
-      window.chatRefusals.leave();
-      conversation = data.begin();
-      show([]);
+      change(data.begin(), null);
       return ["", "", ...idle];
     },
+    // A conversation was chosen from the list: it comes with its draft and its settings.
+    opened() {
+      const { id, messages, draft = "", settings: had } = chosen;
+      change({ id, messages }, chosen);
+      const names = Object.keys(window.CHAT.settings);
+      return [draft, "", ...idle, ...names.map((name) => had?.[name] ?? window.CHAT.settings[name])];
+    },
+    chosen: () => Object.values(settings),
     // Gradio is done with the question, whichever way; of one that was cancelled it says so several times.
     finish() {
       const mine = asking;

@@ -46,6 +46,7 @@
     // An answer to it of which Gradio makes a failure, and shows nothing
     refusal: () => new Response(JSON.stringify({ error: UNSAID }), { status: 400, headers: { "Content-Type": "application/json" } }),
     typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",
+    press: (id) => document.getElementById(id)?.click(),
     toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
     // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.
     translateToasts(texts) {

@@ -8,7 +8,9 @@
 //   left_out  answers: what it says above it (how much of the conversation the model has not seen)
 //   figures   answers: { tokens_in, tokens_out, first_s, seconds, ended }, see chat.py; `ended` is "stopped" too
 //   growing   answers: true while it is being written
-//   versions  reserved for what a message was before it was asked for anew: a list of messages
+//   files     questions: what was attached, { name, text, tokens } each
+//   versions  what there was from here on before it was asked for anew: a list of lists of messages, null for what is shown now;
+//             `version` is its place among them
 // After each question there is its answer, though it may have nothing but a note.
 
 export function newId() {
@@ -18,7 +20,9 @@ export function newId() {
 
 export const begin = () => ({ id: newId(), messages: [] });
 
-export const asked = ({ messages }, text) => [...messages, { id: newId(), role: "user", text }];
+export const asked = ({ messages }, text, files = []) => [
+  ...messages, { id: newId(), role: "user", text, ...(files.length ? { files } : {}) },
+];
 
 // The conversation up to the question that this answer answers; null where there is none.
 export function retried({ messages }, id) {
@@ -31,6 +35,31 @@ export function retried({ messages }, id) {
 export function edited({ messages }, id, text) {
   const at = messages.findIndex((message) => message.id === id);
   return at < 0 ? null : [...messages.slice(0, at), { ...messages[at], id: newId(), text }];
+}
+
+// An answer in other words: what comes after it stays.
+export function corrected({ messages }, id, text) {
+  return messages.map((message) => (message.id === id ? { ...message, text } : message));
+}
+
+// The message that takes the place of what there was from `at` on, which becomes an earlier version.
+export function withVersions(before, at, message) {
+  if (!before[at]) return message;
+  const { versions = [null], version = 0, ...first } = before[at];
+  const kept = versions.map((one, n) => (n === version ? [first, ...before.slice(at + 1)] : one));
+  return { ...message, versions: [...kept, null], version: kept.length };
+}
+
+// The conversation with the version of a message that is `step` further on.
+export function turned({ messages }, id, step) {
+  const at = messages.findIndex((message) => message.id === id);
+  const { versions = [null], version = 0, ...first } = messages[at] ?? {};
+  const next = version + step;
+  if (at < 0 || !versions[next]) return messages;
+  const kept = versions.map((one, n) => (n === version ? [first, ...messages.slice(at + 1)] : one));
+  const [shown, ...after] = kept[next];
+  kept[next] = null;
+  return [...messages.slice(0, at), { ...shown, versions: kept, version: next }, ...after];
 }
 
 // An answer of which no more comes, with a note on why: one for a part of it, one for nothing.
@@ -49,4 +78,6 @@ export function settled(messages, part, nothing) {
 }
 
 // What goes to the server with a question.
-export const forServer = (messages) => messages.map(({ role, text }) => ({ role, text }));
+export const forServer = (messages) => messages.map(({ role, text, files }) => ({
+  role, text, ...(files ? { files: files.map(({ name, text: said }) => ({ name, text: said })) } : {}),
+}));

@@ -14,22 +14,24 @@ function say(place, text) {
   place.textContent = text ?? "";
 }
 
-export class QuestionView {
-  constructor(message, text) {
-    this.message = message;
+// What both have: versions to turn to, and a box to put what was said in other words.
+class MessageView {
+  constructor(text) {
     this.text = text;
-    this.element = element("article", "question");
-    this.element.ariaLabel = text("page_question");
-    this.element.dataset.id = message.id;
-    this.bubble = element("div", "bubble", message.text);
-    this.bubble.dir = "auto";
-    this.tools = element("div", "tools");
-    this.tools.append(button(text("page_copy"), "copy"), button(text("page_edit"), "edit"));
-    this.element.append(this.bubble, this.tools);
+    this.versions = element("span", "versions");
+    this.versions.append(button("‹", "version-before", text("page_version_before")), element("span"),
+      button("›", "version-after", text("page_version_after")));
+    this.versions.hidden = true;
   }
 
-  update() {}
-  refresh() {}
+  showVersions({ versions = [null], version = 0 }) {
+    const [before, place, after] = this.versions.children;
+    this.versions.hidden = versions.length < 2;
+    place.textContent = `${version + 1}/${versions.length}`;
+    place.ariaLabel = this.text("page_version", { n: version + 1, of: versions.length });
+    before.disabled = version === 0;
+    after.disabled = version === versions.length - 1;
+  }
 
   edit() {
     const box = element("textarea");
@@ -40,7 +42,7 @@ export class QuestionView {
     tools.append(button(this.text("page_cancel"), "cancel-edit"), button(this.text("page_submit"), "submit-edit"));
     const form = element("div", "edit");
     form.append(box, tools);
-    this.bubble.hidden = this.tools.hidden = true;
+    this.said.hidden = this.tools.hidden = true;
     this.element.append(form);
     box.focus();
     box.addEventListener("keydown", (event) => event.key === "Escape" && this.leaveEdit());
@@ -52,29 +54,61 @@ export class QuestionView {
 
   leaveEdit() {
     this.element.querySelector(".edit")?.remove();
-    this.bubble.hidden = this.tools.hidden = false;
-    this.tools.lastElementChild.focus();
+    this.said.hidden = this.tools.hidden = false;
+    this.tools.querySelector("[data-act=edit]")?.focus();
   }
 }
 
-export class AnswerView {
+export class QuestionView extends MessageView {
   constructor(message, text) {
-    this.text = text;
+    super(text);
+    this.message = message;
+    this.element = element("article", "question");
+    this.element.ariaLabel = text("page_question");
+    this.element.dataset.id = message.id;
+    this.said = element("div", "bubble", message.text);
+    this.said.dir = "auto";
+    this.said.hidden = !message.text;
+    this.files = element("div", "files");
+    for (const { name, tokens } of message.files ?? []) {
+      const label = typeof tokens === "number" ? text("page_file_tokens", { name, tokens }) : name;
+      this.files.append(element("span", "file-chip", label));
+    }
+    this.tools = element("div", "tools");
+    this.tools.append(this.versions, button(text("page_copy"), "copy"), button(text("page_edit"), "edit"));
+    this.element.append(this.files, this.said, this.tools);
+    this.update(message);
+  }
+
+  update(message) {
+    this.message = message;
+    this.showVersions(message);
+  }
+
+  refresh() {}
+}
+
+export class AnswerView extends MessageView {
+  constructor(message, text) {
+    super(text);
     this.element = element("article", "answer");
     this.element.ariaLabel = text("page_answer");
     this.element.dataset.id = message.id;
     this.leftOut = note("left-out");
-    const body = element("div", "answer-text");
-    body.dir = "auto";
-    this.body = new AnswerText(body, text);
+    this.said = element("div", "answer-text");
+    this.said.dir = "auto";
+    this.body = new AnswerText(this.said, text);
     this.working = element("p", "working");
     this.working.append(element("span", "unseen", text("page_working")));
     this.note = note("why");
     this.tools = element("div", "tools");
     this.copy = button(text("page_copy"), "copy");
     this.figures = element("span", "figures");
-    this.tools.append(this.copy, button(text("page_retry"), "retry"), this.figures);
-    this.element.append(this.leftOut, body, this.working, this.note, this.tools);
+    this.goOn = button(text("page_continue"), "continue");
+    this.goOn.className = "continue";
+    this.change = button(text("page_edit"), "edit", text("page_edit_answer"));
+    this.tools.append(this.versions, this.copy, button(text("page_retry"), "retry"), this.change, this.figures);
+    this.element.append(this.leftOut, this.said, this.working, this.note, this.goOn, this.tools);
     this.update(message);
   }
 
@@ -85,7 +119,9 @@ export class AnswerView {
     this.working.hidden = !message.growing || message.text !== "";
     say(this.note, message.note);
     this.tools.hidden = Boolean(message.growing);
-    this.copy.hidden = !message.text;
+    this.copy.hidden = this.change.hidden = !message.text;
+    this.goOn.hidden = Boolean(message.growing) || !message.text || !CUT.has(message.figures?.ended);
+    this.showVersions(message);
     this.figures.textContent = this.figuresText(message.figures);
   }
 
@@ -107,4 +143,6 @@ export class AnswerView {
   }
 }
 
+// an answer that is only a part can go on
+const CUT = new Set(["length", "stopped", "cut"]);
 const ENDINGS = new Set(["eos_token", "stop_sequence", "length", "stopped", "cut"]);

@@ -16,7 +16,7 @@ const EXTENSIONS = {
   yaml: "yaml", yml: "yml",
 };
 
-// `wants` has retry(id), edit(id, text) and example(text).
+// `wants` has retry(id), edit(id, text), correct(id, text), goOn(id), turn(id, step) and example(text).
 export function createView(place, text, wants) {
   const log = element("div", "chat-log");
   const list = element("div", "chat-messages");
@@ -92,11 +92,15 @@ export function createView(place, text, wants) {
     copy: (pressed, view) => copied(pressed, view.message.text),
     retry: (_, view) => wants.retry(view.message.id),
     edit: (_, view) => view.edit(),
+    continue: (_, view) => wants.goOn(view.message.id),
+    "version-before": (_, view) => wants.turn(view.message.id, -1),
+    "version-after": (_, view) => wants.turn(view.message.id, 1),
     "cancel-edit": (_, view) => view.leaveEdit(),
     "submit-edit": (_, view) => {
       const said = view.editedText;
       view.leaveEdit();
-      wants.edit(view.message.id, said);
+      if (view.message.role === "user") wants.edit(view.message.id, said);
+      else wants.correct(view.message.id, said);
     },
     example: (pressed) => wants.example(pressed.textContent),
     "copy-code": (pressed) => copied(pressed, codeBeside(pressed).textContent),

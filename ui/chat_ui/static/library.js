@@ -1,0 +1,196 @@
+// The list of conversations at the page's side: find, open, rename, pin, delete and take back, export and import. What is kept is
+// database.js's business; which conversation is open, conversation.js's.
+(() => {
+  const { language, text } = window.chatTexts;
+  const { all, put, remove, save } = window.chatDatabase;
+  const UNDO_MS = 10_000;
+  const SEARCH_MS = 200;
+  // set by start(): open(record), isOpen(id), removed(id), newId
+  let wants = null;
+  let user = null;
+  let records = [];
+  let searched = "";
+  let takenBack = null;
+  const date = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
+  const part = (id) => document.getElementById(id);
+
+  function element(tag, className, said) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (said) made.textContent = said;
+    return made;
+  }
+
+  function button(key, act, values) {
+    const made = element("button", "", text(key, values));
+    made.type = "button";
+    made.addEventListener("click", act);
+    return made;
+  }
+
+  async function load() {
+    if (!wants) return;
+    const found = await all().catch(() => []);
+    records = found.filter((one) => (one.user ?? null) === user && one.messages.length)
+      .sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.changed - a.changed);
+    show();
+  }
+
+  const folded = (said) => said.toLocaleLowerCase(language);
+
+  // Where a conversation says what is searched for: a few words around it; null where it does not.
+  function excerpt({ title, messages }) {
+    if (!searched) return "";
+    if (folded(title).includes(searched)) return "";
+    for (const message of messages) {
+      const at = folded(message.text).indexOf(searched);
+      if (at >= 0) return `…${message.text.slice(Math.max(0, at - 30), at + searched.length + 40).replace(/\s+/g, " ")}…`;
+    }
+    return null;
+  }
+
+  function show() {
+    const rows = records.map((record) => [record, excerpt(record)]).filter(([, said]) => said !== null).map(row);
+    const nothing = element("li", "library-nothing", text(searched ? "page_library_not_found" : "page_library_empty"));
+    part("library-list").replaceChildren(...(rows.length ? rows : [nothing]));
+  }
+
+  function row([record, said]) {
+    const line = element("li", "library-row");
+    line.dataset.id = record.id;
+    const open = button("page_untitled", () => wants.open(record));
+    open.className = "library-open";
+    open.replaceChildren(element("span", "library-title", (record.pinned ? "★ " : "") + (record.title || text("page_untitled"))),
+      element("small", "", said || date.format(record.changed)));
+    if (wants.isOpen(record.id)) open.setAttribute("aria-current", "true");
+    const more = element("details", "library-more");
+    const summary = element("summary", "", "⋯");
+    summary.ariaLabel = text("page_library_more", { title: record.title });
+    const acts = element("div", "library-acts");
+    acts.append(
+      button("page_rename", () => rename(line, record)),
+      button(record.pinned ? "page_unpin" : "page_pin", () => change(record, { pinned: !record.pinned })),
+      button("page_export_markdown", () => exportOne(record, "md")),
+      button("page_export_json", () => exportOne(record, "json")),
+      button("page_delete", () => removeOne(record)),
+    );
+    more.append(summary, acts);
+    line.append(open, more);
+    return line;
+  }
+
+  async function change({ id, revision }, changes) {
+    await save(id, revision, changes, wants.newId);
+    await load();
+  }
+
+  function rename(line, record) {
+    const box = element("input", "library-rename");
+    box.value = record.title;
+    box.maxLength = 200;
+    box.ariaLabel = text("page_rename");
+    let over = false;
+    const end = (keep) => {
+      if (over) return;
+      over = true;
+      const title = box.value.trim();
+      if (keep && title && title !== record.title) change(record, { title, titled: true });
+      else show();
+    };
+    box.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") end(true);
+      if (event.key === "Escape") end(false);
+    });
+    box.addEventListener("blur", () => end(true));
+    line.replaceChildren(box);
+    box.select();
+  }
+
+  async function removeOne(record) {
+    await remove(record.id);
+    wants.removed(record.id);
+    await load();
+    const place = part("library-undo");
+    clearTimeout(takenBack);
+    const forget = () => { place.hidden = true; };
+    place.replaceChildren(element("span", "", text("page_deleted", { title: record.title || text("page_untitled") })),
+      button("page_undo", async () => {
+        forget();
+        await put([record]);
+        await load();
+      }));
+    place.hidden = false;
+    takenBack = setTimeout(forget, UNDO_MS);
+  }
+
+  function exportOne(record, ending) {
+    const { download, fileName, json, markdown } = window.chatTransfer;
+    download(fileName(record.title, ending), ending === "md" ? markdown(record) : json([record]));
+  }
+
+  async function importAll(file) {
+    const place = part("library-said");
+    try {
+      const found = window.chatTransfer.read(await file.text(), wants.newId);
+      await put(found.map((record) => ({ ...record, user })));
+      place.textContent = text("page_imported", { n: found.length });
+    } catch {
+      place.textContent = text("page_import_failed", { name: file.name });
+    }
+    await load();
+  }
+
+  function toggle(opened = part("library").inert) {
+    const panel = part("library");
+    panel.inert = !opened;
+    panel.dataset.open = String(opened);
+    part("library-toggle").ariaExpanded = String(opened);
+    if (opened) load().then(() => part("library-search").focus());
+    else if (panel.contains(document.activeElement) || document.activeElement === document.body) part("library-toggle").focus();
+  }
+
+  function build() {
+    const [press, search, file] = ["library-toggle", "library-search", "library-file"].map(part);
+    press.textContent = "☰";
+    press.title = press.ariaLabel = text("page_library");
+    press.ariaExpanded = "false";
+    press.setAttribute("aria-controls", "library");
+    part("library").ariaLabel = text("page_library");
+    search.placeholder = search.ariaLabel = text("page_library_search");
+    file.ariaLabel = text("page_import");
+    let timer = null;
+    search.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        searched = folded(search.value.trim());
+        show();
+      }, SEARCH_MS);
+    });
+    press.addEventListener("click", () => toggle());
+    file.addEventListener("change", () => {
+      [...file.files].forEach(importAll);
+      file.value = "";
+    });
+    part("library-foot").replaceChildren(
+      button("page_export_all", () => {
+        window.chatTransfer.download("conversations.json", window.chatTransfer.json(records));
+      }),
+      button("page_import", () => file.click()),
+    );
+    part("library-head").append(button("page_close", () => toggle(false)));
+    document.addEventListener("keydown", (event) => event.key === "Escape" && !part("library").inert && toggle(false));
+  }
+
+  window.chatLibrary = {
+    start(whose, acts) {
+      [user, wants] = [whose, acts];
+      build();
+      window.chatDatabase.onChange(load);
+      load();
+    },
+    load,
+    close: () => part("library").inert || toggle(false),
+    say: (key) => { part("library-said").textContent = text(key); },
+  };
+})();
