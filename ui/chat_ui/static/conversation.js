@@ -25,8 +25,8 @@
   let closed = true;
   let trigger = null;
   let found = null;
-  let announce = null;
-  const restored = new Promise((resolve) => { announce = resolve; });
+  const { promise: restored, resolve: announce } = Promise.withResolvers();
+  const { promise: attached, resolve: attach } = Promise.withResolvers();
 
   function keep() {
     storage.keep({ id: conversation.id, messages: conversation.messages });
@@ -109,9 +109,10 @@
     attach(submit, listen) {
       trigger = submit;
       listen(hear);
+      attach();
     },
     async restore() {
-      const [user, module] = await Promise.all([window.chatAccount.user, view]);
+      const [user, module] = await Promise.all([window.chatAccount.user, view, attached]);
       data = module;
       found = storage.restore(user);
       window.chatAccount.show(user, storage.forget);

@@ -9,9 +9,9 @@ function note(className) {
   return made;
 }
 
-function say(place, text) {
+function say(place, text = "") {
   place.hidden = !text;
-  place.textContent = text ?? "";
+  if (place.textContent !== text) place.textContent = text;
 }
 
 export class QuestionView {
@@ -86,7 +86,7 @@ export class AnswerView {
     say(this.note, message.note);
     this.tools.hidden = Boolean(message.growing);
     this.copy.hidden = !message.text;
-    this.figures.textContent = this.figuresText(message.figures);
+    if (!message.growing) this.figures.textContent = this.figuresText(message.figures);
   }
 
   refresh() {
