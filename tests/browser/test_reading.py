@@ -29,7 +29,8 @@ WATCH = """() => {
   window.firstBlocks = [...document.querySelector(".answer:last-child .answer-text").children].slice(0, 3);
   const log = document.querySelector("[role=log]");
   new MutationObserver((changes) => changes.forEach(({ target }) => {
-    const block = (target.nodeType === 1 ? target : target.parentElement)?.closest(".answer-text > *, article");
+    const element = target.nodeType === 1 ? target : target.parentElement;
+    const block = element?.closest(".answer-text > *, article");
     if (!block || block === block.parentElement.lastElementChild) return;
     const growing = block.closest("article:last-child") && block.localName !== "article";
     window.touched.add(growing ? [...block.parentElement.children].indexOf(block) : -1);
@@ -157,7 +158,7 @@ def test_only_the_end_of_the_last_answer_changes_while_it_grows(reader: Person) 
     reader.sees_growth(400)
     touched = reader.page.evaluate("[...window.touched]")
     assert touched
-    # nothing of the earlier answer, no block before the last three, and those that were there are the same still
+    # nothing of the earlier answer, no block before the last three; what was there is the same still
     assert min(touched) >= first - 3
     assert reader.page.evaluate("window.firstBlocks.every((block) => block.isConnected)")
     reader.stop.click()
