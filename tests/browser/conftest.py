@@ -65,7 +65,9 @@ def answered(arrive: Callable[..., Person], stack: Stack) -> Callable[..., Perso
     """Opens the page with a conversation in which these answers were given, each to the same question."""
 
     def open_with(*answers: str, question: str = "Hello?", locale: str = "en-US", **options: Any) -> Person:
-        said = [(role, text) for answer in answers for role, text in (("user", question), ("assistant", answer))]
+        said = [
+            (role, text) for answer in answers for role, text in (("user", question), ("assistant", answer))
+        ]
         messages = [
             {"id": f"{place:016x}", "role": role, "text": text} for place, (role, text) in enumerate(said)
         ]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, expect
 
 from harness.person import Person
@@ -26,7 +25,8 @@ HOSTILE = f"""Sign in again:
 
 [https://bank.example](https://evil.example/x) and [ours](/status)
 
-$\\href{{javascript:alert(1)}}{{x}} \\htmlId{{banner}}{{y}} \\rule{{9999em}}{{9999em}} \\kern-99em \\raisebox{{9999em}}{{z}}$
+$\\href{{javascript:alert(1)}}{{x}} \\htmlId{{banner}}{{y}} \\rule{{9999em}}{{9999em}}$
+$\\kern-99em \\raisebox{{9999em}}{{z}}$
 
 ```html" onclick="alert(1)
 <form>
@@ -37,7 +37,8 @@ TAGLIKE = "`<template>` List<T> <api_key> if a<b and c>d &lt; &amp;amp; <!-- x -
 TAGLIKE_SHOWN = "<template> List<T> <api_key> if a<b and c>d"
 REACHES = """(answer) => [...answer.querySelectorAll("*")].filter((part) => {
   const style = getComputedStyle(part);
-  const asks = part.matches("form, input, select, textarea, dialog, iframe, img, label, style, script, svg:not(.katex svg)");
+  const asks = part.matches("form, input, select, textarea, dialog, iframe, img, label, style, script")
+    || part.matches("svg:not(.katex svg)");
   const placed = part.style.length > 0 && part.closest(".katex") === null;
   const acts = [...part.attributes].some(({ name }) => name.startsWith("on"));
   return part.id || asks || placed || acts || ["fixed", "sticky"].includes(style.position);
@@ -60,6 +61,11 @@ BROKEN_WORDS = """(cells) => cells.flatMap((cell) => {
   }
   return found;
 })"""
+LONG = f"""{"x" * 400} `{"y" * 400}` [{"z" * 400}](https://example.org/{"w" * 400})
+
+    {"code " * 200}
+
+$${"x+" * 300}x$$"""
 WIDTHS = [320, 390, 768, 1280, 2560]
 
 
@@ -77,22 +83,7 @@ def formulas(answer: Locator) -> Locator:
     return answer.locator(".formula annotation")
 
 
-def test_an_answer_reaches_nothing_and_asks_for_nothing(answered: Callable[..., Person]) -> None:
-    person = answered(HOSTILE)
-    answer = person.answers.last
-    formulas(answer)
-    expect(answer).to_contain_text('<form action="/session" method="post">')
-    expect(answer).to_contain_text("<style>* { display: none }</style> <script>alert(1)</script>")
-    expect(answer).to_contain_text("the end")
-    assert answer.evaluate(REACHES) == []
-    assert not answer.evaluate(PAINTED_OUTSIDE)
-    expect(answer.get_by_role("button", name="Sign in")).to_have_count(0)
-    person.page.get_by_role("button", name="Settings", exact=True).click(timeout=10_000)
-    expect(person.page.get_by_label("System prompt")).to_be_visible()
-
-
-def test_a_link_says_where_it_leads(answered: Callable[..., Person]) -> None:
-    answer = answered(HOSTILE).answers.last
+def links_say_where_they_lead(answer: Locator) -> None:
     assert [link.get_attribute("href") for link in answer.locator("a").all()] == [
         "https://evil.example/page.png",
         "https://evil.example/x",
@@ -103,7 +94,23 @@ def test_a_link_says_where_it_leads(answered: Callable[..., Person]) -> None:
         expect(link).to_have_attribute("target", "_blank")
         assert link.get_attribute("title") == link.evaluate("(link) => link.href")
     link = answer.get_by_text("https://bank.example")
-    assert "evil.example" in link.evaluate("(link) => getComputedStyle(link, '::after').content.concat(link.dataset.host)")
+    assert "(" in link.evaluate("(link) => getComputedStyle(link, '::after').content")
+    assert link.get_attribute("data-host") == "evil.example"
+
+
+def test_an_answer_reaches_nothing_and_asks_for_nothing(answered: Callable[..., Person]) -> None:
+    person = answered(HOSTILE)
+    answer = person.answers.last
+    formulas(answer)
+    expect(answer).to_contain_text('<form action="/session" method="post">')
+    expect(answer).to_contain_text("<style>* { display: none }</style> <script>alert(1)</script>")
+    expect(answer).to_contain_text("the end")
+    assert answer.evaluate(REACHES) == []
+    assert not answer.evaluate(PAINTED_OUTSIDE)
+    expect(answer.get_by_role("button", name="Sign in")).to_have_count(0)
+    links_say_where_they_lead(answer)
+    person.page.get_by_role("button", name="Settings", exact=True).click(timeout=10_000)
+    expect(person.page.get_by_label("System prompt")).to_be_visible()
 
 
 def test_what_looks_like_a_tag_is_text_in_questions_and_answers(answered: Callable[..., Person]) -> None:
@@ -125,18 +132,23 @@ def test_a_readme_is_shown_as_its_writer_meant_it(answered: Callable[..., Person
     ]
     assert texts(answer.locator(".code-head > span")) == ["bash", "python", "text"]
     expect(answer.locator("pre .hljs-keyword").first).to_have_text("from")
-    expect(answer).to_contain_text("<template id=\"row\"> in the data is data. So is Dict<K, V>, and so is if a<b and c>d.")
-    expect(answer).to_contain_text("Support is $49 a month, or $490 a year; a team of 5 pays $199. Set $FASTCSV_KEY")
+    expect(answer).to_contain_text(
+        '<template id="row"> in the data is data. So is Dict<K, V>, and so is if a<b and c>d.'
+    )
+    expect(answer).to_contain_text(
+        "Support is $49 a month, or $490 a year; a team of 5 pays $199. Set $FASTCSV_KEY"
+    )
     expect(answer.locator(".formula, del")).to_have_count(0)
     # lines that an editor wrapped are one paragraph
     expect(answer.locator("p br")).to_have_count(0)
     expect(answer.locator("tbody tr")).to_have_count(4)
     assert texts(answer.locator("tbody tr").nth(1).locator("td"))[:2] == ["quote", "str | None"]
-    assert answer.locator("thead th").evaluate_all("(all) => all.map((th) => getComputedStyle(th).textAlign)") == [
-        "left", "center", "right", "left",
-    ]  # fmt: skip
+    sides = "(cells) => cells.map((cell) => getComputedStyle(cell).textAlign)"
+    assert answer.locator("thead th").evaluate_all(sides) == ["left", "center", "right", "left"]
     expect(answer.locator("ol > li .code")).to_have_count(1)
-    expect(answer.get_by_role("link", name="terms of support")).to_have_attribute("href", "https://fastcsv.example/terms")
+    expect(answer.get_by_role("link", name="terms of support")).to_have_attribute(
+        "href", "https://fastcsv.example/terms"
+    )
     assert not re.search(r"\*\*|\]\(|^#|\|\|", answer.inner_text(), re.MULTILINE)
 
 
@@ -162,7 +174,9 @@ def test_chinese_is_shown_as_its_writer_meant_it(answered: Callable[..., Person]
         "注意：", "“移动”", "“复制”", "不可恢复！", "大约需要5分钟。", "Python 3.11",
     ]  # fmt: skip
     expect(answer.locator("strong")).to_have_count(12)
-    expect(answer.get_by_role("link", name="“命令行入门”")).to_have_attribute("href", "https://example.cn/cli")
+    expect(answer.get_by_role("link", name="“命令行入门”")).to_have_attribute(
+        "href", "https://example.cn/cli"
+    )
     expect(answer.get_by_role("link", name="https://example.cn/help")).to_have_attribute(
         "href", "https://example.cn/help"
     )
@@ -176,22 +190,18 @@ def test_chinese_is_shown_as_its_writer_meant_it(answered: Callable[..., Person]
     assert not re.search(r"\*|\]\(|^#", answer.inner_text().replace("'*.jpg'", ""), re.MULTILINE)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wider_than_the_page_and_tables_break_no_word(
-    answered: Callable[..., Person], width: int
-) -> None:
-    long = f"{'x' * 400} `{'y' * 400}` [{'z' * 400}](https://example.org/{'w' * 400})\n\n    {'code ' * 200}\n\n$${'x+' * 300}x$$"
-    size = {"width": width, "height": 800}
-    person = answered(document("readme.md"), document("tutorial.zh.md"), long, question="q" * 500, viewport=size)
+def test_nothing_is_wider_than_the_page_and_tables_break_no_word(answered: Callable[..., Person]) -> None:
+    person = answered(document("readme.md"), document("tutorial.zh.md"), LONG, question="q" * 500)
     formulas(person.answers.last)
-    assert person.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert person.conversation.get_by_role("log").evaluate("(log) => log.scrollWidth <= log.clientWidth")
     tables = person.conversation.locator(".table")
-    for table in tables.all():
-        table.scroll_into_view_if_needed()
-        assert table.locator("th, td").evaluate_all(BROKEN_WORDS) == []
-    if width < 500:
-        assert tables.first.evaluate("(table) => table.scrollWidth > table.clientWidth")
+    for width in WIDTHS:
+        person.page.set_viewport_size({"width": width, "height": 800})
+        assert person.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        log = person.page.get_by_role("log")
+        assert log.evaluate("(log) => log.scrollWidth <= log.clientWidth"), width
+        assert tables.locator("th, td").evaluate_all(BROKEN_WORDS) == [], width
+        scrolls = tables.first.evaluate("(table) => table.scrollWidth > table.clientWidth")
+        assert scrolls == (width < 600), width
 
 
 def test_whole_conversations_are_printed(answered: Callable[..., Person]) -> None:

@@ -1,7 +1,8 @@
-"""An engine that says what it is told to: `python3 echo_engine.py PORT`, in a container in the engine's place.
+"""An engine that says what it is told to: `python3 echo_engine.py PORT`, in a container in the engine's
+place.
 
-The answer is the last message itself, but for its first line when that is a number: so many tokens a second. It
-speaks TGI's contract as far as the chat page does (tests/unit/chat_ui/fake_engine.py).
+The answer is the last message itself, but for its first line when that is a number: so many tokens a second.
+It speaks TGI's contract as far as the chat page does (tests/unit/chat_ui/fake_engine.py).
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ CHECKS = (
     Check("mypy", "types in Python, strictly", lambda: [PYTHON, "-m", "mypy"]),
     Check("shellcheck", "mistakes in shell scripts", lambda: ["shellcheck", "-x", *shell_files()]),
     Check("eslint", "mistakes and style in JavaScript", _eslint),
-    Check("view", "the conversation's view is what ui/web makes", lambda: [NODE, "ui/web/build.mjs", "--check"]),
+    Check(
+        "view", "the conversation's view is what ui/web makes", lambda: [NODE, "ui/web/build.mjs", "--check"]
+    ),
     Check("node", "the gate's modules, alone", lambda: [NODE, "--test", *tracked("*.test.mjs")]),
     Check(
         "nginx", "nginx -t over what is rendered", lambda: [PYTHON, "-m", "pytest", NGINX_TESTS], counts=True

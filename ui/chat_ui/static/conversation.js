@@ -28,8 +28,8 @@
   // the conversation, or the settings, that somebody has chosen
   let chosen = null;
   let settings = null;
-  let announce = null;
-  const restored = new Promise((resolve) => { announce = resolve; });
+  const { promise: restored, resolve: announce } = Promise.withResolvers();
+  const { promise: attached, resolve: attach } = Promise.withResolvers();
 
   function keep() {
     storage.keep({ id: conversation.id, messages: conversation.messages });
@@ -230,9 +230,10 @@
     attach(submit, listen) {
       trigger = submit;
       listen(hear);
+      attach();
     },
     async restore() {
-      const [user, module] = await Promise.all([window.chatAccount.user, view]);
+      const [user, module] = await Promise.all([window.chatAccount.user, view, attached]);
       data = module;
       found = storage.restore(user);
       const id = found.id || data.newId();

@@ -9,9 +9,9 @@ function note(className) {
   return made;
 }
 
-function say(place, text) {
+function say(place, text = "") {
   place.hidden = !text;
-  place.textContent = text ?? "";
+  if (place.textContent !== text) place.textContent = text;
 }
 
 // What both have: versions to turn to, and a box to put what was said in other words.
@@ -122,7 +122,7 @@ export class AnswerView extends MessageView {
     this.copy.hidden = this.change.hidden = !message.text;
     this.goOn.hidden = Boolean(message.growing) || !message.text || !CUT.has(message.figures?.ended);
     this.showVersions(message);
-    this.figures.textContent = this.figuresText(message.figures);
+    if (!message.growing) this.figures.textContent = this.figuresText(message.figures);
   }
 
   refresh() {

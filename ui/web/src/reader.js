@@ -5,7 +5,7 @@ const NEAR = 24;
 const UP = new Set(["PageUp", "ArrowUp", "Home"]);
 
 export function reader(scroll, arrow) {
-  let [following, last] = [true, 0];
+  let [following, last, height] = [true, 0, 0];
   const distance = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight;
 
   function showArrow() {
@@ -18,16 +18,17 @@ export function reader(scroll, arrow) {
   function toEnd() {
     following = true;
     scroll.scrollTop = scroll.scrollHeight;
-    last = scroll.scrollTop;
+    [last, height] = [scroll.scrollTop, scroll.scrollHeight];
     showArrow();
   }
 
   scroll.addEventListener("wheel", (event) => event.deltaY < 0 && leave(), { passive: true });
   scroll.addEventListener("keydown", (event) => UP.has(event.key) && leave());
   scroll.addEventListener("scroll", () => {
-    if (scroll.scrollTop < last - 1) following = false;
+    // upwards, and not because there is less than before
+    if (scroll.scrollTop < last - 1 && scroll.scrollHeight >= height) following = false;
     else if (scroll.scrollTop > last && distance() <= NEAR) following = true;
-    last = scroll.scrollTop;
+    [last, height] = [scroll.scrollTop, scroll.scrollHeight];
     showArrow();
   }, { passive: true });
   // a finger, or a hand on the scroll bar: it decides, from its first touch on
