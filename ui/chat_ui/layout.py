@@ -26,13 +26,20 @@ I18N = gr.I18n(**{tag.partition("-")[0]: texts for tag, texts in reversed(TEXTS.
 _NEXT = """<div id="attached" role="status" hidden></div>
 <p id="storage-said" role="alert" hidden></p>
 <div id="gauge" hidden><meter min="0"></meter> <small></small> <small role="status"></small></div>"""
+_PRESETS = """<div id="preset-box"><select id="presets"></select>
+<input id="preset-name" maxlength="60"><button id="preset-save" type="button"></button>
+<button id="preset-delete" type="button" disabled></button></div>"""
+_APPEARANCE = """<div id="appearance"><select id="theme-choice"></select>
+<select id="language-choice"></select></div>"""
 _ATTACH = """<button id="attach" type="button"><span aria-hidden="true">+</span></button>
 <input id="attach-files" type="file" multiple hidden>"""
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The components that events read and write; `settings` in the order of `chat_settings.CONTROLS`."""
+    """The components that events read and write: `settings` in the order of `chat_settings.CONTROLS`, `named`
+    the buttons by their texts.
+    """
 
     view: gr.HTML
     notice: gr.HTML
@@ -45,6 +52,7 @@ class Controls:
     open: gr.Button
     choose: gr.Button
     settings: list[gr.Textbox | gr.Slider]
+    named: dict[str, gr.Button]
 
 
 def theme() -> gr.themes.Base:
@@ -70,13 +78,22 @@ def layout() -> Controls:
     """Build the components inside the current `gr.Blocks`."""
     panel = _settings_panel()
     gr.HTML((STATIC / "library.html").read_text(encoding="utf-8"), elem_id="library-place")
-    new_chat = _header()
+    new_chat, open_settings = _header()
     gr.HTML('<div id="banner" role="status" aria-live="polite" hidden></div>', elem_id="banner-place")
     view = _conversation()
     notice = gr.HTML("", elem_id="notice")
     gr.HTML('<div id="refused" role="alert" hidden></div>', elem_id="refused-place")
     gr.HTML(_NEXT, elem_id="next-place")
-    return Controls(view=view, notice=notice, new_chat=new_chat, **panel, **_question_box())
+    box = _question_box()
+    named = {
+        "page_send": box["send"],
+        "page_stop": box["stop"],
+        "page_new_chat": new_chat,
+        "page_settings": open_settings,
+        "page_close": panel.pop("close"),
+        "page_reset_settings": panel["reset"],
+    }
+    return Controls(view=view, notice=notice, new_chat=new_chat, named=named, **panel, **box)
 
 
 def _settings_panel() -> dict[str, Any]:
@@ -84,12 +101,14 @@ def _settings_panel() -> dict[str, Any]:
         with gr.Row(elem_id="settings-head"):
             gr.Markdown(I18N("page_settings"))
             close = gr.Button(I18N("page_close"), size="sm", scale=0, min_width=70)
+        gr.HTML(_PRESETS)
         settings = [_setting(name, control) for name, control in CONTROLS.items()]
         reset = gr.Button(I18N("page_reset_settings"), size="sm")
+        gr.HTML(_APPEARANCE)
     _toggles_settings(close)
     # "hidden" is there, but not seen
     open_, choose = (gr.Button(visible="hidden", elem_id=name) for name in (OPEN, CHOOSE))
-    return {"settings": settings, "reset": reset, "open": open_, "choose": choose}
+    return {"settings": settings, "reset": reset, "close": close, "open": open_, "choose": choose}
 
 
 def _setting(name: str, control: Text | Number) -> gr.Textbox | gr.Slider:
@@ -103,12 +122,15 @@ def _setting(name: str, control: Text | Number) -> gr.Textbox | gr.Slider:
     return gr.Slider(control.low, control.high, step=control.step, **shown)
 
 
-def _header() -> gr.Button:
+def _header() -> tuple[gr.Button, gr.Button]:
     with gr.Row(elem_id="top"):
         gr.HTML((STATIC / "header.html").read_text(encoding="utf-8"))
         new_chat = gr.Button(I18N("page_new_chat"), size="sm", scale=0, min_width=90)
-        _toggles_settings(gr.Button(I18N("page_settings"), size="sm", scale=0, min_width=90))
-    return new_chat
+        settings = gr.Button(
+            I18N("page_settings"), size="sm", scale=0, min_width=90, elem_id="settings-button"
+        )
+        _toggles_settings(settings)
+    return new_chat, settings
 
 
 def _toggles_settings(button: gr.Button) -> None:

@@ -34,6 +34,7 @@ MAX_WAITING = 100
 _STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
 _SCRIPTS = (
+    "appearance.js",
     "gradio_internals.js",
     "texts.js",
     "browser_storage.js",
@@ -45,6 +46,8 @@ _SCRIPTS = (
     "transfer.js",
     "library.js",
     "keeping.js",
+    "presets.js",
+    "keys.js",
     "conversation.js",
     "banner.js",
 )
@@ -136,7 +139,13 @@ def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
         js="(...values) => chatPage.keepInputs(values)",
         **local,
     )
-    demo.load(None, None, kept, js="() => chatPage.restore()", **local)
+    demo.load(
+        None,
+        None,
+        [*kept, *c.named.values()],
+        js=f"() => chatPage.restore({json.dumps([*c.named])})",
+        **local,
+    )
 
 
 class _Handlers:

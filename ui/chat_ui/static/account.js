@@ -4,6 +4,7 @@
   const { text } = window.chatTexts;
   const RETRY_MS = 1000;
   const FORGET_MS = 3000;
+  const TIMEOUT_MS = 8000;
   const send = window.fetch;
 
   // Gradio would take a 401 for a lost connection and ask on and on. The page is being left, so the caller is not
@@ -19,7 +20,9 @@
   async function whoami() {
     for (;;) {
       try {
-        const response = await fetch(new URL("whoami", document.baseURI), { cache: "no-store" });
+        const response = await fetch(new URL("whoami", document.baseURI), {
+          cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS),
+        });
         if (response.ok) return (await response.json()).user;
         if (response.status < 500) return null;
       } catch { /* the server is away: the banner says so */ }

@@ -1,9 +1,12 @@
 // The banner while the model is not ready, and the model's name and state at the top, from GET /status.
-// It polls: every 2 s while something is going on, every 15 s when ready, not at all in a hidden tab.
+// It polls: every 2 s while something is going on or an answer is awaited, every 15 s when ready, not at all in a hidden tab.
 (() => {
   const BUSY_MS = 2000;
   const READY_MS = 15000;
   const BUILDING_MS = 300;
+  // a line that is dead is noticed within ten seconds: a poll, its time, and both once more
+  const TIMEOUT_MS = 3000;
+  const MISSED_MS = 1000;
   const { duration, language, text } = window.chatTexts;
   const number = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
   let misses = 0;
@@ -84,15 +87,18 @@
     let wait = BUSY_MS;
     if (!document.hidden) {
       try {
-        const response = await fetch(new URL("status", document.baseURI), { cache: "no-store" });
+        const response = await fetch(new URL("status", document.baseURI), {
+          cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS),
+        });
         if (!response.ok) throw new Error(`HTTP ${response.status}`);
         const status = await response.json();
         misses = 0;
         if (!show(status)) wait = BUILDING_MS;
-        else if (status.state === "ready") wait = READY_MS;
+        else if (status.state === "ready" && !window.chatPage.isWaiting()) wait = READY_MS;
       } catch {
         // one lost answer is no news: a replica may just have gone, and the next request goes to another
         if (++misses > 1) show({ state: "unreachable" });
+        else wait = MISSED_MS;
       }
     }
     // however many polls ran at the same time, one goes on

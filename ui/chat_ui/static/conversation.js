@@ -9,6 +9,7 @@
   const SAID_MS = 50;
   // the last word on an answer may come after Gradio's own that it is over
   const LAST_WORD_MS = 300;
+  const STOP_MS = 10_000;
 
   const view = import(new URL(window.CHAT.view, document.baseURI));
   // for the message box, the notice, Send and Stop
@@ -69,7 +70,16 @@
     window.gradioInternals.press("open-conversation");
   }
 
-  function startLibrary(user) {
+  function choose(values) {
+    settings = values;
+    window.gradioInternals.press("choose-settings");
+  }
+
+  // What stands beside the conversation.
+  function startAround(user) {
+    window.chatAppearance.start(text);
+    window.chatKeys.start();
+    window.chatPresets.start(user, { choose, current: () => storage.inputs().settings });
     window.chatLibrary.start(user, {
       open: (record) => {
         openRecord(record);
@@ -166,7 +176,9 @@
       await cancelled();
       await new Promise((resolve) => setTimeout(resolve, SAID_MS));
     }
-    if (asking === mine && !mine.left) trigger();
+    if (asking !== mine || mine.left) return;
+    trigger();
+    window.chatBanner.askStatus();
   }
 
   // An answer that was cut goes on.
@@ -222,6 +234,7 @@
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ conversation: conversation.id, turn: answer.id }),
       keepalive: true,
+      signal: AbortSignal.timeout(STOP_MS),
     }).catch(() => { /* then it ends by itself, some minutes later */ });
   }
 
@@ -232,7 +245,8 @@
       listen(hear);
       attach();
     },
-    async restore() {
+    // `named` are the buttons by their texts: they are in the browser's language, and may be wanted in another.
+    async restore(named) {
       const [user, module] = await Promise.all([window.chatAccount.user, view, attached]);
       data = module;
       found = storage.restore(user);
@@ -246,6 +260,7 @@
       found.messages = newer(found, record);
       window.chatAccount.show(user, () => {
         storage.forget();
+        window.chatPresets.forget();
         return window.chatKeeping.forget();
       });
       shown = data.createView(document.getElementById("conversation-place"), text, {
@@ -257,7 +272,7 @@
         example: (said) => send("example", () => data.asked(conversation, said)),
       });
       conversation = { id, messages: [] };
-      startLibrary(user);
+      startAround(user);
       if (found.messages.at(-1)?.growing) takeUp(found.messages);
       else show(data.settled(found.messages, text("page_interrupted"), text("page_unanswered")));
       shown.toEnd();
@@ -276,7 +291,12 @@
       window.chatAttachments.put(found.files);
       window.chatAttachments.start();
       announce();
-      return [found.draft, ...Object.values(found.settings)];
+      const settingsShown = Object.entries(found.settings).map(([name, value]) => update({
+        value, label: text(`page_${name}`), info: text(`page_${name}_info`),
+      }));
+      const placeholder = window.chatKeys.isPhone() ? "page_message_placeholder_phone" : "page_message_placeholder";
+      const box = update({ value: found.draft, placeholder: text(placeholder), label: text("page_message") });
+      return [box, ...settingsShown, ...named.map((key) => update({ value: text(key) }))];
     },
     keepInputs([draft, ...values]) {
       window.chatRefusals.leave();
@@ -323,7 +343,7 @@
       const names = Object.keys(window.CHAT.settings);
       return [draft, "", ...idle, ...names.map((name) => had?.[name] ?? window.CHAT.settings[name])];
     },
-    chosen: () => Object.values(settings),
+    chosen: () => Object.keys(window.CHAT.settings).map((name) => settings[name]),
     // Gradio is done with the question, whichever way; of one that was cancelled it says so several times.
     finish() {
       const mine = asking;
@@ -339,15 +359,15 @@
       }, LAST_WORD_MS);
       return [...left, ...idle];
     },
+    turnPage: (direction) => shown?.page(direction),
+    // Whether the server is expected to say something.
+    isWaiting: () => Boolean(asking && !asking.over && !asking.left),
+    // A number was emptied: it is its default again.
+    emptied(at) {
+      const [name, normal] = Object.entries(window.CHAT.settings).filter(([, value]) => typeof value === "number")[at];
+      setTimeout(() => choose({ ...storage.inputs().settings, [name]: normal }), SAID_MS);
+    },
     defaultSettings: () => Object.values(window.CHAT.settings),
     toggleSettings: () => window.gradioInternals.toggleSidebar("settings"),
   };
-
-  // PageUp and PageDown turn the conversation's pages while somebody writes, too
-  document.addEventListener("keydown", (event) => {
-    const direction = { PageUp: -1, PageDown: 1 }[event.key];
-    if (!direction || !shown || typed("ask").includes("\n") || !event.target.closest("#ask")) return;
-    event.preventDefault();
-    shown.page(direction);
-  });
 })();

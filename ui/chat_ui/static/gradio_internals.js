@@ -11,6 +11,8 @@
   const QUESTION = "/gradio_api/queue/join";
   const UNSAID = "the page has said it";
   const SIDEBAR_TOGGLE = ".toggle-button";
+  const OPEN = "open";
+  const NUMBERS = "#settings input[type=number]";
   const CANCEL = "/gradio_api/cancel";
   const CANCEL_MS = 3000;
 
@@ -46,6 +48,10 @@
     // An answer to it of which Gradio makes a failure, and shows nothing
     refusal: () => new Response(JSON.stringify({ error: UNSAID }), { status: 400, headers: { "Content-Type": "application/json" } }),
     typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",
+    panel: (id) => document.getElementById(id),
+    isOpen: (id) => document.getElementById(id)?.classList.contains(OPEN) === true,
+    // Which of the settings' numbers is empty, if that is what the element is; -1 otherwise
+    emptiedNumber: (element) => (element.value === "" ? [...document.querySelectorAll(NUMBERS)].indexOf(element) : -1),
     press: (id) => document.getElementById(id)?.click(),
     toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
     // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.
