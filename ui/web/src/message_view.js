@@ -29,7 +29,6 @@ export class QuestionView {
   }
 
   update() {}
-  refresh() {}
 
   edit() {
     const box = element("textarea");
@@ -58,7 +57,9 @@ export class QuestionView {
 }
 
 export class AnswerView {
-  constructor(message, text) {
+  // One that is not `ready` shows its text only in render().
+  constructor(message, text, ready) {
+    this.ready = ready;
     this.text = text;
     this.element = element("article", "answer");
     this.element.ariaLabel = text("page_answer");
@@ -81,7 +82,7 @@ export class AnswerView {
   update(message) {
     this.message = message;
     say(this.leftOut, message.left_out);
-    this.body.show(message.text, !message.growing);
+    if (this.ready) this.body.show(message.text, !message.growing);
     this.working.hidden = !message.growing || message.text !== "";
     say(this.note, message.note);
     this.tools.hidden = Boolean(message.growing);
@@ -89,8 +90,18 @@ export class AnswerView {
     if (!message.growing) this.figures.textContent = this.figuresText(message.figures);
   }
 
+  render() {
+    this.ready = true;
+    this.update(this.message);
+  }
+
+  // Whether it has something that would look otherwise now that code or formulas have got what they need.
+  get isStale() {
+    return this.ready && this.element.querySelector(".formula, .code") !== null;
+  }
+
   refresh() {
-    if (this.element.querySelector(".formula, .code")) this.body.again();
+    this.body.again();
   }
 
   figuresText(figures) {
