@@ -12,6 +12,7 @@ from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -63,6 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.drain = Drain(demo, readers)
     app.add_middleware(Admission, held=partial(bytes_held, demo))
     app.add_middleware(DrainWatch, drain=app.state.drain)
+    # the page itself, which Gradio sends as it is; it leaves out event streams and what is compressed
+    app.add_middleware(GZipMiddleware)
     gr.mount_gradio_app(app, demo, path="/", server_port=settings.port, **page.mount_options())
     return app
 

@@ -99,7 +99,7 @@ def layout() -> Controls:
 def _settings_panel() -> dict[str, Any]:
     with gr.Sidebar(position="right", open=False, width=340, elem_id="settings"):
         with gr.Row(elem_id="settings-head"):
-            gr.Markdown(I18N("page_settings"))
+            gr.HTML('<h2 id="settings-title"></h2>')
             close = gr.Button(I18N("page_close"), size="sm", scale=0, min_width=70)
         gr.HTML(_PRESETS)
         settings = [_setting(name, control) for name, control in CONTROLS.items()]

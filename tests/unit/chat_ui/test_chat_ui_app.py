@@ -14,7 +14,7 @@ from unit.chat_ui.fake_engine import FakeEngine
 from unit.chat_ui.service import answered, ask, event_of, gradio_app_of
 
 from chat_ui import view_files
-from chat_ui.gradio_internals import sessions_being_answered
+from chat_ui.gradio_internals import STREAM_ROUTE, sessions_being_answered
 from chat_ui.page import app_id
 
 
@@ -161,6 +161,18 @@ async def test_the_page_loads_nothing_from_elsewhere(http: aiohttp.ClientSession
     assert (made["analytics_enabled"], made["footer_links"], made["run_history"]) == (False, [], False)
     assert made["stylesheets"] == []
     assert made["connect_heartbeat"] is False
+
+
+async def test_the_page_is_small_and_an_event_stream_is_not_compressed(
+    http: aiohttp.ClientSession, url: str
+) -> None:
+    async with http.get(f"{url}/", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+    async with http.get(
+        f"{url}{STREAM_ROUTE}", params={"session_hash": "abc"}, headers={"Accept-Encoding": "gzip"}
+    ) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        assert "Content-Encoding" not in response.headers
 
 
 async def test_the_view_is_kept_by_browsers_as_long_as_it_is_the_same(

@@ -279,6 +279,7 @@
       // what somebody typed who was quicker than the page
       found.draft = typed("ask") || found.draft;
       document.title = text("page_title");
+      document.getElementById("settings-title").textContent = text("page_settings");
       window.gradioInternals.translateToasts({
         heading: text("page_error"),
         lost: text("page_connection_lost"),

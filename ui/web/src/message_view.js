@@ -85,12 +85,13 @@ export class QuestionView extends MessageView {
     this.showVersions(message);
   }
 
-  refresh() {}
 }
 
 export class AnswerView extends MessageView {
-  constructor(message, text) {
+  // One that is not `ready` shows its text only in render().
+  constructor(message, text, ready) {
     super(text);
+    this.ready = ready;
     this.element = element("article", "answer");
     this.element.ariaLabel = text("page_answer");
     this.element.dataset.id = message.id;
@@ -115,7 +116,7 @@ export class AnswerView extends MessageView {
   update(message) {
     this.message = message;
     say(this.leftOut, message.left_out);
-    this.body.show(message.text, !message.growing);
+    if (this.ready) this.body.show(message.text, !message.growing);
     this.working.hidden = !message.growing || message.text !== "";
     say(this.note, message.note);
     this.tools.hidden = Boolean(message.growing);
@@ -125,8 +126,18 @@ export class AnswerView extends MessageView {
     if (!message.growing) this.figures.textContent = this.figuresText(message.figures);
   }
 
+  render() {
+    this.ready = true;
+    this.update(this.message);
+  }
+
+  // Whether it has something that would look otherwise now that code or formulas have got what they need.
+  get isStale() {
+    return this.ready && this.element.querySelector(".formula, .code") !== null;
+  }
+
   refresh() {
-    if (this.element.querySelector(".formula, .code")) this.body.again();
+    this.body.again();
   }
 
   figuresText(figures) {

@@ -43,6 +43,14 @@ export function reader(scroll, arrow) {
     toEnd,
     // After something was written.
     follow: () => (following ? toEnd() : showArrow()),
+    // While something changes that is not what is being written: what the reader sees stays.
+    keep(element, change) {
+      const above = !following && element.getBoundingClientRect().bottom <= scroll.getBoundingClientRect().top;
+      const before = above ? scroll.scrollHeight : 0;
+      change();
+      if (above) scroll.scrollTop += scroll.scrollHeight - before;
+      else if (following) toEnd();
+    },
     page: (direction) => {
       if (direction < 0) leave();
       scroll.scrollBy({ top: direction * scroll.clientHeight * 0.9 });

@@ -1,6 +1,7 @@
 // The conversation in the page. It shows what it is told and tells what somebody wants; what becomes of it is decided in
 // static/conversation.js.
 
+import { backlog } from "./backlog.js";
 import { button, element } from "./clean.js";
 import { copy, download } from "./clipboard.js";
 import { onArrival } from "./lazy.js";
@@ -9,6 +10,8 @@ import { paced } from "./pace.js";
 import { reader } from "./reader.js";
 
 const COPIED_MS = 1500;
+// How many of a conversation's last messages are there as soon as it is; the others follow
+const AT_ONCE = 8;
 const EXTENSIONS = {
   bash: "sh", c: "c", cpp: "cpp", csharp: "cs", css: "css", diff: "diff", go: "go", html: "html", java: "java", javascript: "js",
   js: "js", json: "json", kotlin: "kt", latex: "tex", markdown: "md", php: "php", powershell: "ps1", python: "py", py: "py",
@@ -32,6 +35,7 @@ export function createView(place, text, wants) {
 
   const views = new Map();
   const where = reader(log, arrow);
+  const work = backlog((view, act) => where.keep(view.element, () => act(view)));
   let growing = null;
   const showGrowing = paced(() => {
     if (!growing) return;
@@ -45,16 +49,16 @@ export function createView(place, text, wants) {
     return [element("h2", "", text("page_welcome")), element("p", "", text("page_welcome_detail")), examples];
   }
 
-  function viewOf(message) {
+  function viewOf(message, ready) {
     const View = message.role === "user" ? QuestionView : AnswerView;
-    const found = views.get(message.id) ?? new View(message, text);
+    const found = views.get(message.id) ?? new View(message, text, ready);
     if (found.message !== message) found.update(message);
     views.set(message.id, found);
     return found;
   }
 
   function show(messages) {
-    const shown = messages.map(viewOf);
+    const shown = messages.map((message, at) => viewOf(message, at >= messages.length - AT_ONCE));
     const kept = new Set(shown);
     for (const [id, view] of views) {
       if (kept.has(view)) continue;
@@ -69,6 +73,7 @@ export function createView(place, text, wants) {
     welcome.hidden = messages.length > 0;
     welcome.replaceChildren(...(messages.length ? [] : welcomeParts()));
     where.follow();
+    work.add(shown.filter((view) => view.ready === false), (view) => view.render());
   }
 
   function grow(message) {
@@ -114,10 +119,7 @@ export function createView(place, text, wants) {
     const act = acts[pressed?.dataset.act];
     act?.(pressed, views.get(pressed.closest("[data-id]")?.dataset.id));
   });
-  onArrival(() => {
-    views.forEach((view) => view.refresh());
-    where.follow();
-  });
+  onArrival(() => work.add([...views.values()].filter((view) => view.isStale), (view) => view.refresh()));
   document.addEventListener("visibilitychange", () => growing && showGrowing());
 
   return { show, grow, toEnd: where.toEnd, page: where.page };
