@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from harness.person import Person
-from harness.stack import REPO, Stack
+from harness.stack import Stack
 from harness.waiting import wait_until
 
 FAST, SLOW = 120, 40  # tokens a second
@@ -36,35 +35,6 @@ WATCH = """() => {
     window.touched.add(growing ? [...block.parentElement.children].indexOf(block) : -1);
   })).observe(log, { childList: true, subtree: true, characterData: true, attributes: true });
 }"""
-
-
-@pytest.fixture(scope="module")
-def echoing(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The appliance with the echo in its engine's place."""
-    override = tmp_path_factory.mktemp("echo") / "compose.json"
-    echo = {
-        "image": "qwen-appliance/ui:local",
-        "entrypoint": ["python3", "/tests/harness/echo_engine.py"],
-        "command": ["3000"],
-        "volumes": [f"{REPO}/tests:/tests:ro"],
-        "healthcheck": {
-            "test": ["CMD", "python3", "-m", "chat_ui.health"],
-            "interval": "1s",
-        },
-        "environment": {"UI_PORT": "3000", "PYTHONDONTWRITEBYTECODE": "1"},
-        "stop_grace_period": "1s",
-    }
-    override.write_text(json.dumps({"services": {"tgi": echo}}))
-    files = f"{REPO}/docker-compose.yml:{REPO}/compose.cpu.yml"
-    _replace_engine(stack, f"{files}:{override}")
-    yield stack
-    _replace_engine(stack, files)
-
-
-def _replace_engine(stack: Stack, files: str) -> None:
-    again = ("up", "-d", "--no-deps", "--no-build", "--wait", "tgi")
-    stack.compose(*again, env={"COMPOSE_FILE": files})
-    stack.wait_ready()
 
 
 @pytest.fixture

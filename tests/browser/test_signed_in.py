@@ -15,6 +15,10 @@ from harness.waiting import wait_until
 
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
 QUESTION = "What is the capital of France?"
+KEPT = """async () => {
+  const all = await chatDatabase.all();
+  return JSON.stringify([{...localStorage}, {...sessionStorage}, all]);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +98,7 @@ def test_a_person_signs_in_chats_and_signs_out(arrive: Callable[[], Page], site:
     asks_who_it_is(page)
     expect(sign_in(page, "alice").send).to_be_visible()
     expect(Person(page).questions).to_have_count(0)
+    assert QUESTION not in page.evaluate(KEPT)
 
 
 def test_a_session_that_ends_costs_no_word(arrive: Callable[[], Page], shared: BrowserContext) -> None:
@@ -127,7 +132,7 @@ def test_somebody_else_in_the_same_browser_sees_nothing_of_it(
 
     expect(bob.send).to_be_visible()
     expect(bob.questions).to_have_count(0)
-    assert QUESTION not in bob.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert QUESTION not in bob.page.evaluate(KEPT)
     # the tab that alice left open is bob's now
     expect(alice.page.get_by_text("bob", exact=True)).to_be_visible()
     expect(alice.questions).to_have_count(0)

@@ -7,6 +7,7 @@ there are and when they ask is `crowd.py`'s business. How an answer ended is for
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import hashlib
 import json
@@ -120,7 +121,11 @@ class Chatter:
         self._reading = asyncio.create_task(self._follow(self.answer, tokens))
 
     async def leave(self) -> None:
-        """Closes the page and all its connections, in the middle of an answer or not."""
+        """Presses Stop, if there is something to stop, and closes the page and all its connections."""
+        if self.answers and not self.answer.over:
+            ids = {"conversation": self._conversation, "turn": self.answer.turn}
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # the replica may be gone
+                await self.http.post(f"{self.url}/stop", json=ids)
         await self._stop_reading()
         await self.http.close()
 

@@ -63,7 +63,7 @@ def test_an_api_client_hangs_up(
 
 @pytest.mark.usefixtures("nobody_finishes")
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_person_closes_the_page(stack: Stack, crowd: Crowd, count: int) -> None:
+def test_a_person_stops_and_closes_the_page(stack: Stack, crowd: Crowd, count: int) -> None:
     people = crowd.arrive(count)
     crowd.ask(people, ENDLESS)
     wait_until(lambda: running(stack) == count, "the engine works on all of them")

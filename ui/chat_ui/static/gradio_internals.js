@@ -51,7 +51,7 @@
     panel: (id) => document.getElementById(id),
     isOpen: (id) => document.getElementById(id)?.classList.contains(OPEN) === true,
     // Which of the settings' numbers is empty, if that is what the element is; -1 otherwise
-    emptiedNumber: (element) => (element.value === "" ? [...document.querySelectorAll(NUMBERS)].indexOf(element) : -1),
+    emptiedNumber: (element) => (element.value ? -1 : [...document.querySelectorAll(NUMBERS)].indexOf(element)),
     press: (id) => document.getElementById(id)?.click(),
     toggleSidebar: (id) => document.querySelector(`#${id} ${SIDEBAR_TOGGLE}`)?.click(),
     // What Gradio says in English only when it has lost its server; it then loads the page anew by itself.

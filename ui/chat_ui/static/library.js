@@ -9,8 +9,13 @@
   let wants = null;
   let user = null;
   let records = [];
+  // those that are listed, with what is said of them
+  let shown = [];
   let searched = "";
   let takenBack = null;
+  // the conversation whose menu is open, and whether one is being renamed: a list that is made anew leaves both alone
+  let menu = null;
+  let renaming = false;
   const date = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
   const part = (id) => document.getElementById(id);
 
@@ -50,7 +55,9 @@
   }
 
   function show() {
-    const rows = records.map((record) => [record, excerpt(record)]).filter(([, said]) => said !== null).map(row);
+    if (renaming) return;
+    shown = records.map((record) => [record, excerpt(record)]).filter(([, said]) => said !== null);
+    const rows = shown.map(row);
     const nothing = element("li", "library-nothing", text(searched ? "page_library_not_found" : "page_library_empty"));
     part("library-list").replaceChildren(...(rows.length ? rows : [nothing]));
   }
@@ -66,17 +73,33 @@
     const more = element("details", "library-more");
     const summary = element("summary", "", "⋯");
     summary.ariaLabel = text("page_library_more", { title: record.title });
-    const acts = element("div", "library-acts");
-    acts.append(
-      button("page_rename", () => rename(line, record)),
-      button(record.pinned ? "page_unpin" : "page_pin", () => change(record, { pinned: !record.pinned })),
-      button("page_export_markdown", () => exportOne(record, "md")),
-      button("page_export_json", () => exportOne(record, "json")),
-      button("page_delete", () => removeOne(record)),
-    );
-    more.append(summary, acts);
+    more.open = menu === record.id;
+    // one menu at a time
+    summary.addEventListener("click", (event) => {
+      event.preventDefault();
+      menu = menu === record.id ? null : record.id;
+      show();
+      part("library-list").children[shown.findIndex(([one]) => one.id === record.id)]?.lastElementChild.firstElementChild?.focus();
+    });
+    more.append(summary, menuOf(line, record));
     line.append(open, more);
     return line;
+  }
+
+  function menuOf(line, record) {
+    const act = (key, does) => button(key, () => {
+      menu = null;
+      does();
+    });
+    const made = element("div", "library-acts");
+    made.append(
+      act("page_rename", () => rename(line, record)),
+      act(record.pinned ? "page_unpin" : "page_pin", () => change(record, { pinned: !record.pinned })),
+      act("page_export_markdown", () => exportOne(record, "md")),
+      act("page_export_json", () => exportOne(record, "json")),
+      act("page_delete", () => removeOne(record)),
+    );
+    return made;
   }
 
   async function change({ id, revision }, changes) {
@@ -89,10 +112,10 @@
     box.value = record.title;
     box.maxLength = 200;
     box.ariaLabel = text("page_rename");
-    let over = false;
+    renaming = true;
     const end = (keep) => {
-      if (over) return;
-      over = true;
+      if (!renaming) return;
+      renaming = false;
       const title = box.value.trim();
       if (keep && title && title !== record.title) change(record, { title, titled: true });
       else show();
@@ -127,6 +150,7 @@
   function exportOne(record, ending) {
     const { download, fileName, json, markdown } = window.chatTransfer;
     download(fileName(record.title, ending), ending === "md" ? markdown(record) : json([record]));
+    show();
   }
 
   async function importAll(file) {

@@ -1,0 +1,130 @@
+"""Before a question is sent: what goes with it, what it takes of the context, how it is to be answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from harness.documents import docx, paragraph, pdf
+from harness.person import Person
+from harness.stack import Stack
+
+PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary")]
+  .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest("[inert]"))
+  .filter((one) => Math.min(one.offsetWidth, one.offsetHeight) < 40).map((one) => one.outerHTML)"""
+
+
+def attach(page: Page, name: str, content: bytes) -> None:
+    page.locator("#attach-files").set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
+    )
+
+
+def test_what_is_attached_goes_along(echoing: Stack, arrive: Callable[..., Person]) -> None:
+    person = arrive()
+    attach(person.page, "paper.pdf", pdf("From a page"))
+    attach(person.page, "letter.docx", docx(paragraph("From Word")))
+    chips = person.page.locator("#attached .file-chip")
+    expect(chips).to_have_text(
+        [re.compile(r"paper\.pdf · \d+ tokens"), re.compile(r"letter\.docx · \d+ tokens")]
+    )
+    expect(person.page.locator("#gauge")).to_contain_text(re.compile(r"\d+ of 2,000,000 tokens · files \d+"))
+    person.page.reload()
+    expect(chips).to_have_count(2)
+    person.page.get_by_role("button", name="Remove letter.docx").click()
+    person.message.fill("What is it?")
+    person.send.click()
+    expect(person.answers.last).to_contain_text("From a page")
+    expect(person.answers.last).to_contain_text("What is it?")
+    expect(person.conversation.locator(".question")).to_contain_text("paper.pdf")
+    expect(chips).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [("en-US", "“a.pdf” is not what its name says."), ("zh-CN", "“a.pdf”的内容与文件名不符。")],
+)
+def test_a_file_that_cannot_be_read_says_why(arrive: Callable[..., Person], locale: str, said: str) -> None:
+    page = arrive(locale).page
+    expect(page.locator("#attach")).to_be_visible()
+    attach(page, "a.pdf", b"no pages")
+    expect(page.locator("#attached")).to_contain_text(said)
+
+
+def test_what_does_not_fit_is_said_before_it_is_sent(person: Person) -> None:
+    attach(person.page, "book.txt", b"word " * 20_000)
+    person.message.fill("What is it about?")
+    expect(person.page.locator("#gauge")).to_contain_text(
+        re.compile(r"Of what is attached, the first \d+ of 99999 characters fit")
+    )
+
+
+def test_settings_have_presets_and_names(person: Person) -> None:
+    page = person.page
+    settings = page.get_by_role("button", name="Settings", exact=True)
+    settings.click()
+    number = page.get_by_label(re.compile("number input for Temperature"))
+    prompt = page.get_by_label("System prompt")
+    presets = page.get_by_label("Presets")
+    presets.select_option(label="Translator, Chinese ↔ English")
+    expect(prompt).to_have_value(re.compile("You are a translator"))
+    number.fill("1.3")
+    number.blur()
+    page.get_by_label("Name for these settings").fill("Wild")
+    page.get_by_role("button", name="Save", exact=True).click()
+    presets.select_option(label="Assistant")
+    expect(number).to_have_value("0.7")
+    presets.select_option(label="Wild")
+    expect(number).to_have_value("1.3")
+    expect(prompt).to_have_value(re.compile("You are a translator"))
+    number.fill("")
+    number.blur()
+    expect(number).to_have_value("0.7")
+
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.locator("#settings")).to_have_attribute("inert", "")
+    expect(settings).to_be_focused()
+
+
+def test_theme_and_language_are_chosen_on_the_page(person: Person) -> None:
+    page = person.page
+    page.get_by_role("button", name="Settings", exact=True).click()
+    page.get_by_label("Theme", exact=True).select_option(label="Dark")
+    expect(page.locator("body")).to_have_class(re.compile(r"\bdark\b"))
+    page.get_by_label("Language", exact=True).select_option(label="简体中文")
+    message = page.get_by_placeholder("输入你的问题")
+    expect(message).to_be_visible()
+    expect(page.locator("body")).to_have_class(re.compile(r"\bdark\b"))
+    message.fill("word " * 6000)
+    page.get_by_role("button", name="发送", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="消息太长")).to_be_visible()
+
+
+def test_on_a_phone_a_button_sends(arrive: Callable[..., Person]) -> None:
+    options: dict[str, Any] = PHONE
+    person = arrive(**options)
+    person.message.press_sequentially("one")
+    person.message.press("Enter")
+    person.message.press_sequentially("two")
+    expect(person.message).to_have_value("one\ntwo")
+    expect(person.questions).to_have_count(0)
+    assert person.page.evaluate(TOO_SMALL) == []
+    assert (
+        person.page.evaluate("parseFloat(getComputedStyle(document.querySelector('#ask textarea')).fontSize)")
+        >= 16
+    )
+
+
+def test_a_line_that_hangs_is_noticed(person: Person) -> None:
+    expect(person.page.locator("#model-state")).to_contain_text("Ready")
+    for address in ("**/status", "**/gradio_api/**"):
+        person.page.route(address, lambda route: None)  # neither answered nor refused
+    person.message.fill("Hello?")
+    person.send.click()
+    expect(person.banner).to_contain_text("The server can't be reached")
