@@ -148,6 +148,23 @@ def test_the_view_stays_where_its_reader_put_it(echoing: Stack, arrive: Callable
     person.finishes()
 
 
+def test_a_message_box_that_becomes_smaller_leaves_the_end_in_view(
+    echoing: Stack, arrive: Callable[..., Person]
+) -> None:
+    person = arrive(viewport={"width": 390, "height": 700})
+    say(person, PARAGRAPHS, FAST)
+    overflows(person)
+    for _ in range(3):
+        person.message.fill("line\n" * 8)
+        person.sees_growth(50)
+        person.message.fill("")
+        person.sees_growth(100)
+        expect(person.page.get_by_role("button", name="To the end")).to_be_hidden()
+        assert distance_to_end(person) < 24
+    person.stop.click()
+    person.finishes()
+
+
 def test_only_the_end_of_the_last_answer_changes_while_it_grows(reader: Person) -> None:
     say(reader, "An earlier answer.")
     reader.finishes()
