@@ -14,6 +14,7 @@ from harness.person import Person
 from harness.stack import REPO, Stack
 from harness.waiting import wait_until
 
+IS_WELL = "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health')"
 FAST, SLOW = 120, 40  # tokens a second
 PARAGRAPHS = "\n\n".join(
     f"Paragraph {n} has **some** words, `code` and a [link](https://example.org/{n})." for n in range(400)
@@ -47,11 +48,8 @@ def echoing(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "entrypoint": ["python3", "/tests/harness/echo_engine.py"],
         "command": ["3000"],
         "volumes": [f"{REPO}/tests:/tests:ro"],
-        "healthcheck": {
-            "test": ["CMD", "python3", "-m", "chat_ui.health"],
-            "interval": "1s",
-        },
-        "environment": {"UI_PORT": "3000", "PYTHONDONTWRITEBYTECODE": "1"},
+        "healthcheck": {"test": ["CMD", "python3", "-c", IS_WELL], "interval": "1s"},
+        "environment": {"PYTHONDONTWRITEBYTECODE": "1"},
         "stop_grace_period": "1s",
     }
     override.write_text(json.dumps({"services": {"tgi": echo}}))
@@ -222,6 +220,23 @@ def test_the_log_is_polite_and_busy_while_it_grows(reader: Person) -> None:
     expect(log).to_have_attribute("aria-busy", "true")
     reader.stop.click()
     expect(log).to_have_attribute("aria-busy", "false")
+
+
+def test_a_question_asked_as_soon_as_the_answer_is_there_is_not_lost(reader: Person) -> None:
+    """Gradio is done with an answer a moment after the page has all of it."""
+    expect(reader.page.get_by_role("heading", name="What can I help with?")).to_be_visible()
+    reader.page.evaluate("""() => {
+      const said = chatPage.finish;
+      window.early = 0;
+      chatPage.finish = (...given) => {
+        if (window.early++ === 0) chatPage.ask("40\\nThe second.");
+        return said(...given);
+      };
+    }""")
+    say(reader, "The first.")
+    expect(reader.answers.last).to_have_text("The second.")
+    reader.finishes()
+    expect(reader.questions).to_have_count(2)
 
 
 def test_an_answer_says_what_it_took_and_why_it_ended(reader: Person) -> None:

@@ -85,7 +85,9 @@ def test_gradio_has_a_locale_for_each_language(language: str) -> None:
 
 
 def test_the_theme_has_every_variable_that_is_used() -> None:
-    used = set(re.findall(r"var\((--[\w-]+)\)", "".join(s.read_text() for s in (*OWN_STYLES, *GRADIO_STYLES))))
+    used = set(
+        re.findall(r"var\((--[\w-]+)\)", "".join(s.read_text() for s in (*OWN_STYLES, *GRADIO_STYLES)))
+    )
     given = set(re.findall(r"(--[\w-]+):", cast(Any, layout.theme())._get_theme_css()))
     assert used - given == {"--column", "--code-back", "--quiet", "--rule"}
 
