@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from harness.person import Person
 from harness.stack import REPO, Stack
 
+IS_WELL = "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health')"
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 expect.set_options(timeout=60_000)
@@ -95,11 +96,8 @@ def echoing(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "entrypoint": ["python3", "/tests/harness/echo_engine.py"],
         "command": ["3000"],
         "volumes": [f"{REPO}/tests:/tests:ro"],
-        "healthcheck": {
-            "test": ["CMD", "python3", "-m", "chat_ui.health"],
-            "interval": "1s",
-        },
-        "environment": {"UI_PORT": "3000", "PYTHONDONTWRITEBYTECODE": "1"},
+        "healthcheck": {"test": ["CMD", "python3", "-c", IS_WELL], "interval": "1s"},
+        "environment": {"PYTHONDONTWRITEBYTECODE": "1"},
         "stop_grace_period": "1s",
     }
     override.write_text(json.dumps({"services": {"tgi": echo}}))

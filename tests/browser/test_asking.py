@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from harness.documents import docx, paragraph, pdf
 from harness.person import Person
@@ -20,9 +20,8 @@ TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary")]
 
 
 def attach(page: Page, name: str, content: bytes) -> None:
-    page.locator("#attach-files").set_input_files(
-        [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
-    )
+    file: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    page.locator("#attach-files").set_input_files(file)
 
 
 def test_what_is_attached_goes_along(echoing: Stack, arrive: Callable[..., Person]) -> None:

@@ -226,6 +226,17 @@ def test_a_chinese_browser_gets_a_chinese_page(arrive: Callable[..., Person], st
         expect(page.get_by_role("button", name=label, exact=True).first).to_be_visible()
 
 
+def test_the_settings_cover_nothing_where_there_is_room_beside_the_chat(person: Person) -> None:
+    person.page.get_by_role("button", name="Settings", exact=True).click()
+    expect(person.page.get_by_label("System prompt")).to_be_visible()
+    person.new_chat.click()
+    person.message.fill("Say a color.")
+    person.send.click()
+    person.finishes()
+    person.conversation.get_by_role("button", name="Edit").click()
+    expect(person.conversation.get_by_role("textbox")).to_be_focused()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_its_window(person: Person, width: int) -> None:
     person.page.set_viewport_size({"width": width, "height": 800})

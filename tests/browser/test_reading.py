@@ -118,6 +118,23 @@ def test_the_view_stays_where_its_reader_put_it(echoing: Stack, arrive: Callable
     person.finishes()
 
 
+def test_a_message_box_that_becomes_smaller_leaves_the_end_in_view(
+    echoing: Stack, arrive: Callable[..., Person]
+) -> None:
+    person = arrive(viewport={"width": 390, "height": 700})
+    say(person, PARAGRAPHS, FAST)
+    overflows(person)
+    for _ in range(3):
+        person.message.fill("line\n" * 8)
+        person.sees_growth(50)
+        person.message.fill("")
+        person.sees_growth(100)
+        expect(person.page.get_by_role("button", name="To the end")).to_be_hidden()
+        assert distance_to_end(person) < 24
+    person.stop.click()
+    person.finishes()
+
+
 def test_only_the_end_of_the_last_answer_changes_while_it_grows(reader: Person) -> None:
     say(reader, "An earlier answer.")
     reader.finishes()
@@ -175,6 +192,23 @@ def test_the_log_is_polite_and_busy_while_it_grows(reader: Person) -> None:
     expect(log).to_have_attribute("aria-busy", "true")
     reader.stop.click()
     expect(log).to_have_attribute("aria-busy", "false")
+
+
+def test_a_question_asked_as_soon_as_the_answer_is_there_is_not_lost(reader: Person) -> None:
+    """Gradio is done with an answer a moment after the page has all of it."""
+    expect(reader.page.get_by_role("heading", name="What can I help with?")).to_be_visible()
+    reader.page.evaluate("""() => {
+      const said = chatPage.finish;
+      window.early = 0;
+      chatPage.finish = (...given) => {
+        if (window.early++ === 0) chatPage.ask("40\\nThe second.");
+        return said(...given);
+      };
+    }""")
+    say(reader, "The first.")
+    expect(reader.answers.last).to_have_text("The second.")
+    reader.finishes()
+    expect(reader.questions).to_have_count(2)
 
 
 def test_an_answer_says_what_it_took_and_why_it_ended(reader: Person) -> None:

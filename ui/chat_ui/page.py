@@ -85,7 +85,8 @@ def mount_options() -> dict[str, Any]:
         "theme": theme(),
         "css_paths": [STATIC / name for name in _STYLES],
         "favicon_path": str(STATIC / "icon.svg"),
-        "head": f'<link rel="stylesheet" href="{view_files.address("view.css")}">'
+        "head": f"<style>{(STATIC / 'gradio_internals_media.css').read_text(encoding='utf-8')}</style>"
+        f'<link rel="stylesheet" href="{view_files.address("view.css")}">'
         f'<link rel="modulepreload" href="{view}">'
         + "".join(f"<script>{script}</script>" for script in scripts),
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},

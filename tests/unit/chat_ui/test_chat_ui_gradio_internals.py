@@ -20,7 +20,7 @@ GRADIO = Path(gr.__file__).parent
 ASSETS = GRADIO / "templates/frontend/assets"
 VIEW = STATIC.parents[1] / "web/src"
 OWN_STYLES = [STATIC / "style.css", VIEW / "view.css"]
-GRADIO_STYLES = STATIC / "gradio_internals.css"
+GRADIO_STYLES = [STATIC / "gradio_internals.css", STATIC / "gradio_internals_media.css"]
 GRADIO_SCRIPT = STATIC / "gradio_internals.js"
 PYTHON = [file for file in STATIC.parent.glob("*.py") if file.stem != "gradio_internals"]
 SCRIPTS = [file for file in STATIC.glob("*.js") if file != GRADIO_SCRIPT]
@@ -49,7 +49,8 @@ def gradio_classes() -> set[str]:
 
 def selected() -> Iterator[str]:
     """Each class of Gradio's that the stylesheet or the scripts look for."""
-    yield from classes(GRADIO_STYLES.read_text(encoding="utf-8"))
+    for stylesheet in GRADIO_STYLES:
+        yield from classes(stylesheet.read_text(encoding="utf-8"))
     for string in strings(GRADIO_SCRIPT.read_text(encoding="utf-8")):
         yield from classes(string)
 
@@ -84,7 +85,9 @@ def test_gradio_has_a_locale_for_each_language(language: str) -> None:
 
 
 def test_the_theme_has_every_variable_that_is_used() -> None:
-    used = set(re.findall(r"var\((--[\w-]+)\)", "".join(s.read_text() for s in (*OWN_STYLES, GRADIO_STYLES))))
+    used = set(
+        re.findall(r"var\((--[\w-]+)\)", "".join(s.read_text() for s in (*OWN_STYLES, *GRADIO_STYLES)))
+    )
     given = set(re.findall(r"(--[\w-]+):", cast(Any, layout.theme())._get_theme_css()))
     assert used - given == {"--column", "--code-back", "--quiet", "--rule"}
 

@@ -21,6 +21,8 @@
   let conversation = null;
   // the latest question: what goes to the server, and the conversation with it; and whether Gradio is done with it
   let asking = null;
+  // the one that Gradio has: the next waits until it is done
+  let running = null;
   // the latest answer that the server has spoken of, and whether the person wants to hear no more of it
   let answer = null;
   let closed = true;
@@ -165,14 +167,14 @@
   async function send(kind, messagesWith, more = {}) {
     await restored;
     await window.chatKeeping.titled();
-    if ((asking && !asking.over && !asking.left) || answer?.growing) return;
+    const waits = asking && !asking.heard && !asking.over && !asking.left;
+    if (waits || answer?.growing) return;
     const messages = messagesWith();
     if (!messages) return;
-    const before = asking;
     const mine = { kind, messages, begun: "", turn: data.newId(), over: false, done: Promise.withResolvers(), ...more };
     asking = mine;
-    if (before && !before.over) {
-      await before.done.promise;
+    if (running) {
+      await running.done.promise;
       await cancelled();
       await new Promise((resolve) => setTimeout(resolve, SAID_MS));
     }
@@ -317,15 +319,18 @@
       return [];
     },
     // Gradio asks the server now, and takes along what is asked.
-    question: () => ({
-      conversation: conversation.id,
-      turn: asking.turn,
-      kind: asking.kind,
-      messages: data.forServer({
-        resumed: asking.messages.slice(-1),
-        continued: [...asking.messages, { role: "assistant", text: asking.begun }],
-      }[asking.kind] ?? asking.messages),
-    }),
+    question() {
+      running = asking;
+      return {
+        conversation: conversation.id,
+        turn: asking.turn,
+        kind: asking.kind,
+        messages: data.forServer({
+          resumed: asking.messages.slice(-1),
+          continued: [...asking.messages, { role: "assistant", text: asking.begun }],
+        }[asking.kind] ?? asking.messages),
+      };
+    },
     stop() {
       endWriting();
       closed = true;
@@ -347,8 +352,8 @@
     chosen: () => Object.keys(window.CHAT.settings).map((name) => settings[name]),
     // Gradio is done with the question, whichever way; of one that was cancelled it says so several times.
     finish() {
-      const mine = asking;
-      if (!mine) return [...left, ...idle];
+      const mine = running;
+      if (!mine || mine.over) return [...left, ...idle];
       mine.over = true;
       mine.done.resolve();
       if (!mine.heard && mine.kind === "edited" && !mine.left && typed("ask") === "") {

@@ -5,7 +5,7 @@ const NEAR = 24;
 const UP = new Set(["PageUp", "ArrowUp", "Home"]);
 
 export function reader(scroll, arrow) {
-  let [following, last, height] = [true, 0, 0];
+  let [following, last, pressed] = [true, 0, false];
   const distance = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight;
 
   function showArrow() {
@@ -18,20 +18,23 @@ export function reader(scroll, arrow) {
   function toEnd() {
     following = true;
     scroll.scrollTop = scroll.scrollHeight;
-    [last, height] = [scroll.scrollTop, scroll.scrollHeight];
+    last = scroll.scrollTop;
     showArrow();
   }
 
   scroll.addEventListener("wheel", (event) => event.deltaY < 0 && leave(), { passive: true });
   scroll.addEventListener("keydown", (event) => UP.has(event.key) && leave());
   scroll.addEventListener("scroll", () => {
-    // upwards, and not because there is less than before
-    if (scroll.scrollTop < last - 1 && scroll.scrollHeight >= height) following = false;
+    // Upwards by the scroll bar, or by a search in the page, which jumps. Otherwise it was the browser itself, where the
+    // message box became smaller for a moment.
+    if (scroll.scrollTop < last - (pressed ? 1 : scroll.clientHeight)) following = false;
     else if (scroll.scrollTop > last && distance() <= NEAR) following = true;
-    [last, height] = [scroll.scrollTop, scroll.scrollHeight];
+    last = scroll.scrollTop;
     showArrow();
   }, { passive: true });
-  // a finger, or a hand on the scroll bar: it decides, from its first touch on
+  scroll.addEventListener("pointerdown", () => { pressed = true; });
+  for (const over of ["pointerup", "pointercancel"]) addEventListener(over, () => { pressed = false; });
+  // a finger decides, from its first movement on
   scroll.addEventListener("touchmove", leave, { passive: true });
   scroll.addEventListener("touchend", () => {
     if (distance() <= NEAR) following = true;
