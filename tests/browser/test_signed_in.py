@@ -150,6 +150,7 @@ def test_signing_out_empties_every_tab(arrive: Callable[[], Page]) -> None:
     asks_who_it_is(there.page)
     there = sign_in(there.page, "bob")
     expect(there.questions).to_have_count(0)
+    assert QUESTION not in there.page.evaluate(KEPT)
 
 
 def test_a_chinese_browser_signs_out_in_chinese(

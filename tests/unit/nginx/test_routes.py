@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chat_ui.admission import BODY_BYTES
+from chat_ui.files import FILE_BYTES
 from chat_ui.trimming import PAYLOAD_BYTES
 from cpu_engine.settings import parse_arguments
 from harness.routes import TABLE, largest_body, routes
@@ -96,6 +98,11 @@ def test_what_bounds_bodies_behind_nginx_fits_its_own_bound() -> None:
     """TGI refuses before nginx does, in its own words; the chat never sends what TGI refuses."""
     tgi = parse_arguments(["--model-id=x"]).payload_limit
     assert PAYLOAD_BYTES < tgi < largest_body("api_tgi") == largest_body("inside_stream")
+
+
+def test_the_page_is_given_as_much_as_its_replica_takes() -> None:
+    assert largest_body("page_action") == largest_body("page_question") == BODY_BYTES
+    assert largest_body("page_file") == FILE_BYTES
 
 
 def test_the_documentation_names_the_tables_sizes() -> None:

@@ -126,6 +126,7 @@
   addEventListener("storage", (event) => {
     if (event.key !== KEY || event.newValue !== null) return;
     forget();
+    window.chatKeeping?.forget();
     location.reload();
   });
 })();

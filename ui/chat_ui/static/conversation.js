@@ -104,7 +104,7 @@
   }
 
   // Puts what there is of the answer into the conversation.
-  function put({ versions, version, ...changed }) {
+  function put(changed) {
     const messages = conversation.messages.slice(0, -1);
     const kept = answer?.versions ? { versions: answer.versions, version: answer.version } : {};
     answer = { ...changed, ...kept };

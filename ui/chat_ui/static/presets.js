@@ -75,8 +75,8 @@
       show(`own ${said}`);
     });
     remove.addEventListener("click", () => {
-      const { [list.value.slice(4)]: _, ...rest } = own();
-      keep(rest);
+      const gone = list.value.slice("own ".length);
+      keep(Object.fromEntries(Object.entries(own()).filter(([known]) => known !== gone)));
       list.focus();
     });
     show();

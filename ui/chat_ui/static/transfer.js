@@ -14,7 +14,7 @@
     return `# ${title}\n\n${parts.join("\n\n")}\n`;
   }
 
-  const json = (records) => JSON.stringify({ format: FORMAT, conversations: records.map(({ user: _, ...rest }) => rest) }, null, 1);
+  const json = (records) => JSON.stringify({ format: FORMAT, conversations: records.map((one) => ({ ...one, user: undefined })) }, null, 1);
 
   // The conversations of such a file, each as a new one. Raises where it is none.
   function read(content, newId) {
