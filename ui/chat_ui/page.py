@@ -40,6 +40,7 @@ _SCRIPTS = (
     "browser_storage.js",
     "account.js",
     "refusals.js",
+    "server.js",
     "attachments.js",
     "gauge.js",
     "database.js",

@@ -118,6 +118,11 @@
       Object.assign(kept, changed, changed.messages ? { at: Date.now() } : {});
       timer ??= setTimeout(write, Math.max(SAVE_EVERY_MS, SAVE_SHARE * took));
     },
+    // What a tab had when it went, or what the database has of the conversation, whichever is more or newer.
+    newer(copy, record) {
+      if (!record || (!copy.partial && copy.messages.length && copy.at >= record.changed)) return copy.messages;
+      return record.messages;
+    },
     inputs: () => ({ draft: kept?.draft ?? "", settings: kept?.settings ?? {} }),
     forget,
   };

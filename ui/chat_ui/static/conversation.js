@@ -45,12 +45,6 @@
     window.chatKeeping.changed({ ...conversation, draft, settings, files: window.chatAttachments.ready() });
   }
 
-  // What a tab had when it went, or what is kept of the conversation, whichever is more or newer.
-  function newer(copy, record) {
-    if (!record || (!copy.partial && copy.messages.length && copy.at >= record.changed)) return copy.messages;
-    return record.messages;
-  }
-
   // Another conversation takes the place of this one, which is kept.
   function change(next, record) {
     endWriting();
@@ -199,16 +193,8 @@
     if (!answer?.growing) show(data.turned(conversation, id, step));
   }
 
-  // What the message box and what is attached would ask, and what that takes of the context.
   function gauge() {
-    const files = window.chatAttachments.ready();
-    const draft = typed("ask").trim();
-    if (!conversation || answer?.growing) return;
-    const nothing = !draft && !files.length && !conversation.messages.length;
-    window.chatGauge.changed(nothing ? null : () => ({
-      messages: data.forServer(draft || files.length ? data.asked(conversation, draft, files) : conversation.messages),
-      settings: storage.inputs().settings,
-    }));
+    if (conversation && !answer?.growing) window.chatGauge.changed(data, conversation, storage.inputs().settings);
   }
 
   // The page is back: the replica may still be writing what it wrote when the page went away.
@@ -231,13 +217,9 @@
   // The person wants no more of it: it would be written on, as for a page that comes back.
   function endWriting() {
     if (!answer?.growing) return;
-    fetch(new URL("stop", document.baseURI), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ conversation: conversation.id, turn: answer.id }),
-      keepalive: true,
-      signal: AbortSignal.timeout(STOP_MS),
-    }).catch(() => { /* then it ends by itself, some minutes later */ });
+    const unwanted = { conversation: conversation.id, turn: answer.id };
+    window.chatServer.post("stop", unwanted, { timeout: STOP_MS, keepalive: true })
+      .catch(() => { /* then it ends by itself, some minutes later */ });
   }
 
   window.chatPage = {
@@ -259,7 +241,7 @@
         isBusy: () => Boolean(answer?.growing || (asking && !asking.over && !asking.left)),
         show,
       });
-      found.messages = newer(found, record);
+      found.messages = storage.newer(found, record);
       window.chatAccount.show(user, () => {
         storage.forget();
         window.chatPresets.forget();

@@ -2,6 +2,7 @@
 // asked for when somebody has stopped typing.
 (() => {
   const { language, text } = window.chatTexts;
+  const { typed } = window.gradioInternals;
   const REST_MS = 700;
   const TIMEOUT_MS = 10_000;
   const number = (value) => value.toLocaleString(language);
@@ -14,13 +15,7 @@
     const mine = new AbortController();
     asking = mine;
     try {
-      const response = await fetch(new URL("count", document.baseURI), {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-        signal: AbortSignal.any([mine.signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      });
-      if (response.ok) show(await response.json());
+      show(await window.chatServer.post("count", body, { timeout: TIMEOUT_MS, signal: mine.signal }));
     } catch { /* the next count says it */ }
   }
 
@@ -39,11 +34,15 @@
   }
 
   window.chatGauge = {
-    // What would be asked now; null: nothing.
-    changed(body) {
+    // What the message box and what is attached would ask has changed, or what was said before it.
+    changed(data, conversation, settings) {
       clearTimeout(timer);
-      if (body) {
-        timer = setTimeout(() => count(body()), REST_MS);
+      const files = window.chatAttachments.ready();
+      const draft = typed("ask").trim();
+      const asks = draft || files.length;
+      if (asks || conversation.messages.length) {
+        const messages = asks ? data.asked(conversation, draft, files) : conversation.messages;
+        timer = setTimeout(() => count({ messages: data.forServer(messages), settings }), REST_MS);
         return;
       }
       asking?.abort();

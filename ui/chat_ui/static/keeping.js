@@ -61,13 +61,8 @@
   async function title(id, messages) {
     open.titled = true;
     try {
-      const response = await fetch(new URL("title", document.baseURI), {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ messages: messages.map(({ role, text: said }) => ({ role, text: said })) }),
-        signal: AbortSignal.timeout(TITLE_MS),
-      });
-      const found = response.ok ? (await response.json()).title : "";
+      const asked = { messages: messages.map(({ role, text: said }) => ({ role, text: said })) };
+      const { title: found } = await window.chatServer.post("title", asked, { timeout: TITLE_MS });
       await flush();
       const record = await database.one(open.id === id ? open.id : id);
       if (!record || record.titled || forgotten) return;
