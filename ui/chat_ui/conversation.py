@@ -41,10 +41,6 @@ class Question:
     conversation: str = ""
     kind: Kind = "typed"
 
-    @property
-    def text(self) -> str:
-        return self.messages[-1].text
-
 
 def question(payload: Any) -> Question | None:
     """What a page asks; None where that is nothing."""

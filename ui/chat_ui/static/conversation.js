@@ -55,6 +55,7 @@
     if (closed || said.turn !== answer.id) return;
     if (said.state === "refused") {
       closed = true;
+      asking.refused = true;
       show(asking.before);
       return;
     }
@@ -90,13 +91,13 @@
   }
 
   // Sends a question, when what was before it is over. `messages` is what the conversation then is.
-  async function send(kind, messagesWith) {
+  async function send(kind, messagesWith, draft = "") {
     await restored;
     const waits = asking && !asking.heard && !asking.over && !asking.left;
     if (waits || answer?.growing) return;
     const messages = messagesWith();
     if (!messages) return;
-    const mine = { kind, messages, turn: data.newId(), over: false, done: Promise.withResolvers() };
+    const mine = { kind, messages, draft, turn: data.newId(), over: false, done: Promise.withResolvers() };
     asking = mine;
     if (running) {
       await running.done.promise;
@@ -120,8 +121,8 @@
       window.chatAccount.show(user, storage.forget);
       shown = data.createView(document.getElementById("conversation-place"), text, {
         retry: (id) => send("retried", () => data.retried(conversation, id)),
-        edit: (id, said) => said.trim() && send("edited", () => data.edited(conversation, id, said.trim())),
-        example: (said) => send("example", () => data.asked(conversation, said)),
+        edit: (id, said) => said.trim() && send("edited", () => data.edited(conversation, id, said.trim()), said),
+        example: (said) => send("example", () => data.asked(conversation, said), said),
       });
       conversation = { id: found.id || data.newId(), messages: [] };
       show(data.settled(found.messages, text("page_interrupted"), text("page_unanswered")));
@@ -146,7 +147,7 @@
     // What is in the message box is asked.
     ask(draft) {
       const said = (draft ?? "").trim();
-      if (said) send("typed", () => data.asked(conversation, said));
+      if (said) send("typed", () => data.asked(conversation, said), draft);
       return [];
     },
     // Gradio asks the server now, and takes along what is asked.
@@ -180,9 +181,9 @@
       if (!mine || mine.over) return [...left, ...idle];
       mine.over = true;
       mine.done.resolve();
-      if (!mine.heard && mine.kind === "edited" && !mine.left && typed("ask") === "") {
-        return [mine.messages.at(-1).text, update({}), ...idle];
-      }
+      // what was not taken is back in its box; what was typed is there still, unless the server has seen it
+      const gone = mine.heard ? mine.refused : mine.kind === "edited";
+      if (gone && mine.draft && !mine.left && typed("ask") === "") return [mine.draft, update({}), ...idle];
       setTimeout(() => {
         if (!answer?.growing || answer.id !== mine.turn) return;
         end(data.ended(answer, text("page_interrupted"), text("page_unanswered"), "cut"));
