@@ -176,18 +176,18 @@
       return ["", "", ...idle];
     },
     // Gradio is done with the question, whichever way; of one that was cancelled it says so several times.
-    finish() {
+    async finish() {
       const mine = running;
       if (!mine || mine.over) return [...left, ...idle];
       mine.over = true;
       mine.done.resolve();
+      const grows = () => answer?.id === mine.turn && answer.growing;
+      if (grows()) await new Promise((resolve) => setTimeout(resolve, LAST_WORD_MS));
+      if (grows()) end(data.ended(answer, text("page_interrupted"), text("page_unanswered"), "cut"));
+      if (asking !== mine) return [...left, update({}), update({})];
       // what was not taken is back in its box; what was typed is there still, unless the server has seen it
       const gone = mine.heard ? mine.refused : mine.kind === "edited";
       if (gone && mine.draft && !mine.left && typed("ask") === "") return [mine.draft, update({}), ...idle];
-      setTimeout(() => {
-        if (!answer?.growing || answer.id !== mine.turn) return;
-        end(data.ended(answer, text("page_interrupted"), text("page_unanswered"), "cut"));
-      }, LAST_WORD_MS);
       return [...left, ...idle];
     },
     defaultSettings: () => Object.values(window.CHAT.settings),
