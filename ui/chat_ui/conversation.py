@@ -67,10 +67,6 @@ class Question:
     kind: Kind = "typed"
     begun: str = ""
 
-    @property
-    def text(self) -> str:
-        return self.messages[-1].text
-
 
 def question(payload: Any) -> Question | None:
     """What a page asks; None where that is nothing."""

@@ -221,6 +221,4 @@ def _updates(question: Question, view: View, first: bool) -> list[Any]:
         message = gr.update(value="")
     if view.state == "refused":
         notice = f'<p role="alert">{escape(view.note)}</p>'
-        if question.kind in ("typed", "example", "edited"):
-            message = gr.update(value=question.text)
     return [shown, message, notice, gr.update(visible=not view.running), gr.update(visible=view.running)]

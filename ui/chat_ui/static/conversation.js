@@ -113,6 +113,7 @@
     if (closed || said.turn !== answer.id) return;
     if (said.state === "refused") {
       closed = true;
+      asking.refused = true;
       if (asking.kind === "typed") window.chatAttachments.put(asking.messages.at(-1).files);
       show(asking.before);
       return;
@@ -158,14 +159,14 @@
   }
 
   // Sends a question, when what was before it is over. `messages` is what the conversation then is.
-  async function send(kind, messagesWith, more = {}) {
+  async function send(kind, messagesWith, draft = "", more = {}) {
     await restored;
     await window.chatKeeping.titled();
     const waits = asking && !asking.heard && !asking.over && !asking.left;
     if (waits || answer?.growing) return;
     const messages = messagesWith();
     if (!messages) return;
-    const mine = { kind, messages, begun: "", turn: data.newId(), over: false, done: Promise.withResolvers(), ...more };
+    const mine = { kind, messages, draft, begun: "", turn: data.newId(), over: false, done: Promise.withResolvers(), ...more };
     asking = mine;
     if (running) {
       await running.done.promise;
@@ -182,7 +183,7 @@
     const last = conversation.messages.at(-1);
     if (last?.id !== id) return;
     const { text: begun, versions, version } = last;
-    send("continued", () => conversation.messages.slice(0, -1), { turn: id, begun, versions: { versions, version } });
+    send("continued", () => conversation.messages.slice(0, -1), "", { turn: id, begun, versions: { versions, version } });
   }
 
   function correct(id, said) {
@@ -249,11 +250,11 @@
       });
       shown = data.createView(document.getElementById("conversation-place"), text, {
         retry: (id) => send("retried", () => data.retried(conversation, id)),
-        edit: (id, said) => said.trim() && send("edited", () => data.edited(conversation, id, said.trim())),
+        edit: (id, said) => said.trim() && send("edited", () => data.edited(conversation, id, said.trim()), said),
         correct,
         goOn,
         turn,
-        example: (said) => send("example", () => data.asked(conversation, said)),
+        example: (said) => send("example", () => data.asked(conversation, said), said),
       });
       conversation = { id, messages: [] };
       startAround(user);
@@ -296,7 +297,7 @@
       const said = (draft ?? "").trim();
       const files = window.chatAttachments.ready();
       if ((said || files.length) && !window.chatAttachments.isReading()) {
-        send("typed", () => data.asked(conversation, said, files));
+        send("typed", () => data.asked(conversation, said, files), draft);
       }
       return [];
     },
@@ -333,18 +334,18 @@
     },
     chosen: () => Object.keys(window.CHAT.settings).map((name) => settings[name]),
     // Gradio is done with the question, whichever way; of one that was cancelled it says so several times.
-    finish() {
+    async finish() {
       const mine = running;
       if (!mine || mine.over) return [...left, ...idle];
       mine.over = true;
       mine.done.resolve();
-      if (!mine.heard && mine.kind === "edited" && !mine.left && typed("ask") === "") {
-        return [mine.messages.at(-1).text, update({}), ...idle];
-      }
-      setTimeout(() => {
-        if (!answer?.growing || answer.id !== mine.turn) return;
-        end(data.ended(answer, text("page_interrupted"), text("page_unanswered"), "cut"));
-      }, LAST_WORD_MS);
+      const grows = () => answer?.id === mine.turn && answer.growing;
+      if (grows()) await new Promise((resolve) => setTimeout(resolve, LAST_WORD_MS));
+      if (grows()) end(data.ended(answer, text("page_interrupted"), text("page_unanswered"), "cut"));
+      if (asking !== mine) return [...left, update({}), update({})];
+      // what was not taken is back in its box; what was typed is there still, unless the server has seen it
+      const gone = mine.heard ? mine.refused : mine.kind === "edited";
+      if (gone && mine.draft && !mine.left && typed("ask") === "") return [mine.draft, update({}), ...idle];
       return [...left, ...idle];
     },
     turnPage: (direction) => shown?.page(direction),
