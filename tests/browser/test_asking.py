@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import expect
 
-from harness.documents import docx, paragraph, pdf
 from harness.person import Person
-from harness.stack import Stack
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
 TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary")]
@@ -19,44 +17,18 @@ TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary")]
   .filter((one) => Math.min(one.offsetWidth, one.offsetHeight) < 40).map((one) => one.outerHTML)"""
 
 
-def attach(page: Page, name: str, content: bytes) -> None:
-    file: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-    page.locator("#attach-files").set_input_files(file)
-
-
-def test_what_is_attached_goes_along(echoing: Stack, arrive: Callable[..., Person]) -> None:
-    person = arrive()
-    attach(person.page, "paper.pdf", pdf("From a page"))
-    attach(person.page, "letter.docx", docx(paragraph("From Word")))
-    chips = person.page.locator("#attached .file-chip")
-    expect(chips).to_have_text(
-        [re.compile(r"paper\.pdf · \d+ tokens"), re.compile(r"letter\.docx · \d+ tokens")]
-    )
-    expect(person.page.locator("#gauge")).to_contain_text(re.compile(r"\d+ of 2,000,000 tokens · files \d+"))
-    person.page.reload()
-    expect(chips).to_have_count(2)
-    person.page.get_by_role("button", name="Remove letter.docx").click()
-    person.message.fill("What is it?")
-    person.send.click()
-    expect(person.answers.last).to_contain_text("From a page")
-    expect(person.answers.last).to_contain_text("What is it?")
-    expect(person.conversation.locator(".question")).to_contain_text("paper.pdf")
-    expect(chips).to_have_count(0)
-
-
 @pytest.mark.parametrize(
     ("locale", "said"),
     [("en-US", "“a.pdf” is not what its name says."), ("zh-CN", "“a.pdf”的内容与文件名不符。")],
 )
 def test_a_file_that_cannot_be_read_says_why(arrive: Callable[..., Person], locale: str, said: str) -> None:
-    page = arrive(locale).page
-    expect(page.locator("#attach")).to_be_visible()
-    attach(page, "a.pdf", b"no pages")
-    expect(page.locator("#attached")).to_contain_text(said)
+    person = arrive(locale)
+    person.attach("a.pdf", b"no pages")
+    expect(person.page.locator("#attached")).to_contain_text(said)
 
 
 def test_what_does_not_fit_is_said_before_it_is_sent(person: Person) -> None:
-    attach(person.page, "book.txt", b"word " * 20_000)
+    person.attach("book.txt", b"word " * 20_000)
     person.message.fill("What is it about?")
     expect(person.page.locator("#gauge")).to_contain_text(
         re.compile(r"Of what is attached, the first \d+ of 99999 characters fit")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from harness.documents import docx, paragraph, pdf
 from harness.person import Person
 from harness.stack import Stack
 
@@ -177,3 +179,22 @@ def test_what_was_said_before_is_still_there(keeper: Person) -> None:
     expect(keeper.answers).to_have_text(["One.", "My own words"], use_inner_text=True)
     last.get_by_role("button", name="Previous version").click()
     expect(keeper.answers).to_have_text(["One.", "Two."], use_inner_text=True)
+
+
+def test_what_is_attached_goes_along(keeper: Person) -> None:
+    keeper.attach("paper.pdf", pdf("From a page"))
+    keeper.attach("letter.docx", docx(paragraph("From Word")))
+    chips = keeper.page.locator("#attached .file-chip")
+    expect(chips).to_have_text(
+        [re.compile(r"paper\.pdf · \d+ tokens"), re.compile(r"letter\.docx · \d+ tokens")]
+    )
+    expect(keeper.page.locator("#gauge")).to_contain_text(re.compile(r"\d+ of 2,000,000 tokens · files \d+"))
+    keeper.page.reload()
+    expect(chips).to_have_count(2)
+    keeper.page.get_by_role("button", name="Remove letter.docx").click()
+    keeper.message.fill("What is it?")
+    keeper.send.click()
+    expect(keeper.answers.last).to_contain_text("From a page")
+    expect(keeper.answers.last).to_contain_text("What is it?")
+    expect(keeper.conversation.locator(".question")).to_contain_text("paper.pdf")
+    expect(chips).to_have_count(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 ANSWERS = "#conversation .answer-text"
 LAST_ANSWER = f"([...document.querySelectorAll('{ANSWERS}')].at(-1)?.innerText ?? '').trim()"
@@ -43,6 +43,12 @@ class Person:
         number.fill(value)
         number.blur()
         self.page.get_by_role("button", name="Close", exact=True).click()
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Chooses a file to go with the next question."""
+        expect(self.page.locator("#attach[title]")).to_be_visible()
+        file: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+        self.page.locator("#attach-files").set_input_files(file)
 
     def ask(self, question: str) -> None:
         self.message.fill(question)
