@@ -56,6 +56,7 @@
     if (said.state === "refused") {
       closed = true;
       asking.refused = true;
+      answer = null;
       show(asking.before);
       return;
     }
