@@ -217,6 +217,11 @@ def test_too_long_a_message_is_refused_with_the_numbers_and_kept(person: Person)
     expect(person.page.get_by_role("alert")).to_contain_text(re.compile(r"too long: \d+ tokens"))
     expect(person.message).to_have_value(question)
     expect(person.questions).to_have_count(0)
+    person.message.fill("Say a color.")
+    person.send.click()
+    person.finishes()
+    expect(person.questions).to_have_count(1)
+    expect(person.answers).to_have_count(1)
 
 
 def test_a_chinese_browser_gets_a_chinese_page(arrive: Callable[..., Person], stack: Stack) -> None:

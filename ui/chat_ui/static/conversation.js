@@ -115,6 +115,7 @@
       closed = true;
       asking.refused = true;
       if (asking.kind === "typed") window.chatAttachments.put(asking.messages.at(-1).files);
+      answer = null;
       show(asking.before);
       return;
     }
