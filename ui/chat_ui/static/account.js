@@ -31,6 +31,8 @@
   }
 
   window.chatAccount = {
+    // As fetch, for what nobody has asked for: that the session has ended is said when somebody does something.
+    quietly: send,
     user: whoami(),
     // The controls are there. `forget` removes what this browser keeps; then the form posts /logout.
     show(user, forget) {

@@ -3,7 +3,7 @@
   // Raises where nothing comes in time, or something else than an answer.
   async function post(path, body, { timeout, signal, ...options }) {
     const late = AbortSignal.timeout(timeout);
-    const response = await fetch(new URL(path, document.baseURI), {
+    const response = await window.chatAccount.quietly(new URL(path, document.baseURI), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
