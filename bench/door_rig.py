@@ -81,7 +81,7 @@ class Rig:
         )
 
     def door(self, image: str, mounts: dict[str, str] | None = None) -> Container:
-        """nginx as the appliance runs it, with one key that every limit applies to and none stops.
+        """nginx as the appliance runs it, with one key that every limit applies to and none stops, nor do an engine's places.
 
         Args:
             image: the door's image.
@@ -103,7 +103,7 @@ class Rig:
             None,
             core="proxy",
             user=f"{owner[0]}:{owner[1]}",
-            environment={"BIND_ADDRESS": "0.0.0.0", "TLS": "off"},
+            environment={"BIND_ADDRESS": "0.0.0.0", "TLS": "off", "MAX_CONCURRENT_REQUESTS": "100000"},
             volumes=volumes,
             tmpfs={
                 "/tmp": "size=256m,mode=1777",
