@@ -65,7 +65,7 @@ class Neighbour:
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[str, int], bool]]:
-        """While it waits for packets; what is yielded says whether one of a protocol to a port comes within 2 s."""
+        """While it waits for packets; what is yielded says whether one to that port comes within 2 s."""
         command = ["ip", "netns", "exec", self._name, sys.executable, "-u", "-c", _LISTEN]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as listener:
             assert listener.stdout is not None
