@@ -81,7 +81,8 @@ class Rig:
         )
 
     def door(self, image: str, mounts: dict[str, str] | None = None) -> Container:
-        """nginx as the appliance runs it, with one key that every limit applies to and none stops, nor do an engine's places.
+        """nginx as the appliance runs it, with one key that every limit applies to and none stops, the
+        engine's number of places among them.
 
         Args:
             image: the door's image.
