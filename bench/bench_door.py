@@ -155,7 +155,10 @@ def main() -> None:
     options = parser.parse_args()
     # So that an ended benchmark removes its containers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-    print(json.dumps(measure(options), indent=1, ensure_ascii=False))
+    found = measure(options)
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+    if any(cell[way]["errors"] for cell in found.get("streams", []) for way in ("direct", "door")):
+        sys.exit("streams failed or were refused: these figures are worth nothing")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
+from appliance_cli.host import way_out
+from appliance_cli.host.way_out import Edge, WayOut
 from appliance_cli.stack import watch
 
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
@@ -66,18 +68,31 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     log = appliance.logs / f"{appliance.project}.up.log"
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
     child = runner.launch(appliance, compose.up(appliance), log=log)
+    closed: Edge | None = None
 
     def look() -> watch.Snapshot:
         # why: first, so that the containers are seen as they were at its end or later
+        nonlocal closed
         compose_exit = child.poll()
         try:
             found = containers.of_project(client, appliance.project)
+            edge = way_out.find(client, appliance.project)
+            if edge is not None and edge != closed:
+                _tell(way_out.close(client, edge), output)
+                closed = edge
         except FAILURES:
             found = ()  # why: one call that fails in a download of hours must not end the watch
         return watch.Snapshot(watch.fetch_status(appliance.url), found, compose_exit)
 
     with Ticker(output) as ticker:
         return watch.until_ready(look, judge, lambda p: ticker.show(p.title, p.detail, p.done, p.total))
+
+
+def _tell(found: WayOut, output: Output) -> None:
+    if found.closed:
+        output.item("ok", "nginx cannot call out of this machine")
+    else:
+        output.item("warn", f"nginx could send packets out of this machine: {found.why}", found.command)
 
 
 def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> None:
@@ -130,6 +145,7 @@ def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
             on_line=step.update,
             remedy="run it again; docker ps shows what is left",
         )
+    way_out.open_again(appliance.project)
     if not volumes:
         output.say(f"  Kept: {everything()}. Delete them too: {appliance.command('down --volumes')}")
 

@@ -31,6 +31,8 @@ const STREAMS = {
     'one that stops inside a frame': ['tgi', frames(TGI_TOKEN) + 'data: {"index":2', { prompt: null, generated: 1 }],
     'one refused at once': ['tgi', frames('{"error":"too long","error_type":"validation"}'), { prompt: 0, generated: 0 }],
     'one that fails on the way': ['tgi', frames(TGI_TOKEN, '{"error":"lost","error_type":"generation"}'), { prompt: null, generated: 1 }],
+    'words that look like an error': ['tgi', frames('{"index":1,"token":{"text":"{\\"error\\":"}}'), { prompt: null, generated: 1 }],
+    'a token whose frame begins with an e': ['tgi', frames('{"echo":1}', TGI_TOKEN), { prompt: null, generated: 2 }],
     'a chat with usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, CHAT_USAGE, '[DONE]'), { prompt: 7, generated: 2 }],
     'a chat without usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, '[DONE]'), { prompt: null, generated: 2 }],
     'a chat left before [DONE]': ['openai', frames(CHAT_TOKEN, CHAT_USAGE), { prompt: null, generated: 2 }],
@@ -52,6 +54,17 @@ for (const [name, [kind, text, expected]] of Object.entries(STREAMS)) {
         for (let at = 0; at <= bytes.length; at++) {
             assert.deepEqual(counted(kind, [bytes.subarray(0, at), bytes.subarray(at)]), expected, `cut at ${at}`);
         }
+    });
+
+    test(`${name}: with one line end between its lines`, () => {
+        const dense = Buffer.from(text.replaceAll('\n\n', '\n'));
+        for (let at = 0; at <= dense.length; at++) {
+            assert.deepEqual(counted(kind, [dense.subarray(0, at), dense.subarray(at)]), expected, `cut at ${at}`);
+        }
+    });
+
+    test(`${name}: frame by frame, as an engine sends it`, () => {
+        assert.deepEqual(counted(kind, text.split(/(?<=\n\n)/).map(piece => Buffer.from(piece))), expected);
     });
 
     test(`${name}: with lines that end as HTTP's do`, () => {

@@ -209,6 +209,7 @@ def test_the_report_for_people_names_state_model_engine_and_address() -> None:
         "url": "http://127.0.0.1:8080",
         "engine": "cpu",
         "containers": rows,
+        "way_out": None,
     }
     text = status.table({**content, "model": {"model_id": "a/b"}})
     assert json.loads(json.dumps(rows))[1]["uptime_s"] == 125
