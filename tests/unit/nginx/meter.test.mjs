@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import { freshNgx, load, request } from './njs.mjs';
 
+const engines = await load('engines.js');
 const meter = await load('meter.js');
 const TGI_TOKEN = '{"index":1,"token":{"id":5,"text":"\\"usage\\":{ü","logprob":-1,"special":false},"generated_text":null,"details":null}';
 const TGI_LAST = '{"index":3,"token":{"id":9,"text":".","logprob":-1,"special":false},"generated_text":"a.",'
@@ -73,12 +74,14 @@ test('a piece is flushed, and what waits for its end is a copy of it', () => {
     assert.deepEqual(r.sent.pieces.map(([, flags]) => flags), [{ flush: true }, { last: true, flush: true }]);
 });
 
-test('whoever begins to answer is known as an engine, a refusal of our own as none', () => {
-    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined]) {
+test('whoever begins to answer is known as an engine, a refusal of our own and openai-api as none', () => {
+    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined, '10.0.0.7:8000']) {
         meter.begin();
         meter.watch(request({ variables: { upstream_addr, frames: 'tgi' } }), Buffer.from('{}'), { last: true });
     }
     assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000']);
+    assert.equal(engines.note(request({ variables: { upstream_addr: '10.0.0.3:3000' } })), '');
+    assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000', '10.0.0.3:3000']);
 });
 
 test('what is no stream passes, and is counted elsewhere', () => {
