@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-IMAGES = ("services/model-init", "services/cpu-engine", "ui")
+IMAGES = ("services/model-init", "services/cpu-engine", "services/openai-api", "ui")
 TESTS = ROOT / "tests/requirements.lock"
 
 

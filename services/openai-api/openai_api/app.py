@@ -1,0 +1,75 @@
+"""The ASGI application: routes and error handlers around one engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from openai_api import docs, openapi
+from openai_api.engine import Engine
+from openai_api.errors import ApiError
+from openai_api.http import on_api_error, on_crash, on_disconnect, on_http_error
+from openai_api.readiness import Readiness
+from openai_api.routes import CHAT, COMPLETIONS, Routes
+from openai_api.settings import Settings
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The whole service; its engine session opens and closes with the application's lifespan."""
+    engine = Engine(settings.engine_url, settings.proof_file)
+    readiness = Readiness(engine)
+    routes = Routes(engine, settings.model_id)
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": readiness.stage}, 200 if readiness.stage == "ready" else 503)
+
+    async def document(_: Request) -> Response:
+        return JSONResponse(openapi.document())
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse(docs.page())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with engine:
+            watch = asyncio.create_task(readiness.watch())
+            yield
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+    posts = {
+        CHAT: routes.chat,
+        COMPLETIONS: routes.completions,
+        f"/count{CHAT}": routes.count_chat,
+        f"/count{COMPLETIONS}": routes.count_completions,
+    }
+    gets = {
+        "/v1/models": routes.models,
+        "/v1/models/{id:path}": routes.model,
+        "/health": health,
+        "/openapi.json": document,
+        "/docs": page,
+    }
+    app = Starlette(
+        routes=[
+            *(Route(path, route, methods=["POST"]) for path, route in posts.items()),
+            *(Route(path, route, methods=["GET"]) for path, route in gets.items()),
+        ],
+        exception_handlers={
+            ApiError: on_api_error,
+            ClientDisconnect: on_disconnect,
+            HTTPException: on_http_error,
+            Exception: on_crash,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
