@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,16 @@ _REASONS = {"length": "length"}
 def new_id(kind: str) -> str:
     """An id that no other answer has: `chatcmpl-…`, `cmpl-…`, `call_…`."""
     return f"{kind}{secrets.token_hex(12)}"
+
+
+def envelope(kind: str, asked: ChatRequest) -> Json:
+    """What stands around an answer of which the engine has not said it."""
+    return {
+        "object": kind,
+        "id": new_id("chatcmpl-"),
+        "created": int(time.time()),
+        "model": asked.body.get("model", ""),
+    }
 
 
 def finish_reason(told: object) -> str:

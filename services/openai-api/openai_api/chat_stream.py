@@ -11,10 +11,9 @@ from typing import Any
 
 import orjson
 
-from openai_api.answers import finish_reason, logprobs, new_id
+from openai_api.answers import envelope, finish_reason, logprobs, new_id
 from openai_api.chat import ChatRequest
 from openai_api.checks import Json
-from openai_api.errors import BadRequest
 from openai_api.frames import DONE, Frames, event
 from openai_api.stops import StopFilter
 
@@ -83,18 +82,6 @@ class ChatStream(Frames):
             reason = "tool_calls"
         return self._chunk(delta, logprobs(choice.get("logprobs"), self._asked), reason)
 
-    def close(self) -> None:
-        """The engine's stream has ended."""
-        if self.over and not self.error and self._envelope is None:
-            self._fail(
-                BadRequest(
-                    "The answer has no text and no call that ended within its tokens. Raise max_tokens.",
-                    "max_tokens",
-                    "tool_call_cut",
-                )
-            )
-        super().close()
-
     def end(self) -> bytes:
         """The last frames: why it ended where TGI did not say, the usage if wanted and known, [DONE]."""
         made = b"" if self._is_finished else self._finish()
@@ -104,6 +91,9 @@ class ChatStream(Frames):
 
     def _finish(self) -> bytes:
         """TGI ends a call without a word, and one without arguments without its last brace."""
+        if self._envelope is None:  # not even the name of what is called fitted the answer's tokens
+            self._envelope = {**envelope("chat.completion.chunk", self._asked), "id": self._id}
+            return self._chunk({"role": "assistant", "content": None}, None, "length")
         if self.call is None:
             return self._chunk({}, None, "stop")
         name, arguments = self.call

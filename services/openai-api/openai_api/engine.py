@@ -113,7 +113,7 @@ class Engine:
             return False
 
     def _headers(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """The proof is read anew each time: nginx makes the file when it starts, perhaps after this service."""
+        """The proof is read anew each time: nginx makes the file, perhaps after this service has started."""
         headers = {"Content-Type": "application/json", **caller}
         try:
             if self.proof_file:

@@ -15,6 +15,7 @@ from openai_api.errors import (
     ApiError,
     BadRequest,
     BodyTooLarge,
+    CallCut,
     ContextTooLong,
     EngineFailed,
     EngineUnavailable,
@@ -27,6 +28,9 @@ _TOTAL = re.compile(
     r"`max_new_tokens` must be <= (\d+)\. Given: (\d+) `inputs` tokens and (\d+) `max_new_tokens`"
 )
 _INPUT = re.compile(r"`inputs` must have less than (\d+) tokens\. Given: (\d+)")
+_UNPARSED = re.compile(r'Failed to parse generated text: EOF .* at line \d+ column \d+ "(.*)"$', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _GRAMMAR = re.compile(r"grammar is not (?:valid|supported)|cannot compile regex from schema|Grammar error")
 
 
@@ -87,12 +91,8 @@ def _of_refusal(words: str) -> ApiError:
             f"{prompt} tokens. Shorten it.",
             "messages",
         )
-    if "Failed to parse generated text" in words:
-        return BadRequest(
-            "The model's call of a tool did not end within the tokens that the answer may have. Raise max_tokens.",
-            "max_tokens",
-            "tool_call_cut",
-        )
+    if found := _UNPARSED.search(words):
+        return CallCut(_ESCAPE.sub(_unescaped, found[1]))
     if words.startswith("Tool error: "):
         return BadRequest(_short(words), "tools")
     if words.startswith("Template error: "):
@@ -106,6 +106,11 @@ def _of_refusal(words: str) -> ApiError:
             f"The schema cannot be followed: {_short(words)}", "response_format", "invalid_schema"
         )
     return BadRequest(_short(words))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """A character as Rust quotes it."""
+    return chr(int(escape[1], 16)) if escape[1] else _ESCAPED.get(escape[2], escape[2])
 
 
 def _short(words: str) -> str:

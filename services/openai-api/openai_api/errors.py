@@ -3,7 +3,8 @@
 ApiError
 ├── BadRequest        400   something in the request: the sentence names it and says what to change
 │   ├── SchemaTooLarge
-│   └── ContextTooLong
+│   ├── ContextTooLong
+│   └── CallCut
 ├── NotFound          404
 ├── BodyTooLarge      413
 ├── Overloaded        429
@@ -76,6 +77,20 @@ class ContextTooLong(BadRequest):
     """Prompt and answer do not fit the model's context."""
 
     code = "context_length_exceeded"
+
+
+class CallCut(BadRequest):
+    """The model's call of a tool did not end within the tokens that the answer may have.
+
+    Attributes:
+        written: what the model had written.
+    """
+
+    code = "tool_call_cut"
+
+    def __init__(self, written: str) -> None:
+        super().__init__("The call of a tool did not end within its tokens. Raise max_tokens.", "max_tokens")
+        self.written = written
 
 
 class NotFound(ApiError):

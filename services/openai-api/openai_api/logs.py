@@ -1,5 +1,5 @@
-"""Log lines for an operator: one per event, JSON or plain. Never a word of what people ask or are answered: of
-an exception stands here what it is and where it came from, not its own text.
+"""Log lines for an operator: one per event, JSON or plain. Never a word of what people ask or are answered:
+of an exception stands here what it is and where it came from, not its own text.
 """
 
 from __future__ import annotations

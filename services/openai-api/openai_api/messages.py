@@ -37,11 +37,9 @@ def _message(value: Any, where: str) -> Json:
     role = checks.needed_text(message, "role", f"{where}.")
     if role not in ROLES:
         raise invalid(f"{where}.role", f"expected one of {', '.join(ROLES)}.")
-    for name in ("function_call", "audio"):
-        if message.get(name) is not None:
-            raise unsupported(
-                f"{where}.{name}", "send tool_calls." if name == "function_call" else "text only."
-            )
+    for field, instead in (("function_call", "send tool_calls."), ("audio", "this model reads text only.")):
+        if message.get(field) is not None:
+            raise unsupported(f"{where}.{field}", instead)
     calls = _calls(message, where) if role == "assistant" else []
     content = _content(message, where, can_be_null=role == "assistant")
     made: Json = {"role": ROLES[role]}
@@ -62,10 +60,8 @@ def _content(message: Json, where: str, can_be_null: bool) -> str:
     where = f"{where}.content"
     if isinstance(value, str):
         return value
-    if value is None:
-        if can_be_null:
-            return ""
-        raise wrong_type(where, "a string or an array of parts", value)
+    if value is None and can_be_null:
+        return ""
     if not isinstance(value, list):
         raise wrong_type(where, "a string or an array of parts", value)
     return "".join(_part(part, f"{where}[{index}]") for index, part in enumerate(value))

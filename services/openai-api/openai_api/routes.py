@@ -17,8 +17,9 @@ from openai_api.chat_stream import ChatStream
 from openai_api.checks import Json
 from openai_api.completion_stream import CompletionStream
 from openai_api.completions import CompletionRequest, completion_request, prompts
+from openai_api.cut_call import cut_answer
 from openai_api.engine import Engine, caller_of
-from openai_api.errors import ApiError, NotFound
+from openai_api.errors import ApiError, CallCut, NotFound
 from openai_api.http import read_object, while_connected
 from openai_api.streaming import StreamedAnswer
 
@@ -43,8 +44,7 @@ class Routes:
             return Response(headers=_AS_IS)
         asked, caller = chat_request(fields), caller_of(request.headers)
         if not asked.stream:
-            raw, headers = await while_connected(request.receive, self._whole(CHAT, asked.body, caller))
-            return Response(chat_answer(raw, asked), headers=headers, media_type="application/json")
+            return await while_connected(request.receive, self._chat(asked, caller))
         stream = ChatStream(asked)
 
         async def complete() -> None:
@@ -97,6 +97,21 @@ class Routes:
                 "model_not_found",
             )
         return JSONResponse(self._model)
+
+    async def _chat(self, asked: ChatRequest, caller: Mapping[str, str]) -> Response:
+        try:
+            raw, headers = await self._whole(CHAT, asked.body, caller)
+        except CallCut as cut:
+            usage = usage_of(
+                await counting.of_chat(self._engine, asked.body, {}),
+                await counting.of_texts(self._engine, [cut.written], {}),
+            )
+            headers = {
+                "x-prompt-tokens": str(usage["prompt_tokens"]),
+                "x-generated-tokens": str(usage["completion_tokens"]),
+            }
+            return JSONResponse(cut_answer(cut, asked, usage), headers=headers)
+        return Response(chat_answer(raw, asked), headers=headers, media_type="application/json")
 
     async def _whole(
         self, path: str, body: Mapping[str, Any], caller: Mapping[str, str]
