@@ -26,15 +26,16 @@ def create_app(settings: Settings) -> Starlette:
     engine = Engine(settings.engine_url, settings.proof_file)
     readiness = Readiness(engine)
     routes = Routes(engine, settings.model_id)
+    described = openapi.document(settings.version)
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": readiness.stage}, 200 if readiness.stage == "ready" else 503)
 
     async def document(_: Request) -> Response:
-        return JSONResponse(openapi.document())
+        return JSONResponse(described)
 
-    async def page(_: Request) -> Response:
-        return HTMLResponse(docs.page())
+    async def page(request: Request) -> Response:
+        return HTMLResponse(docs.page(described, request.headers.get("accept-language", "")))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

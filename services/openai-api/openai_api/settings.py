@@ -22,6 +22,7 @@ class Settings:
         max_total_tokens: prompt and answer together; likewise.
         port: TCP port to listen on, on all addresses.
         proof_file: by its content nginx knows who asks.
+        version: the appliance's, told by the OpenAPI document.
         drain_seconds: how long running answers may go on after SIGTERM.
         log_as_json: one JSON object a line, or plain text.
     """
@@ -32,6 +33,7 @@ class Settings:
     max_total_tokens: int | None = None
     port: int = 8000
     proof_file: Path = Path("/inside/proof")
+    version: str = ""
     drain_seconds: int = 600
     log_as_json: bool = True
 
@@ -53,6 +55,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         max_total_tokens=_integer(environ, "MAX_TOTAL_TOKENS", None, 2, 1 << 24),
         port=_integer(environ, "LISTEN_PORT", default.port, 1, 65535) or default.port,
         proof_file=Path(environ.get("PROOF_FILE") or default.proof_file),
+        version=environ.get("APPLIANCE_VERSION") or default.version,
         drain_seconds=_integer(environ, "DRAIN_SECONDS", default.drain_seconds, 1, 3600)
         or default.drain_seconds,
         log_as_json=log_format == "json",
