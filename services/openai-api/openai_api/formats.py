@@ -32,5 +32,8 @@ def response_format(fields: Json) -> Json | None:
     if described is None or schema is None:
         raise BadRequest(f"Missing required parameter: '{_SCHEMA}'.", _SCHEMA, "missing_parameter")
     name = checks.text(described, "name", "response_format.json_schema.")
-    check_schema(schema)
-    return {"type": "json_schema", "value": {"name": name or "answer", "schema": schema}}
+    try:
+        checked = check_schema(schema)
+    except BadRequest as refused:
+        raise type(refused)(f"Invalid value for '{_SCHEMA}': {refused}", _SCHEMA, refused.code) from None
+    return {"type": "json_schema", "value": {"name": name or "answer", "schema": checked}}

@@ -37,9 +37,10 @@ async def read_object(request: Request) -> Json:
         )
     body = bytearray()
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise BodyTooLarge(f"The request has more than {MOST_BYTES} bytes. Shorten it.")
+        if len(body) <= MOST_BYTES:  # what is too large is read to its end, or the answer would not be seen
+            body += chunk
+    if len(body) > MOST_BYTES:
+        raise BodyTooLarge(f"The request has more than {MOST_BYTES} bytes. Shorten it.")
     return parsed(body)
 
 

@@ -134,8 +134,10 @@ CHAT: Mapping[str, Parameter] = {
     "prediction": _HINT,
     "store": _ignored("Nothing is stored.", "不存储任何内容。"),
     "service_tier": _HINT,
+    "moderation": _refused("There is no moderation here. Leave it out.", "这里没有内容审核。请去掉它。"),
     "safety_identifier": _LABEL,
     "prompt_cache_key": _HINT,
+    "prompt_cache_options": _HINT,
     "prompt_cache_retention": _HINT,
 }
 

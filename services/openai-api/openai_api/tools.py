@@ -9,12 +9,11 @@ from typing import Any
 
 from openai_api import checks
 from openai_api.checks import Json, invalid, unsupported, wrong_type
-from openai_api.errors import BadRequest, SchemaTooLarge
+from openai_api.errors import BadRequest
 from openai_api.json_grammar import check_schema
 
-MOST_NODES = 10_000
-"""Values in a function's schema once its references are written out."""
-MOST_DEPTH = 64
+_NAMED_BY = {"properties", "$ref", "allOf", "anyOf", "oneOf", "additionalProperties"}
+"""A function whose schema has none of these takes no parameters."""
 
 
 def tools(fields: Json) -> Json:
@@ -44,7 +43,7 @@ def _tool(value: Any, where: str) -> Json:
     if not name or len(name) > 256:
         raise invalid(f"{where}.name", "expected 1 to 256 characters.")
     parameters = checks.mapping(function, "parameters", f"{where}.") or {}
-    made: Json = {"name": name, "parameters": _written_out(parameters, f"{where}.parameters")}
+    made: Json = {"name": name, "parameters": _parameters(parameters, f"{where}.parameters")}
     if description := checks.text(function, "description", f"{where}."):
         made["description"] = description
     return {"type": "function", "function": made}
@@ -75,53 +74,44 @@ def _named(name: str, names: list[str], where: str) -> Json:
     return {"type": "function", "function": {"name": name}}
 
 
-def _written_out(parameters: Json, where: str) -> Json:
-    """The schema with `$ref` replaced by what it refers to, which is bounded like a format's."""
-    made = _References(parameters, where).resolve(parameters)
-    made.pop("$defs", None)
-    made.pop("definitions", None)
-    made.setdefault("type", "object")
-    if not isinstance(made.setdefault("properties", {}), dict):
-        raise wrong_type(f"{where}.properties", "an object", made["properties"])
-    if made["properties"]:
-        try:
-            check_schema(made)
-        except BadRequest as refused:
-            raise type(refused)(str(refused), where, refused.code) from None
-    return dict(made)
+def _parameters(told: Json, where: str) -> Json:
+    """What the engine needs for the grammar, with the descriptions that the model reads."""
+    if not _NAMED_BY & told.keys():
+        return {"type": "object", "properties": {}}
+    try:
+        checked = check_schema(told)
+    except BadRequest as refused:
+        raise type(refused)(f"Invalid value for '{where}': {refused}", where, refused.code) from None
+    return {**_described(checked, told, told)}
 
 
-class _References:
-    """One schema whose references are being followed."""
+def _described(checked: Any, told: Any, root: Json) -> Any:
+    """`checked` with the descriptions of `told`, which is the same schema with references in it."""
+    description = None
+    while isinstance(told, dict) and "$ref" in told:
+        description = description or told.get("description")
+        told = _target(root, told["$ref"])
+    if not isinstance(checked, dict) or not isinstance(told, dict):
+        return checked
+    made = dict(checked)
+    description = description or told.get("description")
+    if isinstance(description, str):
+        made["description"] = description
+    if "items" in made:
+        made["items"] = _described(made["items"], told.get("items"), root)
+    properties = told.get("properties")
+    if "properties" in made and isinstance(properties, dict):
+        made["properties"] = {
+            name: _described(inner, properties.get(name), root) for name, inner in made["properties"].items()
+        }
+    for word in ("anyOf", "oneOf"):
+        if word in made and isinstance(told.get(word), list):
+            made[word] = [_described(*pair, root) for pair in zip(made[word], told[word], strict=False)]
+    return made
 
-    def __init__(self, root: Json, where: str) -> None:
-        self._root = root
-        self._where = where
-        self._nodes = 0
 
-    def resolve(self, value: Any, depth: int = 0) -> Any:
-        self._nodes += 1
-        if self._nodes > MOST_NODES or depth > MOST_DEPTH:
-            raise SchemaTooLarge(
-                f"Invalid value for '{self._where}': the schema is too large or refers to itself.",
-                self._where,
-            )
-        if isinstance(value, list):
-            return [self.resolve(one, depth + 1) for one in value]
-        if not isinstance(value, dict):
-            return value
-        if isinstance(value.get("$ref"), str):
-            beside = {key: one for key, one in value.items() if key != "$ref"}
-            found = self.resolve(self._target(value["$ref"]), depth + 1)
-            return {**found, **beside} if isinstance(found, dict) else found
-        skipped = ("$defs", "definitions") if depth == 0 else ()
-        return {key: self.resolve(one, depth + 1) for key, one in value.items() if key not in skipped}
-
-    def _target(self, reference: str) -> Any:
-        found: Any = self._root
-        for part in reference.removeprefix("#").split("/")[1:]:
-            part = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(part) if isinstance(found, dict) else None
-        if found is None or not reference.startswith("#"):
-            raise invalid(self._where, "it refers to something that is not in it.")
-        return found
+def _target(root: Json, reference: str) -> Any:
+    found: Any = root
+    for part in filter(None, reference[1:].split("/")):
+        found = found[part.replace("~1", "/").replace("~0", "~")]
+    return found
