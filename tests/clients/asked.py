@@ -1,7 +1,5 @@
 """What the frameworks are asked for, the same by all: a greeting, a call of a tool, and a person."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel
@@ -10,6 +8,7 @@ MODEL = "tgi"
 HELLO = "Say hello."
 WEATHER = "Weather in Paris?"
 DESCRIBED = "Ann is thirty. Answer in JSON."
+REPEATED = 'Repeat: {"name": "Ann"}'
 
 
 class Person(BaseModel):

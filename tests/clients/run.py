@@ -1,4 +1,4 @@
-"""Runs one framework against an API, as a person's program would: python run.py with_langchain BASE_URL.
+"""Runs one framework against an API, as a person's program would: python -m clients.run with_langchain BASE_URL.
 
 Each function of the module whose name begins with `can_` takes the base URL, and raises where the framework does not get
 what it should. Prints one JSON object: the functions' names, and null or what was raised.
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def main(name: str, base_url: str) -> None:
-    module = importlib.import_module(name)
+    module = importlib.import_module(f"clients.{name}")
     found: dict[str, str | None] = {}
     for case, function in vars(module).items():
         if case.startswith("can_"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import instructor
-from asked import DESCRIBED, MODEL, Person
+from clients.asked import DESCRIBED, MODEL, Person
 from openai import OpenAI
 from pydantic import BaseModel, ConfigDict
 
@@ -20,7 +20,7 @@ def _asked(base_url: str, mode: instructor.Mode, form: type[BaseModel]) -> None:
         model=MODEL,
         messages=[{"role": "user", "content": DESCRIBED}],
         response_model=form,
-        max_tokens=300,
+        max_tokens=100,
         temperature=0,
         max_retries=0,
     )

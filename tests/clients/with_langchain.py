@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asked import DESCRIBED, HELLO, MODEL, WEATHER, Person, get_weather
+from clients.asked import DESCRIBED, HELLO, MODEL, REPEATED, WEATHER, Person, get_weather
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
@@ -23,7 +23,7 @@ def can_invoke(base_url: str) -> None:
 
 
 def can_stream(base_url: str) -> None:
-    chunks = list(_model(base_url, stream_usage=True, max_tokens=16).stream(HELLO))
+    chunks = list(_model(base_url, stream_usage=True, max_tokens=8).stream(HELLO))
     assert "".join(chunk.content for chunk in chunks)
     assert sum((chunk.usage_metadata or {}).get("output_tokens", 0) for chunk in chunks) > 0
 
@@ -59,7 +59,7 @@ def can_structure_by_function_calling(base_url: str) -> None:
 
 def can_structure_by_json_mode(base_url: str) -> None:
     """Which fields it has is then the model's own choice."""
-    structured = _model(base_url, max_tokens=300).with_structured_output(
+    structured = _model(base_url).with_structured_output(
         Person, method="json_mode", include_raw=True
     )
-    assert isinstance(json.loads(structured.invoke(DESCRIBED)["raw"].content), dict)
+    assert isinstance(json.loads(structured.invoke(REPEATED)["raw"].content), dict)

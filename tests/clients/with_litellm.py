@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import litellm
-from asked import DESCRIBED, HELLO, MODEL, WEATHER, WEATHER_TOOL, Person
+from clients.asked import DESCRIBED, HELLO, MODEL, REPEATED, WEATHER, WEATHER_TOOL, Person
 
 
 def _complete(base_url: str, content: str, **options: Any) -> Any:
@@ -38,7 +38,7 @@ def can_call_tools(base_url: str) -> None:
 def can_structure(base_url: str) -> None:
     answer = _complete(base_url, DESCRIBED, response_format=Person)
     Person.model_validate_json(answer.choices[0].message.content)
-    answer = _complete(base_url, DESCRIBED, response_format={"type": "json_object"}, max_tokens=300)
+    answer = _complete(base_url, REPEATED, response_format={"type": "json_object"})
     assert isinstance(json.loads(answer.choices[0].message.content), dict)
 
 

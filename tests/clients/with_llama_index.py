@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asked import DESCRIBED, HELLO, MODEL, WEATHER, Person, get_weather
+from clients.asked import DESCRIBED, HELLO, MODEL, WEATHER, Person, get_weather
 from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asked import DESCRIBED, HELLO, MODEL, Person
+from clients.asked import DESCRIBED, HELLO, MODEL, Person
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider

@@ -135,7 +135,8 @@ def test_an_answer_ends_before_its_stop(client: OpenAI) -> None:
 
 
 def test_json_is_json(client: OpenAI) -> None:
-    answer = chat(client, messages=PERSON, response_format={"type": "json_object"}, max_tokens=300)
+    asked = [{"role": "user", "content": 'Repeat: {"name": "Ann"}'}]
+    answer = chat(client, messages=asked, response_format={"type": "json_object"}, max_tokens=60)
     assert answer.choices[0].finish_reason == "stop"
     assert isinstance(json.loads(answer.choices[0].message.content or ""), dict)
 

@@ -29,7 +29,9 @@ def create_app(settings: Settings) -> Starlette:
     described = openapi.document(settings.version)
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"status": readiness.stage}, 200 if readiness.stage == "ready" else 503)
+        if readiness.stage == "ready":
+            return Response()  # as TGI's
+        return JSONResponse({"status": readiness.stage}, 503)
 
     async def document(_: Request) -> Response:
         return JSONResponse(described)
