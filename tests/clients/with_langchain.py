@@ -12,7 +12,12 @@ from langchain_openai import ChatOpenAI
 
 def _model(base_url: str, **options: object) -> ChatOpenAI:
     return ChatOpenAI(
-        base_url=base_url, api_key="none", model=MODEL, temperature=0, max_retries=0, **{"max_tokens": 60, **options}
+        base_url=base_url,
+        api_key="none",
+        model=MODEL,
+        temperature=0,
+        max_retries=0,
+        **{"max_tokens": 60, **options},
     )
 
 
@@ -59,7 +64,5 @@ def can_structure_by_function_calling(base_url: str) -> None:
 
 def can_structure_by_json_mode(base_url: str) -> None:
     """Which fields it has is then the model's own choice."""
-    structured = _model(base_url).with_structured_output(
-        Person, method="json_mode", include_raw=True
-    )
+    structured = _model(base_url).with_structured_output(Person, method="json_mode", include_raw=True)
     assert isinstance(json.loads(structured.invoke(REPEATED)["raw"].content), dict)

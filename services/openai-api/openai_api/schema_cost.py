@@ -54,7 +54,9 @@ def cost_of(schema: dict[str, Any]) -> Cost:
     if not schema:
         return _ANYTHING
     if "properties" in schema:
-        members = [_text(json.dumps(name)) + Cost(4) + cost_of(inner) for name, inner in schema["properties"].items()]
+        members = [
+            _text(json.dumps(name)) + Cost(4) + cost_of(inner) for name, inner in schema["properties"].items()
+        ]
         return sum(members, Cost(3))
     for word in ("anyOf", "oneOf", "prefixItems"):
         if word in schema:

@@ -124,7 +124,10 @@ def test_a_call_without_arguments_gets_the_brace_that_the_engine_leaves_out() ->
     assert reasons(events) == [None, None, "tool_calls"]
 
 
-@pytest.mark.parametrize("pieces", [["{", " ,", '"city":1}'], ["{ ", ',"city":1}'], ["{", '"city":1}'], ["{", " ", ", ", '"city":1}']])
+@pytest.mark.parametrize(
+    "pieces",
+    [["{", " ,", '"city":1}'], ["{ ", ',"city":1}'], ["{", '"city":1}'], ["{", " ", ", ", '"city":1}']],
+)
 def test_a_call_has_no_comma_before_its_first_argument(pieces: list[str]) -> None:
     """TGI leaves one there when the model has put a space before it."""
     frames = []
