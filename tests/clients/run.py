@@ -1,7 +1,7 @@
-"""Runs one framework against an API, as a person's program would: python -m clients.run with_langchain BASE_URL.
+"""Runs one framework against an API, as a person's program would: python -m clients.run with_… BASE_URL.
 
-Each function of the module whose name begins with `can_` takes the base URL, and raises where the framework does not get
-what it should. Prints one JSON object: the functions' names, and null or what was raised.
+Each function of the module whose name begins with `can_` takes the base URL, and raises where the framework
+does not get what it should. Prints one JSON object: the functions' names, and null or what was raised.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import instructor
-from clients.asked import DESCRIBED, MODEL, Person
 from openai import OpenAI
 from pydantic import BaseModel, ConfigDict
+
+from clients.asked import DESCRIBED, MODEL, Person
 
 
 class Anything(BaseModel):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from clients.asked import DESCRIBED, HELLO, MODEL, REPEATED, WEATHER, Person, get_weather
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+
+from clients.asked import DESCRIBED, HELLO, MODEL, REPEATED, WEATHER, Person, get_weather
 
 
 def _model(base_url: str, **options: object) -> ChatOpenAI:
@@ -42,7 +44,7 @@ def can_call_tools(base_url: str) -> None:
     assert call["args"]["city"] in ("Paris", "Rome")
     result = ToolMessage(get_weather(call["args"]["city"]), tool_call_id=call["id"])
     assert model.invoke([("user", WEATHER), answer, result]).content
-    streamed = None
+    streamed: Any = None
     for chunk in calling.stream(WEATHER):
         streamed = chunk if streamed is None else streamed + chunk
     assert [made["name"] for made in streamed.tool_calls] == ["get_weather"]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import litellm
+
 from clients.asked import DESCRIBED, HELLO, MODEL, REPEATED, WEATHER, WEATHER_TOOL, Person
 
 

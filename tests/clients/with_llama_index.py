@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from clients.asked import DESCRIBED, HELLO, MODEL, WEATHER, Person, get_weather
 from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
+
+from clients.asked import DESCRIBED, HELLO, MODEL, WEATHER, Person, get_weather
 
 
 def _model(base_url: str, **options: object) -> OpenAILike:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from clients.asked import DESCRIBED, HELLO, MODEL, Person
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
+
+from clients.asked import DESCRIBED, HELLO, MODEL, Person
 
 
 def _agent(base_url: str, **options: object) -> Agent:

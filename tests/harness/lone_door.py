@@ -80,7 +80,7 @@ class LoneDoor:
         self._docker.close()
 
     def seen(self) -> list[dict[str, Any]]:
-        """What reached chat, engine, openai-api and sign-on service, in order: service, method, target, headers, body."""
+        """What reached those behind the door, in order: service, method, target, headers, body."""
         seen: list[dict[str, Any]] = requests.get(f"{self._control}/seen", timeout=10).json()
         return seen
 

@@ -1,4 +1,4 @@
-"""What people's code sends with the official `openai` package: answered, or refused by OpenAI's own exception."""
+"""What people send with the official `openai` package: answered, or refused by OpenAI's own exception."""
 
 from __future__ import annotations
 

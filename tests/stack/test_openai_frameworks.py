@@ -1,4 +1,4 @@
-"""The frameworks that people build with, as they come: each gets from the API what its documentation promises."""
+"""The frameworks that people build with, as they come: each gets what its documentation promises."""
 
 from __future__ import annotations
 

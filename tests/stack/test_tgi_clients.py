@@ -69,12 +69,11 @@ def test_inference_client_has_tgis_own(plain: InferenceClient) -> None:
     )
     assert found.details
     assert found.details.generated_tokens == 4
-    digits = plain.text_generation(
-        PROMPT, max_new_tokens=20, grammar={"type": "regex", "value": "[0-9]{3}"}, return_full_text=False
-    )
+    three_digits: Any = {"type": "regex", "value": "[0-9]{3}"}
+    digits = plain.text_generation(PROMPT, max_new_tokens=20, grammar=three_digits, return_full_text=False)
     assert len(digits) == 3
     assert digits.isdigit()
-    with pytest.raises(huggingface_hub.errors.ValidationError, match="`top_p` must be > 0.0 and < 1.0"):
+    with pytest.raises(huggingface_hub.errors.ValidationError, match=r"`top_p` must be > 0\.0 and < 1\.0"):
         plain.text_generation(PROMPT, top_p=1.0)
 
 
