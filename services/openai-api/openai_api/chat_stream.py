@@ -106,7 +106,11 @@ class ChatStream(Frames):
     def _call(self, function: Json) -> Json:
         arguments = function.get("arguments") or ""
         if self.call is not None:
-            self.call = self.call[0], self.call[1] + arguments
+            name, before = self.call
+            # TGI leaves out the name that it has the model write first, and not always the comma behind it
+            if before.strip() == "{" and arguments.lstrip().startswith(","):
+                arguments = arguments.replace(",", "", 1)
+            self.call = name, before + arguments
             return _fragment(arguments)
         self.call = function["name"], arguments
         first = {"name": function["name"], "arguments": arguments}

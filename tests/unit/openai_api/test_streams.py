@@ -124,6 +124,18 @@ def test_a_call_without_arguments_gets_the_brace_that_the_engine_leaves_out() ->
     assert reasons(events) == [None, None, "tool_calls"]
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [["{", " ,", '"city":1}'], ["{ ", ',"city":1}'], ["{", '"city":1}'], ["{", " ", ", ", '"city":1}']],
+)
+def test_a_call_has_no_comma_before_its_first_argument(pieces: list[str]) -> None:
+    """TGI leaves one there when the model has put a space before it."""
+    frames = [tool_frame(None if index else "f", piece) for index, piece in enumerate(pieces)]
+    told = deltas(translated(chat(tools=[TOOL]), b"".join(frames) + b"data: [DONE]\n\n"))
+    calls = [call for delta in told for call in delta.get("tool_calls", [])]
+    assert json.loads("".join(call["function"]["arguments"] for call in calls)) == {"city": 1}
+
+
 def test_a_call_that_was_cut_says_so() -> None:
     data = tool_frame("f", "{") + tool_frame(None, '"a', "length") + b"data: [DONE]\n\n"
     assert reasons(translated(chat(tools=[TOOL]), data)) == [None, "length"]
