@@ -30,7 +30,7 @@ def create_app(settings: Settings, find: Find | None = None) -> Starlette:
     engine = Engine(settings.engine_url, settings.proof_file)
     warmth = Warmth()
     find = find or partial(addresses, settings.engine_host_name)
-    routes = Routes(engine, settings.model_id)
+    routes = Routes(engine, settings.model_id, settings.max_total_tokens)
     described = openapi.document(settings.version)
 
     async def health(_: Request) -> Response:

@@ -78,8 +78,8 @@ async def test_what_it_writes_has_nobodys_words_in_it(engine: FakeEngine, port: 
     log = tmp_path / "log"
     async with service(engine.url, port, log) as process, aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{port}/v1/chat/completions"
-        for broken in ([token(SECRET), ConnectionError()], [SECRET.encode() + b"\n\n", ConnectionError()]):
-            engine.stream = list(broken)
+        for piece in (token(SECRET), SECRET.encode() + b"\n\n"):
+            engine.stream = [piece, ConnectionError()]
             async with session.post(url, json=ASKED) as response:
                 await response.read()
         engine.answer = (200, {"choices": SECRET})
@@ -119,7 +119,7 @@ def test_it_ends_with_a_setting_that_is_none() -> None:
 
 
 def test_what_is_empty_counts_as_unset() -> None:
-    names = ("ENGINE_URL", "MODEL_ID", "MAX_INPUT_TOKENS", "MAX_TOTAL_TOKENS", "LISTEN_PORT", "LOG_FORMAT")
+    names = ("ENGINE_URL", "MODEL_ID", "MAX_TOTAL_TOKENS", "LISTEN_PORT", "LOG_FORMAT")
     assert from_environment(dict.fromkeys(names, "")) == Settings()
     found = from_environment(
         {"ENGINE_URL": "http://nginx:8088/engine/", "MODEL_ID": "a/b", "LOG_FORMAT": "text"}
