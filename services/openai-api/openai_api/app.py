@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,22 +17,26 @@ from openai_api import docs, openapi
 from openai_api.engine import Engine
 from openai_api.errors import ApiError
 from openai_api.http import on_api_error, on_crash, on_disconnect, on_http_error
-from openai_api.readiness import Readiness
 from openai_api.routes import CHAT, COMPLETIONS, Routes
 from openai_api.settings import Settings
+from openai_api.warm import Find, Warmth, addresses, over, warm
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The whole service; its engine session opens and closes with the application's lifespan."""
+def create_app(settings: Settings, find: Find | None = None) -> Starlette:
+    """The whole service; its engine session opens and closes with the application's lifespan.
+
+    `find` says which engines there are to warm; by their name where there is none.
+    """
     engine = Engine(settings.engine_url, settings.proof_file)
-    readiness = Readiness(engine)
-    routes = Routes(engine, settings.model_id)
+    warmth = Warmth()
+    find = find or partial(addresses, settings.engine_host_name)
+    routes = Routes(engine, settings.model_id, settings.max_total_tokens)
     described = openapi.document(settings.version)
 
     async def health(_: Request) -> Response:
-        if readiness.stage == "ready":
+        if warmth.is_ready:
             return Response()  # as TGI's
-        return JSONResponse({"status": readiness.stage}, 503)
+        return JSONResponse({"status": "warming" if warmth.warming else "loading"}, 503)
 
     async def document(_: Request) -> Response:
         return JSONResponse(described)
@@ -42,11 +47,11 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with engine:
-            watch = asyncio.create_task(readiness.watch())
+            warming = asyncio.create_task(warm(over(engine.session), warmth, find))
             yield
-            watch.cancel()
+            warming.cancel()
             with suppress(asyncio.CancelledError):
-                await watch
+                await warming
 
     posts = {
         CHAT: routes.chat,

@@ -107,7 +107,7 @@ class ChatStream(Frames):
         arguments = function.get("arguments") or ""
         if self.call is not None:
             name, before = self.call
-            # TGI leaves out the name that it has the model write first; the comma behind it comes if a space was between
+            # TGI leaves out the name that it has the model write first, and not always the comma behind it
             if before.strip() == "{" and arguments.lstrip().startswith(","):
                 arguments = arguments.replace(",", "", 1)
             self.call = name, before + arguments

@@ -54,6 +54,17 @@ class Engine:
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The shared session.
+
+        Raises:
+            RuntimeError: the engine is used outside its `async with`.
+        """
+        if self._session is None:
+            raise RuntimeError("Engine is used outside its `async with` block")
+        return self._session
+
     @asynccontextmanager
     async def asked(
         self, path: str, body: Mapping[str, Any], caller: Mapping[str, str], silence: float | None = None
@@ -64,10 +75,8 @@ class Engine:
         Raises:
             ApiError: it refuses, fails, or cannot be reached.
         """
-        if self._session is None:
-            raise RuntimeError("Engine is used outside its `async with` block")
         try:
-            async with self._session.post(
+            async with self.session.post(
                 self.base_url + path,
                 data=_encoded(body),
                 headers=self._headers(caller),
@@ -97,20 +106,6 @@ class Engine:
         """
         async with self.asked(path, body, caller, SHORT_CALL_SECONDS) as response:
             return _decoded(await response.read())
-
-    async def is_healthy(self) -> bool:
-        """Whether /health says 200."""
-        if self._session is None:
-            return False
-        try:
-            async with self._session.get(
-                self.base_url + "/health",
-                headers=self._headers({}),
-                timeout=aiohttp.ClientTimeout(total=SHORT_CALL_SECONDS, sock_connect=CONNECT_SECONDS),
-            ) as response:
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
 
     def _headers(self, caller: Mapping[str, str]) -> dict[str, str]:
         """The proof is read anew each time: nginx makes the file, perhaps after this service has started."""

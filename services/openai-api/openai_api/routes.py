@@ -33,9 +33,12 @@ log = logging.getLogger(__name__)
 class Routes:
     """The routes around one engine."""
 
-    def __init__(self, engine: Engine, model_id: str) -> None:
+    def __init__(self, engine: Engine, model_id: str, max_total_tokens: int | None) -> None:
         self._engine = engine
-        self._model = {"id": model_id, "object": "model", "created": 0, "owned_by": model_id}
+        self._model: Json = {"id": model_id, "object": "model", "created": 0, "owned_by": model_id}
+        if max_total_tokens:
+            # under the name by which agents look for it, which have it from vLLM
+            self._model["max_model_len"] = max_total_tokens
 
     async def chat(self, request: Request) -> Response | StreamedAnswer:
         """POST /v1/chat/completions."""

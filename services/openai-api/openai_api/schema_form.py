@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from openai_api.errors import BadRequest, SchemaTooLarge
-from openai_api.string_pattern import json_pattern
+from openai_api.string_pattern import PatternRefused, read, written
 
 Schema = dict[str, Any]
 
@@ -152,7 +152,10 @@ def _checked(kept: Schema, where: str) -> Schema:
     if kept.get("format") not in _FORMATS:
         kept.pop("format", None)
     if isinstance(kept.get("pattern"), str):
-        kept["pattern"] = json_pattern(kept["pattern"], where)
+        try:
+            kept["pattern"] = f"^({written(read(kept['pattern']))})$"
+        except PatternRefused as refused:
+            raise _refused(where, f"has a 'pattern' that {refused}") from None
     if isinstance(kept.get("required"), list) and isinstance(kept.get("properties"), dict):
         kept["required"] = [name for name in kept["required"] if name in kept["properties"]]
     low, high = kept.get("minLength"), kept.get("maxLength")

@@ -17,9 +17,9 @@ class Settings:
     Attributes:
         engine_url: base URL of the engine (TGI's HTTP contract), without a trailing slash; in the appliance
             nginx's internal listener, which balances over engines.
+        engine_host_name: the name whose DNS A records are the engine's running containers.
         model_id: the model's name, as /v1/models says it.
-        max_input_tokens: the longest prompt; None where it is not known.
-        max_total_tokens: prompt and answer together; likewise.
+        max_total_tokens: of prompt and answer together; None where it is not known.
         port: TCP port to listen on, on all addresses.
         proof_file: by its content nginx knows who asks.
         version: the appliance's, told by the OpenAPI document.
@@ -28,8 +28,8 @@ class Settings:
     """
 
     engine_url: str = "http://nginx:8088"
+    engine_host_name: str = "tgi"
     model_id: str = "Qwen/Qwen2.5-7B-Instruct"
-    max_input_tokens: int | None = None
     max_total_tokens: int | None = None
     port: int = 8000
     proof_file: Path = Path("/inside/proof")
@@ -50,8 +50,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(f"LOG_FORMAT: expected json or text, found {log_format!r}, correct or unset it")
     return Settings(
         engine_url=_url(environ, "ENGINE_URL", default.engine_url),
+        engine_host_name=environ.get("ENGINE_HOST_NAME") or default.engine_host_name,
         model_id=environ.get("MODEL_ID") or default.model_id,
-        max_input_tokens=_integer(environ, "MAX_INPUT_TOKENS", None, 1, 1 << 24),
         max_total_tokens=_integer(environ, "MAX_TOTAL_TOKENS", None, 2, 1 << 24),
         port=_integer(environ, "LISTEN_PORT", default.port, 1, 65535) or default.port,
         proof_file=Path(environ.get("PROOF_FILE") or default.proof_file),

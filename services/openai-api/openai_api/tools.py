@@ -9,8 +9,8 @@ from typing import Any
 
 from openai_api import checks
 from openai_api.checks import Json, invalid, unsupported, wrong_type
-from openai_api.errors import BadRequest
-from openai_api.json_grammar import check_schema
+from openai_api.errors import BadRequest, SchemaTooLarge
+from openai_api.json_grammar import check_schema, check_tools
 
 _NAMED_BY = {"properties", "$ref", "allOf", "anyOf", "oneOf", "additionalProperties"}
 """A function whose schema has none of these takes no parameters."""
@@ -28,6 +28,12 @@ def tools(fields: Json) -> Json:
     choice = _choice(fields.get("tool_choice"), names)
     if not offered or choice == "none":
         return {}
+    wanted = [choice["function"]["name"]] if isinstance(choice, dict) else names
+    functions = {tool["function"]["name"]: tool["function"]["parameters"] for tool in offered}
+    try:
+        check_tools({name: functions[name] for name in wanted})
+    except SchemaTooLarge as refused:
+        raise SchemaTooLarge(f"Invalid value for 'tools': {refused}", "tools") from None
     return {"tools": offered, "tool_choice": choice}
 
 

@@ -34,7 +34,14 @@ async def http(engine: FakeEngine, port: int, tmp_path: Path) -> AsyncIterator[a
     """A client whose paths are the service's."""
     proof = tmp_path / "proof"
     proof.write_text("0123abcd")
-    app = create_app(Settings(engine_url=engine.url, model_id="Org/model", port=port, proof_file=proof))
+    settings = Settings(
+        engine_url=engine.url, model_id="Org/model", max_total_tokens=64, port=port, proof_file=proof
+    )
+
+    async def find() -> frozenset[str]:
+        return frozenset({engine.url})
+
+    app = create_app(settings, find)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, loop="none"))
     serving = asyncio.create_task(server.serve())
     while not server.started:

@@ -58,6 +58,7 @@ class FakeEngine:
     def app(self) -> web.Application:
         app = web.Application(client_max_size=1 << 24)
         app.router.add_get("/health", self._health)
+        app.router.add_post("/generate", self._prepare)
         app.router.add_post("/v1/chat/completions", self._generate)
         app.router.add_post("/v1/completions", self._generate)
         app.router.add_post("/chat_tokenize", self._chat_tokenize)
@@ -71,6 +72,9 @@ class FakeEngine:
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if self.healthy else 503)
+
+    async def _prepare(self, _: web.Request) -> web.Response:
+        return web.json_response({"generated_text": "{"})
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         body = await self._note(request)

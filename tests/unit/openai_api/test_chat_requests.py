@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openai_api.chat import chat_request
-from openai_api.errors import BadRequest
+from openai_api.errors import BadRequest, SchemaTooLarge
 
 USER = {"role": "user", "content": "Say hello."}
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -242,6 +242,31 @@ def test_what_cannot_be_written_out_is_refused(target: str) -> None:
     with pytest.raises(BadRequest) as refused:
         asked(tools=[{"type": "function", "function": {"name": "go", "parameters": parameters}}])
     assert refused.value.param == "tools[0].function.parameters"
+
+
+def test_too_many_tools_are_refused_together() -> None:
+    """Each of them alone would do."""
+    many = {f"field_{number}": {"type": "string"} for number in range(12)}
+    tools = [
+        {"type": "function", "function": {"name": f"tool_{number}", "parameters": {"properties": many}}}
+        for number in range(40)
+    ]
+    with pytest.raises(SchemaTooLarge, match="Offer fewer tools") as refused:
+        asked(tools=tools)
+    assert refused.value.param == "tools"
+    named = {"type": "function", "function": {"name": "tool_7"}}
+    assert len(asked(tools=tools, tool_choice=named)["tools"]) == 40
+
+
+@pytest.mark.parametrize("kind", ["tools", "response_format"])
+def test_a_schema_that_is_too_large_is_refused(kind: str) -> None:
+    schema = {"properties": {f"field_{number}": {"type": "string"} for number in range(400)}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    described = {"type": "json_schema", "json_schema": {"schema": schema}}
+    with pytest.raises(SchemaTooLarge) as refused:
+        asked(**({"tools": [tool]} if kind == "tools" else {"response_format": described}))
+    assert refused.value.code == "schema_too_large"
+    assert str(refused.value.param).startswith(kind)
 
 
 def test_json_object_is_a_grammar() -> None:

@@ -258,7 +258,7 @@ async def test_prompts_are_counted_as_the_engine_would_get_them(
 
 
 async def test_models(http: aiohttp.ClientSession) -> None:
-    model = {"id": "Org/model", "object": "model", "created": 0, "owned_by": "Org/model"}
+    model = {"id": "Org/model", "object": "model", "created": 0, "owned_by": "Org/model", "max_model_len": 64}
     async with http.get("/v1/models") as response:
         assert await response.json() == {"object": "list", "data": [model]}
     async with http.get("/v1/models/Org/model") as response:

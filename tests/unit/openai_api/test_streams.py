@@ -130,17 +130,10 @@ def test_a_call_without_arguments_gets_the_brace_that_the_engine_leaves_out() ->
 )
 def test_a_call_has_no_comma_before_its_first_argument(pieces: list[str]) -> None:
     """TGI leaves one there when the model has put a space before it."""
-    frames = []
-    for index, piece in enumerate(pieces):
-        function = {"name": None if index else "get_weather", "arguments": piece}
-        delta = {"role": "assistant", "tool_calls": [{"index": 0, "id": "0", "function": function}]}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
-        document = {"object": "chat.completion.chunk", "id": "", "created": 1, "model": "m"}
-        frames.append({**document, "choices": [choice], "usage": None})
-    sent = "".join(f"data: {json.dumps(frame)}\n\n" for frame in frames) + "data: [DONE]\n\n"
-    made = deltas(translated(chat(tools=[TOOL]), sent.encode()))
-    told = [call["function"]["arguments"] for delta in made for call in delta.get("tool_calls", [])]
-    assert json.loads("".join(told)) == {"city": 1}
+    frames = [tool_frame(None if index else "f", piece) for index, piece in enumerate(pieces)]
+    told = deltas(translated(chat(tools=[TOOL]), b"".join(frames) + b"data: [DONE]\n\n"))
+    calls = [call for delta in told for call in delta.get("tool_calls", [])]
+    assert json.loads("".join(call["function"]["arguments"] for call in calls)) == {"city": 1}
 
 
 def test_a_call_that_was_cut_says_so() -> None:
