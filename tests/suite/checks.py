@@ -65,7 +65,7 @@ CHECKS = (
     Check("mypy", "types in Python, strictly", lambda: [PYTHON, "-m", "mypy"]),
     Check("shellcheck", "mistakes in shell scripts", lambda: ["shellcheck", "-x", *shell_files()]),
     Check("eslint", "mistakes and style in JavaScript", _eslint),
-    Check("api docs", "tables of parameters that the service has otherwise", _api_docs),
+    Check("api-docs", "tables of parameters that the service has otherwise", _api_docs),
     Check("node", "the gate's modules, alone", lambda: [NODE, "--test", *tracked("*.test.mjs")]),
     Check(
         "nginx", "nginx -t over what is rendered", lambda: [PYTHON, "-m", "pytest", NGINX_TESTS], counts=True

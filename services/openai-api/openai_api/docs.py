@@ -84,7 +84,7 @@ def _shown(path: str, operation: Json, document: Json, words: _Words) -> str:
 def _table(parameters: Mapping[str, Parameter], words: _Words) -> str:
     heads = "".join(f"<th>{head}</th>" for head in words.heads)
     rows = [
-        f"<tr><td><code>{name}</code></td><td>{words.fates[parameter.fate]}</td>"
+        f"<tr><td><code>{html.escape(name)}</code></td><td>{words.fates[parameter.fate]}</td>"
         f"<td>{html.escape(parameter.chinese if words is _CHINESE else parameter.note)}</td></tr>"
         for name, parameter in parameters.items()
     ]

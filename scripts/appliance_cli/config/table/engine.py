@@ -66,7 +66,7 @@ SECTION = Section(
             kind=Whole(1, 1_000_000),
             default="7168",
             cpu_default="3072",
-            services=(*_ENGINE, "openai-api"),
+            services=_ENGINE,
             common=True,
         ),
         Setting(
