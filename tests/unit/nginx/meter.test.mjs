@@ -11,6 +11,7 @@ const TGI_TOKEN = '{"index":1,"token":{"id":5,"text":"\\"usage\\":{ü","logprob"
 const TGI_LAST = '{"index":3,"token":{"id":9,"text":".","logprob":-1,"special":false},"generated_text":"a.",'
     + '"details":{"finish_reason":"length","generated_tokens":3,"seed":null,"input_length":11}}';
 const CHAT_TOKEN = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"\\"details\\":{你"}}],"usage":null}';
+const CHAT_END = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"tool_calls"}],"usage":null}';
 const CHAT_USAGE = '{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}';
 const COMPLETION_LAST = '{"choices":[{"text":"a","index":0}],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}';
 const frames = (...texts) => texts.map(text => `data: ${text}\n\n`).join('');
@@ -34,6 +35,7 @@ const STREAMS = {
     'one that fails on the way': ['tgi', frames(TGI_TOKEN, '{"error":"lost","error_type":"generation"}'), { prompt: null, generated: 1 }],
     'a chat with usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, CHAT_USAGE, '[DONE]'), { prompt: 7, generated: 2 }],
     'a chat without usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, '[DONE]'), { prompt: null, generated: 2 }],
+    'a call whose end has a frame of its own': ['openai', frames(CHAT_TOKEN, CHAT_END, '[DONE]'), { prompt: null, generated: 1 }],
     'a chat left before [DONE]': ['openai', frames(CHAT_TOKEN, CHAT_USAGE), { prompt: null, generated: 2 }],
     'answers to two prompts': ['openai', frames(COMPLETION_LAST, COMPLETION_LAST, '[DONE]'), { prompt: 8, generated: 4 }],
     'comments and other fields': ['tgi', `: alive\n\nevent: x\nid: 5\n${frames(TGI_TOKEN)}\n\n`, { prompt: null, generated: 1 }],
