@@ -52,22 +52,18 @@ def chat_answer(raw: bytes, asked: ChatRequest) -> bytes:
         reason = finish_reason(choice["finish_reason"])
         calls = message.get("tool_calls") or []
         content = message.get("content")
+        if content is not None and (found := cut(content, asked.stops)) is not None:
+            content, reason = found, "stop"
+        told: Json = {"role": "assistant", "content": content, "refusal": None}
+        if calls:
+            told["tool_calls"] = [_called(call["function"]) for call in calls]
+            reason = "tool_calls"
+        probabilities = logprobs(choice.get("logprobs"), asked, content)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise EngineFailed("The engine's answer does not have TGI's form.") from error
-    if content is not None and (found := cut(content, asked.stops)) is not None:
-        content, reason = found, "stop"
-    told: Json = {"role": "assistant", "content": content, "refusal": None}
-    if calls:
-        told["tool_calls"] = [_called(call["function"]) for call in calls]
-        reason = "tool_calls"
     answer["id"] = new_id("chatcmpl-")
     answer["choices"] = [
-        {
-            "index": 0,
-            "message": told,
-            "logprobs": logprobs(choice.get("logprobs"), asked, content),
-            "finish_reason": reason,
-        }
+        {"index": 0, "message": told, "logprobs": probabilities, "finish_reason": reason},
     ]
     return orjson.dumps(answer)
 

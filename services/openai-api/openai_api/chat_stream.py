@@ -72,8 +72,9 @@ class ChatStream(Frames):
         reason = choice.get("finish_reason")
         if self._filter and not calls:
             delta["content"] = self._filter.push(delta["content"], is_last=reason is not None)
-            if self._filter.hit and reason is None:
-                reason, self.over = "stop", True
+            if self._filter.hit:
+                self.over = reason is None  # the engine's own end is followed by the usage
+                reason = "stop"
         if reason is None:
             return self._chunk(delta, logprobs(choice.get("logprobs"), self._asked), None)
         self._is_finished = True

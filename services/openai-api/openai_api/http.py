@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import orjson
@@ -18,13 +18,15 @@ from openai_api.errors import ApiError, BadRequest, BodyTooLarge, NotFound
 
 MOST_BYTES = 2_000_000
 """TGI's own default of --payload-limit."""
+LONG_BYTES = 20_000
+"""A body that is read and translated in a few milliseconds, whatever is in it."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-async def read_object(request: Request) -> Json:
-    """The JSON object that the body is.
+async def read(request: Request, translate: Callable[[Json], T]) -> T:
+    """What `translate` makes of the JSON object that the body is. A long one is read in a thread.
 
     Raises:
         BodyTooLarge, BadRequest: it is none that can be taken.
@@ -41,7 +43,10 @@ async def read_object(request: Request) -> Json:
             body += chunk
     if len(body) > MOST_BYTES:
         raise BodyTooLarge(f"The request has more than {MOST_BYTES} bytes. Shorten it.")
-    return parsed(body)
+    if len(body) < LONG_BYTES:
+        return translate(parsed(body))
+    # everybody's tokens come meanwhile
+    return await asyncio.to_thread(lambda: translate(parsed(body)))
 
 
 def parsed(body: bytes | bytearray) -> Json:

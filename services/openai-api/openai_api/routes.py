@@ -20,7 +20,7 @@ from openai_api.completions import CompletionRequest, completion_request, prompt
 from openai_api.cut_call import cut_answer
 from openai_api.engine import Engine, caller_of
 from openai_api.errors import ApiError, CallCut, NotFound
-from openai_api.http import read_object, while_connected
+from openai_api.http import read, while_connected
 from openai_api.streaming import StreamedAnswer
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
@@ -42,10 +42,10 @@ class Routes:
 
     async def chat(self, request: Request) -> Response | StreamedAnswer:
         """POST /v1/chat/completions."""
-        fields = await read_object(request)
-        if tgi_form.chat_is(fields):
+        asked = await read(request, _chat)
+        if asked is None:
             return Response(headers=_AS_IS)
-        asked, caller = chat_request(fields), caller_of(request.headers)
+        caller = caller_of(request.headers)
         if not asked.stream:
             return await while_connected(request.receive, self._chat(asked, caller))
         stream = ChatStream(asked)
@@ -57,10 +57,10 @@ class Routes:
 
     async def completions(self, request: Request) -> Response | StreamedAnswer:
         """POST /v1/completions."""
-        fields = await read_object(request)
-        if tgi_form.completion_is(fields):
+        asked = await read(request, _completion)
+        if asked is None:
             return Response(headers=_AS_IS)
-        asked, caller = completion_request(fields), caller_of(request.headers)
+        caller = caller_of(request.headers)
         if not asked.stream:
             raw, headers = await while_connected(
                 request.receive, self._whole(COMPLETIONS, asked.body, caller)
@@ -75,16 +75,15 @@ class Routes:
 
     async def count_chat(self, request: Request) -> Response:
         """POST /count/v1/chat/completions: the tokens of the prompt that the engine would get."""
-        fields = await read_object(request)
-        body = fields if tgi_form.chat_is(fields) else chat_request(fields).body
+        body = await read(
+            request, lambda fields: fields if tgi_form.chat_is(fields) else chat_request(fields).body
+        )
         return JSONResponse({"tokens": await counting.of_chat(self._engine, body, {})})
 
     async def count_completions(self, request: Request) -> Response:
         """POST /count/v1/completions: of all prompts together."""
-        fields = await read_object(request)
-        return JSONResponse(
-            {"tokens": await counting.of_texts(self._engine, prompts(fields.get("prompt")), {})}
-        )
+        texts = await read(request, lambda fields: prompts(fields.get("prompt")))
+        return JSONResponse({"tokens": await counting.of_texts(self._engine, texts, {})})
 
     async def models(self, _: Request) -> Response:
         """GET /v1/models."""
@@ -147,6 +146,15 @@ class Routes:
                 stream.count(index, await counting.of_texts(self._engine, [asked.prompts[index]], {}))
         except ApiError:
             log.warning("the usage of a stream could not be counted")
+
+
+def _chat(fields: Json) -> ChatRequest | None:
+    """None where it is in TGI's own form."""
+    return None if tgi_form.chat_is(fields) else chat_request(fields)
+
+
+def _completion(fields: Json) -> CompletionRequest | None:
+    return None if tgi_form.completion_is(fields) else completion_request(fields)
 
 
 def _written(name: str, arguments: str) -> str:

@@ -12,6 +12,8 @@ from openai_api.checks import Json, invalid, unsupported, wrong_type
 from openai_api.errors import BadRequest, SchemaTooLarge
 from openai_api.json_grammar import check_schema, check_tools
 
+MOST_TOOLS = 128
+"""OpenAI's own bound."""
 _NAMED_BY = {"properties", "$ref", "allOf", "anyOf", "oneOf", "additionalProperties"}
 """A function whose schema has none of these takes no parameters."""
 
@@ -23,6 +25,8 @@ def tools(fields: Json) -> Json:
         BadRequest: with the place of what is wrong.
     """
     listed = checks.array(fields, "tools") or []
+    if len(listed) > MOST_TOOLS:
+        raise invalid("tools", f"expected at most {MOST_TOOLS}, found {len(listed)}.")
     offered = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(listed)]
     names = [tool["function"]["name"] for tool in offered]
     choice = _choice(fields.get("tool_choice"), names)

@@ -138,6 +138,7 @@ def test_the_engine_is_asked(sent: dict[str, Any], more: dict[str, Any]) -> None
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.schema", "Missing"),
         ({"response_format": FORMAT, "tools": [WEATHER]}, "response_format", "not together with tools"),
         ({"tools": {}}, "tools", "an array"),
+        ({"tools": [WEATHER] * 129}, "tools", "at most 128"),
         ({"tools": [{"type": "custom"}]}, "tools[0].type", "expected function"),
         ({"tools": [{"type": "function"}]}, "tools[0]", "Missing"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name", "Missing"),

@@ -101,11 +101,23 @@ def test_whatever_the_engine_refuses_with_is_an_error_in_openais_form(status: in
     assert orjson.dumps(error.body())
 
 
-@pytest.mark.parametrize("depth", [50, 200, 1000])
-def test_depth(depth: int) -> None:
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "properties": lambda inner: {"type": "object", "properties": {"a": inner}},
+    "items": lambda inner: {"type": "array", "items": inner},
+    "allOf": lambda inner: {"allOf": [inner]},
+    "anyOf": lambda inner: {"anyOf": [inner, {"type": "null"}]},
+    "additionalProperties": lambda inner: {"type": "object", "additionalProperties": inner},
+    "default": lambda inner: {"type": "string", "default": inner},
+}
+
+
+@pytest.mark.parametrize("depth", [50, 200, 900])
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_depth(depth: int, kind: str) -> None:
     schema: Any = {"type": "string"}
     for _ in range(depth):
-        schema = {"type": "object", "properties": {"a": schema}}
+        schema = WRAPPED[kind](schema)
+    schema = {"type": "object", "properties": {"a": schema}}
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
     described = {"type": "json_schema", "json_schema": {"schema": schema}}
     for more in ({"tools": [tool]}, {"response_format": described}, {"metadata": schema}):

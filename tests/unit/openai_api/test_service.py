@@ -315,6 +315,14 @@ async def test_a_body_that_is_too_large(http: aiohttp.ClientSession, engine: Fak
     assert engine.asked == []
 
 
+async def test_a_long_request_is_as_a_short_one(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    long = {"messages": [{"role": "user", "content": "a" * 100_000}]}
+    async with http.post(CHAT, json={**long, "top_p": 1}) as response:
+        assert response.status == 200
+    assert engine.asked[0][2] == long
+    assert (await refusal(http, 400, json={**long, "n": 2}))["param"] == "n"
+
+
 async def test_the_last_of_two_equal_keys_counts(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
     body = b'{"max_tokens": "x", "max_tokens": 3, "messages": [{"role": "user", "content": "\\u0000"}]}'
     async with http.post(
