@@ -1,4 +1,4 @@
-"""The page that shows the OpenAPI document, in English or Chinese. It needs nothing of another host, and no script."""
+"""The page that shows the OpenAPI document, in English or Chinese. It needs no other host, and no script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _PAGE = """<!doctype html>
 <html lang="{tag}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}}
+:root{{color-scheme:light dark}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}}
 summary{{cursor:pointer;padding:.5rem 0}}code,pre{{font-family:ui-monospace,monospace;font-size:.9em}}
 pre{{overflow:auto;padding:1rem;background:#8882}}table{{border-collapse:collapse;width:100%}}
 th,td{{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8884}}
@@ -83,7 +84,7 @@ def _shown(path: str, operation: Json, document: Json, words: _Words) -> str:
 def _table(parameters: Mapping[str, Parameter], words: _Words) -> str:
     heads = "".join(f"<th>{head}</th>" for head in words.heads)
     rows = [
-        f"<tr><td><code>{name}</code></td><td>{words.fates[parameter.fate]}</td>"
+        f"<tr><td><code>{html.escape(name)}</code></td><td>{words.fates[parameter.fate]}</td>"
         f"<td>{html.escape(parameter.chinese if words is _CHINESE else parameter.note)}</td></tr>"
         for name, parameter in parameters.items()
     ]

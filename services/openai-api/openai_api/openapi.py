@@ -114,7 +114,9 @@ _GENERATE = _object(
     ),
 )
 _STREAM: Json = {"text/event-stream": {"schema": _TEXT}}
-_MODEL = _object("id", "object", id=_TEXT, object={"const": "model"}, created={"type": "integer"}, owned_by=_TEXT)
+_MODEL = _object(
+    "id", "object", id=_TEXT, object={"const": "model"}, created={"type": "integer"}, owned_by=_TEXT
+)
 _REFUSALS = {
     "400": "The request has to be changed: the message names the field and says how.",
     "401": "A valid API key is needed.",
@@ -191,7 +193,10 @@ def _openai(summary: str, request: str) -> Json:
     refused = {
         status: {"description": why, "content": _json(_ref("Error"))} for status, why in _REFUSALS.items()
     }
-    answered = {"description": "The answer; with stream: true an event stream.", "content": {**_json(_FREE), **_STREAM}}
+    answered = {
+        "description": "The answer; with stream: true an event stream.",
+        "content": {**_json(_FREE), **_STREAM},
+    }
     return _post(summary, request, {"200": answered, **refused})
 
 
