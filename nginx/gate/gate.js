@@ -33,6 +33,11 @@ function api(r) {
     }
 }
 
+// What describes the API: for programs, and for whoever reads it in a browser, where he is signed in.
+function docs(r) {
+    return r.headersIn.Authorization === undefined ? page(r) : api(r);
+}
+
 // While nobody is asked who he is: a page elsewhere could have a name of its own point at this machine (DNS rebinding), and use
 // the appliance through the browser of whoever looks at it. So only addresses and localhost pass, which are nobody's names. Nor may
 // it send here what needs no leave of ours: a browser says with each POST whose page sends it.
@@ -194,4 +199,4 @@ function ssoSignInUrl() {
     return process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL || '' : '';
 }
 
-export default { ssoUrl, ssoHost, ssoSignInUrl, api, internal, question, page, action, signIn, withoutChallenge, signOut, refresh: accounts.refresh };
+export default { ssoUrl, ssoHost, ssoSignInUrl, api, docs, internal, question, page, action, signIn, withoutChallenge, signOut, refresh: accounts.refresh };

@@ -108,7 +108,7 @@ function frame(line) {
         kind.take(JSON.parse(line.toString().slice(5)));
     } else if (line.indexOf('data: {"error":') === 0) {
         refused = frames === 0;
-    } else {
+    } else if (line.indexOf('"delta":{}') < 0) {   // that of openai-api's which only says why the answer ended has no token
         frames++;
     }
 }

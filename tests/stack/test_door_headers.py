@@ -211,4 +211,4 @@ def _post(stack: Stack, path: str, body: object, *fields: str) -> Answer:
 
 
 def _logs(stack: Stack) -> str:
-    return stack.compose("logs", "--no-color", "nginx", "ui", "tgi").stdout
+    return stack.compose("logs", "--no-color", "nginx", "ui", "openai-api", "tgi").stdout

@@ -131,7 +131,7 @@ def test_services_stand_in_data_flow_order() -> None:
     assert re.findall(r"^  ([\w-]+):$", services, re.M) == [
         *("model-init", "tgi"),
         "cpu-engine",  # an image that runs in tgi's place
-        *("ui", "nginx"),
+        *("ui", "openai-api", "nginx"),
         *("gpu-metrics", "prometheus", "grafana", "grafana-door"),
     ]
 

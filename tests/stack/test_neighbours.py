@@ -204,7 +204,7 @@ def test_the_internal_listener_believes_the_page_alone(stack: Stack) -> None:
 
 def test_the_proof_is_nowhere_else(stack: Stack) -> None:
     proof = proof_of(stack.containers("ui")[0])
-    for service in ("model-init", "tgi", "ui", "nginx"):
+    for service in ("model-init", "tgi", "ui", "openai-api", "nginx"):
         for container in stack.containers(service, stopped=True):
             assert proof not in json.dumps(container.attrs)
             assert proof not in container.logs().decode()
@@ -245,7 +245,7 @@ def test_engine_and_page_reach_nothing_on_the_host(stack: Stack) -> None:
             "    try: socket.create_connection((host, int(sys.argv[1])), 2); print(host)\n"
             "    except OSError: pass"
         )
-        for service in ("tgi", "ui"):
+        for service in ("tgi", "ui", "openai-api"):
             container = stack.containers(service)[0]
             assert said(container, "python3", "-c", connect, str(port), *hosts) == "", service
         with container_on("bridge") as control:

@@ -11,7 +11,7 @@ ENGINE_SERVICE = "tgi"
 ONE_SHOT = "model-init"
 DEFAULT_RETRIES = 3  # Docker's, of a health check that names none
 # In data-flow order, as in docker-compose.yml; of several engines the first stands for all.
-ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "nginx")
+ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "openai-api", "nginx")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ REPO = Path(__file__).resolve().parents[3]
 TEXT = (REPO / "docs" / "maintaining.md").read_text(encoding="utf-8")
 # What the page leaves out of a path where it is clear; it says so for the first two.
 BEGINNINGS = ("", "scripts/appliance_cli/", "services/model-init/", "services/model-init/model_init/")
-PREFIXES = (*BEGINNINGS, "services/cpu-engine/", "scripts/appliance_cli/gpu/")
+PREFIXES = (*BEGINNINGS, "services/cpu-engine/", "services/openai-api/", "scripts/appliance_cli/gpu/")
 # Files that are to be made, and those that git does not hold.
 MADE = {"model_init/sources/NEW.py", "ui/chat_ui/languages/TAG.json", ".env"}
 TASKS = re.findall(r"^\| ((?:add|change) a[^|]*|change TGI's[^|]*) \| ([^|]*) \|", TEXT, re.MULTILINE)

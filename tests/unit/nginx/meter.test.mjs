@@ -5,11 +5,13 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import { freshNgx, load, request } from './njs.mjs';
 
+const engines = await load('engines.js');
 const meter = await load('meter.js');
 const TGI_TOKEN = '{"index":1,"token":{"id":5,"text":"\\"usage\\":{ü","logprob":-1,"special":false},"generated_text":null,"details":null}';
 const TGI_LAST = '{"index":3,"token":{"id":9,"text":".","logprob":-1,"special":false},"generated_text":"a.",'
     + '"details":{"finish_reason":"length","generated_tokens":3,"seed":null,"input_length":11}}';
 const CHAT_TOKEN = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"\\"details\\":{你"}}],"usage":null}';
+const CHAT_END = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"tool_calls"}],"usage":null}';
 const CHAT_USAGE = '{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}';
 const COMPLETION_LAST = '{"choices":[{"text":"a","index":0}],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}';
 const frames = (...texts) => texts.map(text => `data: ${text}\n\n`).join('');
@@ -35,6 +37,7 @@ const STREAMS = {
     'a token whose frame begins with an e': ['tgi', frames('{"echo":1}', TGI_TOKEN), { prompt: null, generated: 2 }],
     'a chat with usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, CHAT_USAGE, '[DONE]'), { prompt: 7, generated: 2 }],
     'a chat without usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, '[DONE]'), { prompt: null, generated: 2 }],
+    'a call whose end has a frame of its own': ['openai', frames(CHAT_TOKEN, CHAT_END, '[DONE]'), { prompt: null, generated: 1 }],
     'a chat left before [DONE]': ['openai', frames(CHAT_TOKEN, CHAT_USAGE), { prompt: null, generated: 2 }],
     'answers to two prompts': ['openai', frames(COMPLETION_LAST, COMPLETION_LAST, '[DONE]'), { prompt: 8, generated: 4 }],
     'comments and other fields': ['tgi', `: alive\n\nevent: x\nid: 5\n${frames(TGI_TOKEN)}\n\n`, { prompt: null, generated: 1 }],
@@ -86,12 +89,14 @@ test('a piece is flushed, and what waits for its end is a copy of it', () => {
     assert.deepEqual(r.sent.pieces.map(([, flags]) => flags), [{ flush: true }, { last: true, flush: true }]);
 });
 
-test('whoever begins to answer is known as an engine, a refusal of our own as none', () => {
-    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined]) {
+test('whoever begins to answer is known as an engine, a refusal of our own and openai-api as none', () => {
+    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined, '10.0.0.7:8000']) {
         meter.begin();
         meter.watch(request({ variables: { upstream_addr, frames: 'tgi' } }), Buffer.from('{}'), { last: true });
     }
     assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000']);
+    assert.equal(engines.note(request({ variables: { upstream_addr: '10.0.0.3:3000' } })), '');
+    assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000', '10.0.0.3:3000']);
 });
 
 test('what is no stream passes, and is counted elsewhere', () => {

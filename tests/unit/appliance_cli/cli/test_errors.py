@@ -114,7 +114,7 @@ def test_a_misspelled_service_is_named_from_any_folder(tmp_path: Path) -> None:
     env_file.write_text("COMPOSE_FILE=docker-compose.yml:compose.cpu.yml\n")
     done = run("logs", "ngins", env_file=env_file, cwd=tmp_path)
     assert "✗ No such service" in done.stderr
-    assert "expected  one of model-init, nginx, tgi, ui" in done.stderr
+    assert "expected  one of model-init, nginx, openai-api, tgi, ui" in done.stderr
     assert "do        name one of them" in done.stderr
     assert done.returncode == 4
 

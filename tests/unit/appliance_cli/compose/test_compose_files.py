@@ -43,7 +43,7 @@ def test_what_has_no_way_out_gets_no_proxy(files: str) -> None:
     """Docker's client puts its own into every container that does not name them."""
     services = rendered(files)
     inside = {name for name, service in services.items() if "egress" not in service["networks"]}
-    assert {"tgi", "ui", "nginx", "prometheus", "grafana"} <= inside
+    assert {"tgi", "ui", "openai-api", "nginx", "prometheus", "grafana"} <= inside
     for name in inside:
         environment = services[name]["environment"]
         assert {key: environment.get(key) for key in PROXIES} == dict.fromkeys(PROXIES, ""), name
@@ -89,15 +89,16 @@ def test_curl_asks_no_proxy_for_the_engines_health() -> None:
 def test_every_image_that_is_built_here_carries_the_version(files: str) -> None:
     services = rendered(files)
     built = {name: service["build"] for name, service in services.items() if "build" in service}
-    assert {"model-init", "ui", "nginx"} <= set(built)
+    assert {"model-init", "ui", "openai-api", "nginx"} <= set(built)
     assert ("tgi" in built) == ("cpu" in files)
     for name, build in built.items():
         assert build["labels"] == {"org.opencontainers.image.version": version.of(REPO)}, name
 
 
 @BOTH
-def test_the_page_knows_the_version(files: str) -> None:
-    assert rendered(files)["ui"]["environment"]["APPLIANCE_VERSION"] == version.of(REPO)
+def test_page_and_api_know_the_version(files: str) -> None:
+    for service in ("ui", "openai-api"):
+        assert rendered(files)[service]["environment"]["APPLIANCE_VERSION"] == version.of(REPO)
 
 
 def test_the_program_says_the_version_whatever_the_settings_are(tmp_path: Path) -> None:
