@@ -6,14 +6,22 @@ would take long is refused, and the one grammar that everybody shares is prepare
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from openai_api.errors import SchemaTooLarge
-from openai_api.schema_cost import cost_of
+from openai_api.schema_cost import Cost, cost_of
 from openai_api.schema_form import plain
 
-MOST_SECONDS = 6.0
-"""Foretold for the grammar of one schema."""
+log = logging.getLogger(__name__)
+
+MOST_SECONDS = 10.0
+"""Foretold for the grammar of a schema: about 20 fields. An engine prepares it once."""
+MOST_TOOLS_SECONDS = 30.0
+"""Likewise for tools, which a program always offers together: about a dozen with three parameters each."""
+SAID_SECONDS = 1.0
+"""From here on the log says it."""
 
 _BLANK = "[ ]?"
 _STRING = r'"([^"\\\x00-\x1F]|\\["\\/bfnrt])*"'
@@ -46,11 +54,33 @@ def check_schema(schema: object, most_seconds: float = MOST_SECONDS) -> dict[str
         BadRequest: it cannot be a grammar; both say what to change.
     """
     found = plain(schema)
-    cost = cost_of(found)
+    _bound(cost_of(found), most_seconds, "The schema", "Ask for fewer fields at a time, shorten names")
+    return found
+
+
+def check_tools(functions: Mapping[str, Mapping[str, Any]], most_seconds: float = MOST_TOOLS_SECONDS) -> None:
+    """Tools that are offered together are one grammar; `functions` are their parameters, checked, by name.
+
+    Raises:
+        SchemaTooLarge: it would keep everybody waiting.
+    """
+    offered = [
+        {
+            "properties": {"_name": {"const": name}, **(parameters.get("properties") or {})},
+            "required": ["_name"],
+        }
+        for name, parameters in functions.items()
+    ]
+    cost = cost_of({"properties": {"function": {"anyOf": offered}}})
+    _bound(cost, most_seconds, "The tools together", "Offer fewer tools at a time, with fewer parameters")
+
+
+def _bound(cost: Cost, most_seconds: float, what: str, advice: str) -> None:
     if cost.seconds > most_seconds:
         raise SchemaTooLarge(
-            f"The schema is too large: its grammar has about {cost.states:,.0f} states, for which everybody would "
-            f"wait about {cost.seconds:.0f} seconds; the bound is {most_seconds:g}. Ask for fewer fields at a time, "
-            "shorten names, and leave out maxLength, maxItems and long enums."
+            f"{what} would stop everybody's answers for about {cost.seconds:,.0f} seconds while the engine prepares "
+            f"a grammar of about {cost.states:,.0f} states; the bound is {most_seconds:g} seconds. {advice}, and "
+            "leave out large enums, maxLength, maxItems, and objects without properties."
         )
-    return found
+    if cost.seconds > SAID_SECONDS:
+        log.info("%s may stop all answers for about %.0f seconds, once for each engine", what, cost.seconds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from openai_api.errors import BadRequest, SchemaTooLarge
-from openai_api.string_pattern import json_pattern
+from openai_api.string_pattern import PatternRefused, read, written
 
 Schema = dict[str, Any]
 
@@ -106,7 +106,9 @@ class _Reader:
         """What a reference stands for."""
         found = self._root
         if not isinstance(reference, str) or not reference.startswith("#"):
-            raise _refused(where, f"refers to {reference!r}: only what stands in the schema itself is followed")
+            raise _refused(
+                where, f"refers to {reference!r}: only what stands in the schema itself is followed"
+            )
         for part in filter(None, reference[1:].split("/")):
             part = part.replace("~1", "/").replace("~0", "~")
             if not isinstance(found, dict) or part not in found:
@@ -144,17 +146,24 @@ def _checked(kept: Schema, where: str) -> Schema:
         if not choices:
             raise _refused(where, "has an empty 'enum'")
         if any(isinstance(choice, dict | list) for choice in choices):
-            raise _refused(where, "has lists or objects in its 'enum' or 'const'; only simple values can be there")
+            raise _refused(
+                where, "has lists or objects in its 'enum' or 'const'; only simple values can be there"
+            )
     if kept.get("format") not in _FORMATS:
         kept.pop("format", None)
     if isinstance(kept.get("pattern"), str):
-        kept["pattern"] = json_pattern(kept["pattern"], where)
+        try:
+            kept["pattern"] = f"^({written(read(kept['pattern']))})$"
+        except PatternRefused as refused:
+            raise _refused(where, f"has a 'pattern' that {refused}") from None
     if isinstance(kept.get("required"), list) and isinstance(kept.get("properties"), dict):
         kept["required"] = [name for name in kept["required"] if name in kept["properties"]]
     low, high = kept.get("minLength"), kept.get("maxLength")
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise _refused(where, "has a minLength above its maxLength")
-    if kept and not any(word in kept for word in ("type", "properties", "anyOf", "oneOf", "enum", "const", "prefixItems")):
+    if kept and not any(
+        word in kept for word in ("type", "properties", "anyOf", "oneOf", "enum", "const", "prefixItems")
+    ):
         raise _refused(where, "has no 'type'")
     return kept
 
