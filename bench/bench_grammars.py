@@ -5,10 +5,11 @@
     PYTHONPATH=.:services/cpu-engine:services/openai-api .venv/grammars/bin/python bench/bench_grammars.py \\
         --vocabulary qwen.tiktoken
 
-Runs what TGI 3.3.7's server runs for a new grammar, with the library of its lock file: interegular's automaton of
-the expression, outlines-core's index of it over the vocabulary. The vocabulary is Qwen's, 151,643 tokens, as the
-PyPI package dashscope 1.20.0 has it (dashscope/resources/qwen.tiktoken). The expression is what TGI's router makes
-of the schema, by the CPU engine's copy of its rules. CPU seconds of one core; beside them what `openai_api` foretells.
+Runs what TGI 3.3.7's server runs for a new grammar, with the library of its lock file: interegular's
+automaton of the expression, outlines-core's index of it over the vocabulary. The vocabulary is Qwen's,
+151,643 tokens, as the PyPI package dashscope 1.20.0 has it (dashscope/resources/qwen.tiktoken). The
+expression is what TGI's router makes of the schema, by the CPU engine's copy of its rules. CPU seconds of
+one core; beside them what `openai_api` foretells.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 # why: outlines-core imports PyTorch for what is not used here
 sys.modules.setdefault("torch", types.ModuleType("torch"))
 
+# ruff: noqa: E402
 import interegular
 from outlines_core.fsm.regex import (
     create_fsm_index_tokenizer,
@@ -89,7 +91,6 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "an enum of 10 words": structure(e={"enum": words(10)}),
     "an enum of 200 words": structure(e={"enum": words(200)}),
     "an enum of 200 numbered": structure(e={"enum": [f"value-{index}" for index in range(200)]}),
-    "an enum of 2,000 numbered": structure(e={"enum": [f"value-{index}" for index in range(2000)]}),
     "a string of at most 10": structure(s={**S, "maxLength": 10}),
     "a string of at most 100": structure(s={**S, "maxLength": 100}),
     "a pattern: ^[A-Z]{3}-[0-9]{4}$": structure(s={**S, "pattern": "^[A-Z]{3}-[0-9]{4}$"}),
@@ -105,6 +106,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "an object with anything in it": structure(o={"type": "object"}),
 }
 SLOW: dict[str, dict[str, Any]] = {
+    "an enum of 2,000 numbered": structure(e={"enum": [f"value-{index}" for index in range(2000)]}),
     "an enum of 2,000 words": structure(e={"enum": words(2000)}),
     "a string of at most 1,000": structure(s={**S, "maxLength": 1000}),
     "anything": structure(a={}),
@@ -165,7 +167,7 @@ def main() -> int:
     for name, schema in (SCHEMAS | (SLOW if options.slow else {})).items():
         if options.only not in name:
             continue
-        plain = check_schema(schema, most_seconds=1e9)
+        plain = schema if name in SLOW else check_schema(schema, most_seconds=1e9)
         measured = compile_seconds(schema_pattern(plain), vocabulary)
         foretold = round(cost_of(plain).seconds, 2)
         print(json.dumps({"name": name, **measured, "foretold": foretold}), flush=True)

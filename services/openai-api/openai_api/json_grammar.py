@@ -1,7 +1,8 @@
 """The grammars that OpenAI's `response_format` becomes: any JSON object, and objects by a schema.
 
-TGI gives nobody a token while it prepares a grammar that it has not seen (docs/performance.md, "Grammars"), so what
-would take long is refused, and the one grammar that everybody shares is prepared before anybody asks (warm).
+TGI gives nobody a token while it prepares a grammar that it has not seen (docs/performance.md, "Grammars"),
+so what would take long is refused, and the one grammar that everybody shares is prepared before anybody
+asks (warm).
 """
 
 from __future__ import annotations
@@ -78,9 +79,9 @@ def check_tools(functions: Mapping[str, Mapping[str, Any]], most_seconds: float 
 def _bound(cost: Cost, most_seconds: float, what: str, advice: str) -> None:
     if cost.seconds > most_seconds:
         raise SchemaTooLarge(
-            f"{what} would stop everybody's answers for about {cost.seconds:,.0f} seconds while the engine prepares "
-            f"a grammar of about {cost.states:,.0f} states; the bound is {most_seconds:g} seconds. {advice}, and "
-            "leave out large enums, maxLength, maxItems, and objects without properties."
+            f"{what} would stop everybody's answers for about {cost.seconds:,.0f} seconds while the engine "
+            f"prepares a grammar of about {cost.states:,.0f} states; the bound is {most_seconds:g} seconds. "
+            f"{advice}, and leave out large enums, maxLength, maxItems, and objects without properties."
         )
     if cost.seconds > SAID_SECONDS:
         log.info("%s may stop all answers for about %.0f seconds, once for each engine", what, cost.seconds)

@@ -1,8 +1,8 @@
 """What the engine needs to prepare a schema's grammar, foretold without doing it.
 
-TGI follows every token of its vocabulary from every state of the grammar's automaton, so what counts is how many
-states that has; making it takes longer the longer the regular expression is. docs/performance.md has what was
-measured, and bench/bench_grammars.py measures it. Takes the plain form of schema_form.
+TGI follows every token of its vocabulary from every state of the grammar's automaton, so what counts is how
+many states that has; making it takes longer the longer the regular expression is. docs/performance.md has
+what was measured, and bench/bench_grammars.py measures it. Takes the plain form of schema_form.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.automaton import states_of_choice, states_of_pattern
-from openai_api.string_pattern import read
+from openai_api.string_pattern import is_ascii, read
 
 MOST_STATES = 1_000
-"""Beyond so many a pattern's are not counted, nor is a choice of more than that many characters times ten."""
+"""Beyond so many a pattern's are not counted; nor are those of a choice of ten times the characters."""
 
 _ALWAYS_SECONDS = 0.42
 _STATE_SECONDS = 0.021
@@ -120,8 +120,10 @@ def _string(schema: dict[str, Any]) -> Cost:
     if longest:
         return Cost(6 * longest + 2, longest, 50)
     if isinstance(schema.get("pattern"), str):
-        states = states_of_pattern(read(schema["pattern"]), MOST_STATES)
-        return Cost(states + 2, states / 4, len(schema["pattern"]))
+        node = read(schema["pattern"])
+        states = states_of_pattern(node, MOST_STATES)
+        characters = len(schema["pattern"])
+        return Cost(2 + states, 0, characters) if is_ascii(node) else Cost(2 + 6 * states, states, characters)
     return _FORMATS.get(str(schema.get("format")), _SIMPLE["string"])
 
 

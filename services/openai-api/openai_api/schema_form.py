@@ -1,6 +1,7 @@
 """A JSON schema in the form that the engine's grammar understands, or a sentence that says why there is none.
 
-Owns references, words that only describe, and what is refused by its name. What a schema costs is schema_cost's.
+Owns references, words that only describe, and what is refused by its name. Bounds of numbers, uniqueItems
+and the like are left out: no grammar of either engine obeys them. What a schema costs is schema_cost's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ Schema = dict[str, Any]
 MOST_NODES = 10_000
 """Schemas inside the schema, once its references are written out."""
 MOST_DEPTH = 64
+MOST_CHOICES = 500
+"""In one `enum`: llama.cpp tries each of them with every token that it knows."""
 _OBEYED = (
     *("type", "properties", "required", "items", "prefixItems", "minItems", "maxItems", "enum", "const"),
     *("anyOf", "oneOf", "additionalProperties", "minLength", "maxLength", "pattern", "format"),
@@ -28,7 +31,7 @@ _FORMATS = ("date", "time", "date-time", "uuid")
 
 
 def plain(schema: object) -> Schema:
-    """The schema without references, titles and examples, and with the same JSON as before in every other way.
+    """The schema without references, titles and examples; what it asks for is the same.
 
     Raises:
         BadRequest: something in it cannot be a grammar.
@@ -49,14 +52,22 @@ class _Reader:
     def __init__(self, root: object) -> None:
         self._root = root
         self._nodes = 0
+        self._depth = 0
 
     def read(self, schema: object, where: str, followed: tuple[str, ...]) -> Schema:
         """The plain form of a schema at `where`, inside references that are `followed`."""
         self._nodes += 1
-        if self._nodes > MOST_NODES or where.count(".") > MOST_DEPTH:
+        self._depth += 1
+        if self._nodes > MOST_NODES or self._depth > MOST_DEPTH:
             raise SchemaTooLarge(
-                f"The schema is too large: more than {MOST_NODES:,} parts or {MOST_DEPTH} levels. Ask for less at a time."
+                f"The schema is too large: more than {MOST_NODES:,} parts or {MOST_DEPTH} levels. "
+                "Ask for less at a time."
             )
+        found = self._read(schema, where, followed)
+        self._depth -= 1
+        return found
+
+    def _read(self, schema: object, where: str, followed: tuple[str, ...]) -> Schema:
         if schema is True:
             return {}
         if not isinstance(schema, dict):
@@ -98,7 +109,8 @@ class _Reader:
         if reference in followed:
             raise _refused(
                 where,
-                f"refers to itself ({reference}): a grammar has no such loops. Write out as many levels as you need",
+                f"refers to itself ({reference}): a grammar has no such loops. "
+                "Write out as many levels as you need",
             )
         return self.read(self.target(reference, where), where, (*followed, str(reference)))
 
@@ -118,7 +130,7 @@ class _Reader:
 
 
 def _merged(schema: Schema, parts: list[Any], where: str, reader: _Reader) -> Schema:
-    """What `allOf` and the words beside it say together; the engine would write the parts one after another."""
+    """What `allOf` and the words beside it say together; the engine would write its parts one by one."""
     whole: Schema = {word: value for word, value in schema.items() if word != "allOf"}
     for part in parts:
         for _ in range(MOST_DEPTH):
@@ -145,6 +157,8 @@ def _checked(kept: Schema, where: str) -> Schema:
         choices = [kept["const"]] if "const" in kept else _list(kept, "enum", where)
         if not choices:
             raise _refused(where, "has an empty 'enum'")
+        if len(choices) > MOST_CHOICES:
+            raise _refused(where, f"has an 'enum' of {len(choices):,} values; the bound is {MOST_CHOICES}")
         if any(isinstance(choice, dict | list) for choice in choices):
             raise _refused(
                 where, "has lists or objects in its 'enum' or 'const'; only simple values can be there"

@@ -1,8 +1,8 @@
-"""A schema's `pattern`: read, written again so that what it matches can stand between JSON's quotes, and measured.
+"""A schema's `pattern`: read, and written again so that what it matches can stand between JSON's quotes.
 
-Owns one subset of regular expressions: what a grammar of either engine can say. A pattern is matched as a whole;
-inside it a `.` or a set never means a quote, a backslash or a control character, which would end or break the
-string. No words of JSON Schema here.
+Owns one subset of regular expressions: what a grammar of either engine can say. A pattern is matched as a
+whole; inside it a `.` or a set never means a quote, a backslash or a control character, which would end or
+break the string. No words of JSON Schema here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import lru_cache
 MOST_CHARACTERS = 1_000
 MOST_POSITIONS = 1_000
 """Characters that it can match, each repetition counted as often as it may occur."""
+MOST_MEMBERS = 10_000
+"""Of its sets, likewise: llama.cpp goes through all of them with every token that it knows."""
 _MOST_DEPTH = 50
 _LAST = 0x10FFFF
 Ranges = tuple[tuple[int, int], ...]
@@ -75,10 +77,13 @@ def read(pattern: str) -> Node:
     if len(pattern) > MOST_CHARACTERS:
         raise PatternRefused(f"has {len(pattern):,} characters; the bound is {MOST_CHARACTERS:,}")
     node = _Parser(pattern).whole()
-    if (positions := _positions(node)) > MOST_POSITIONS:
+    positions, members = _size(node)
+    if positions > MOST_POSITIONS:
         raise PatternRefused(
             f"matches up to {positions:,} characters one by one; the bound is {MOST_POSITIONS:,}"
         )
+    if members > MOST_MEMBERS:
+        raise PatternRefused(f"has sets of {members:,} members in all; the bound is {MOST_MEMBERS:,}")
     return node
 
 
@@ -98,14 +103,29 @@ def written(node: Node) -> str:
             return inner + short.get((low, high), f"{{{low},{'' if high is None else high}}}")
 
 
-def _positions(node: Node) -> int:
+def is_ascii(node: Node) -> bool:
+    """Whether it matches nothing else; other characters are several bytes, each of them a state."""
     match node:
-        case Characters():
-            return 1
+        case Characters(ranges):
+            return all(high < 0x80 for _, high in ranges)
         case Sequence(parts) | Choice(parts):
-            return sum(map(_positions, parts))
+            return all(map(is_ascii, parts))
+        case Repeated(part):
+            return is_ascii(part)
+
+
+def _size(node: Node) -> tuple[int, int]:
+    """Characters that it can match, and members of their sets."""
+    match node:
+        case Characters(ranges):
+            return 1, len(ranges)
+        case Sequence(parts) | Choice(parts):
+            sizes = [_size(part) for part in parts]
+            return sum(size for size, _ in sizes), sum(members for _, members in sizes)
         case Repeated(part, low, high):
-            return _positions(part) * max(low, high or 0, 1)
+            times = max(low, high or 0, 1)
+            size, members = _size(part)
+            return size * times, members * times
 
 
 def _set(ranges: Ranges) -> str:

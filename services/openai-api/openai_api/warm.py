@@ -1,8 +1,8 @@
 """Has every engine prepare `json_object`'s grammar before somebody needs it, again after each restart.
 
-Owns which engines there are (the addresses behind one name), what state each is in, and when waiting for one has an
-end. An engine prepares a grammar once, so two of these services that ask the same do no harm. How HTTP is spoken is
-`over`'s; whether an engine is healthy for everybody else is not decided here.
+Owns which engines there are (the addresses behind one name), what state each is in, and when waiting for
+one has an end. An engine prepares a grammar once, so two of these services that ask the same do no harm.
+How HTTP is spoken is `over`'s; whether an engine is healthy for everybody else is not decided here.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ async def _warm_up(engine: str, ask: Ask, warmth: Warmth, patience: float) -> No
         log.warning("engine: takes no grammars, so json_object is not prepared", extra={"engine": engine})
     elif time.monotonic() - since >= patience:
         log.warning(
-            "engine: json_object is not prepared, and is not waited for any more: the first who asks for it waits",
+            "engine: json_object is not prepared, and not waited for any more: who asks for it first waits",
             extra={"engine": engine, "status": status},
         )
     else:

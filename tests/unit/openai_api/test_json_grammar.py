@@ -1,4 +1,4 @@
-"""Grammars of `response_format`: any JSON object, schemas that fit, and those that would keep others waiting."""
+"""Grammars of `response_format`: any JSON object, schemas that fit, those that would keep others waiting."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def test_schemas_that_are_taken(schema: dict[str, Any]) -> None:
     [
         _strings(40),
         {**_object(**{f"field_{index}": {"type": "null"} for index in range(60)}), "required": []},
-        _object(e={"enum": [f"value-{index}" for index in range(2000)]}),
+        _object(**{f"e{index}": {"enum": [f"value-{n}" for n in range(500)]} for index in range(4)}),
+        _object(s={"type": "string", "pattern": "^[一-龥]{60}$"}),
         _object(e={"enum": [str(index * 7919 % 99991) * 3 for index in range(500)]}),
         _object(s={"type": "string", "maxLength": 100}),
         _object(s={"type": "string", "pattern": "^(a|b)*a(a|b){12}$"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from openai_api.errors import BadRequest
+from openai_api.errors import BadRequest, SchemaTooLarge
 from openai_api.schema_form import plain
 
 TEXT = {"type": "string"}
@@ -74,6 +74,7 @@ def test_recursion_is_refused_by_name() -> None:
         (_of({"$ref": "#/$defs/X"}), "at a refers to #/\\$defs/X, which is not in the schema"),
         (_of({"$ref": "https://example.org/x"}), "only what stands in the schema itself"),
         (_of({"enum": []}), "at a has an empty 'enum'"),
+        (_of({"enum": list(range(501))}), "at a has an 'enum' of 501 values; the bound is 500"),
         (_of({"enum": [{"b": 1}]}), "only simple values"),
         (_of({"const": [1]}), "only simple values"),
         (_of({"minLength": 3, "maxLength": 2, **TEXT}), "minLength above its maxLength"),
@@ -89,3 +90,16 @@ def test_recursion_is_refused_by_name() -> None:
 def test_what_is_refused(schema: Any, sentence: str) -> None:
     with pytest.raises(BadRequest, match=sentence):
         plain(schema)
+
+
+@pytest.mark.parametrize("word", ["items", "allOf", "anyOf", "additionalProperties"])
+def test_no_depth_is_too_deep_to_be_refused(word: str) -> None:
+    inner: Any = TEXT
+    for _ in range(900):
+        inner = (
+            {"type": "array", "items": inner}
+            if word == "items"
+            else {word: inner if word[-1] == "s" else [inner]}
+        )
+    with pytest.raises(SchemaTooLarge, match="more than 10,000 parts or 64 levels"):
+        plain(_of(inner))

@@ -122,7 +122,7 @@ async def test_waiting_has_an_end_and_the_log_says_so(answer: Any, caplog: pytes
     engines = Engines(a=answer())
     async with _warming(engines, patience=0.05) as warmth:
         await _until(engines, warmth)
-    assert "is not waited for any more" in caplog.text
+    assert "not waited for any more" in caplog.text
 
 
 async def test_an_engine_without_grammars_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
