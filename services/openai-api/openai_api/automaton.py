@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from openai_api.string_pattern import Characters, Choice, Node, Repeated, Sequence
 
@@ -15,6 +16,7 @@ Positions = frozenset[int]
 _END = -1
 
 
+@lru_cache(maxsize=256)
 def states_of_pattern(node: Node, most: int) -> int:
     """The states of what `node` matches; `most` for that many and more."""
     positions = _Positions()
@@ -48,7 +50,7 @@ def states_of_pattern(node: Node, most: int) -> int:
             if after not in found:
                 found.add(after)
                 waiting.append(after)
-        if effort > most * 500:
+        if effort > most * 100:
             return most
     return min(most, len(found))
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.automaton import states_of_choice, states_of_pattern
-from openai_api.string_pattern import is_ascii, read
+from openai_api.string_pattern import is_ascii, reread
 
-MOST_STATES = 1_000
-"""Beyond so many a pattern's are not counted; nor are those of a choice of ten times the characters."""
+MOST_STATES = 500
+"""Of one pattern, or of one choice: such a schema is beyond every bound."""
 
 _ALWAYS_SECONDS = 0.42
 _STATE_SECONDS = 0.021
@@ -120,7 +120,7 @@ def _string(schema: dict[str, Any]) -> Cost:
     if longest:
         return Cost(6 * longest + 2, longest, 50)
     if isinstance(schema.get("pattern"), str):
-        node = read(schema["pattern"])
+        node = reread(schema["pattern"])
         states = states_of_pattern(node, MOST_STATES)
         characters = len(schema["pattern"])
         return Cost(2 + states, 0, characters) if is_ascii(node) else Cost(2 + 6 * states, states, characters)
@@ -130,7 +130,7 @@ def _string(schema: dict[str, Any]) -> Cost:
 def _choice(values: list[Any]) -> Cost:
     texts = [json.dumps(value, ensure_ascii=False) for value in values]
     characters = sum(map(len, texts))
-    states = states_of_choice(texts) if characters <= 10 * MOST_STATES else characters / 2
+    states = states_of_choice(texts) if characters <= 20 * MOST_STATES else characters / 2
     return Cost(states, 0, characters * 1.05 + len(texts))
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from openai_api.automaton import states_of_pattern
 from openai_api.errors import BadRequest, SchemaTooLarge
+from openai_api.schema_cost import MOST_STATES
 from openai_api.string_pattern import PatternRefused, read, written
 
 Schema = dict[str, Any]
 
 MOST_NODES = 10_000
-"""Schemas inside the schema, once its references are written out."""
+"""Schemas inside the schema, once its references are written out, and what its enums and patterns add."""
 MOST_DEPTH = 64
 MOST_CHOICES = 500
 """In one `enum`: llama.cpp tries each of them with every token that it knows."""
@@ -22,6 +24,7 @@ _OBEYED = (
     *("type", "properties", "required", "items", "prefixItems", "minItems", "maxItems", "enum", "const"),
     *("anyOf", "oneOf", "additionalProperties", "minLength", "maxLength", "pattern", "format"),
 )
+_NEEDED = ("type", "properties", "anyOf", "oneOf", "enum", "const", "prefixItems")
 _REFUSED = (
     *("not", "if", "then", "else", "contains", "patternProperties", "dependentRequired", "dependentSchemas"),
     *("dependencies", "$dynamicRef", "$recursiveRef"),
@@ -81,7 +84,7 @@ class _Reader:
                 raise _refused(where, f"has '{word}', which a grammar cannot express; leave it out")
         kept = {word: schema[word] for word in _OBEYED if word in schema}
         self._read_inner(kept, where, followed)
-        return _checked(kept, where)
+        return self._checked(kept, where)
 
     def _read_inner(self, kept: Schema, where: str, followed: tuple[str, ...]) -> None:
         if "properties" in kept:
@@ -104,6 +107,39 @@ class _Reader:
             kept["additionalProperties"] = self.read(kept["additionalProperties"], f"{where}.*", followed)
         elif kept.pop("additionalProperties", True) is False and kept.get("type") == "object":
             kept["properties"] = {}
+
+    def _checked(self, kept: Schema, where: str) -> Schema:
+        """What the engine would refuse, or write as something that is no JSON."""
+        if "enum" in kept or "const" in kept:
+            self._check_choices([kept["const"]] if "const" in kept else _list(kept, "enum", where), where)
+        if kept.get("format") not in _FORMATS:
+            kept.pop("format", None)
+        if isinstance(kept.get("pattern"), str):
+            kept["pattern"] = self._pattern(kept["pattern"], where)
+        _check_shape(kept, where)
+        return kept
+
+    def _check_choices(self, choices: list[Any], where: str) -> None:
+        if not choices:
+            raise _refused(where, "has an empty 'enum'")
+        if len(choices) > MOST_CHOICES:
+            raise _refused(where, f"has an 'enum' of {len(choices):,} values; the bound is {MOST_CHOICES}")
+        if any(isinstance(choice, dict | list) for choice in choices):
+            raise _refused(
+                where, "has lists or objects in 'enum' or 'const'; only simple values can be there"
+            )
+        self._nodes += sum(len(str(choice)) for choice in choices) // 4
+
+    def _pattern(self, pattern: str, where: str) -> str:
+        try:
+            node = read(pattern)
+            states = states_of_pattern(node, MOST_STATES)
+            if states >= MOST_STATES:
+                raise PatternRefused(f"has {MOST_STATES} states or more as a grammar; make it shorter")
+            self._nodes += len(pattern) + states
+            return f"^({written(node)})$"
+        except PatternRefused as refused:
+            raise _refused(where, f"has a 'pattern' that {refused}") from None
 
     def _follow(self, reference: object, where: str, followed: tuple[str, ...]) -> Schema:
         if reference in followed:
@@ -151,35 +187,14 @@ def _merged(schema: Schema, parts: list[Any], where: str, reader: _Reader) -> Sc
     return whole
 
 
-def _checked(kept: Schema, where: str) -> Schema:
-    """What the engine would refuse, or write as something that is no JSON."""
-    if "enum" in kept or "const" in kept:
-        choices = [kept["const"]] if "const" in kept else _list(kept, "enum", where)
-        if not choices:
-            raise _refused(where, "has an empty 'enum'")
-        if len(choices) > MOST_CHOICES:
-            raise _refused(where, f"has an 'enum' of {len(choices):,} values; the bound is {MOST_CHOICES}")
-        if any(isinstance(choice, dict | list) for choice in choices):
-            raise _refused(
-                where, "has lists or objects in its 'enum' or 'const'; only simple values can be there"
-            )
-    if kept.get("format") not in _FORMATS:
-        kept.pop("format", None)
-    if isinstance(kept.get("pattern"), str):
-        try:
-            kept["pattern"] = f"^({written(read(kept['pattern']))})$"
-        except PatternRefused as refused:
-            raise _refused(where, f"has a 'pattern' that {refused}") from None
+def _check_shape(kept: Schema, where: str) -> None:
     if isinstance(kept.get("required"), list) and isinstance(kept.get("properties"), dict):
         kept["required"] = [name for name in kept["required"] if name in kept["properties"]]
     low, high = kept.get("minLength"), kept.get("maxLength")
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise _refused(where, "has a minLength above its maxLength")
-    if kept and not any(
-        word in kept for word in ("type", "properties", "anyOf", "oneOf", "enum", "const", "prefixItems")
-    ):
+    if kept and not any(word in kept for word in _NEEDED):
         raise _refused(where, "has no 'type'")
-    return kept
 
 
 def _list(schema: Schema, word: str, where: str) -> list[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 MOST_CHARACTERS = 1_000
 MOST_POSITIONS = 1_000
@@ -67,16 +66,15 @@ class Repeated:
 Node = Characters | Sequence | Choice | Repeated
 
 
-@lru_cache(maxsize=256)
 def read(pattern: str) -> Node:
-    """What the pattern says.
+    """What a client's pattern says.
 
     Raises:
         PatternRefused: see there.
     """
     if len(pattern) > MOST_CHARACTERS:
         raise PatternRefused(f"has {len(pattern):,} characters; the bound is {MOST_CHARACTERS:,}")
-    node = _Parser(pattern).whole()
+    node = _Parser(pattern, _MOST_DEPTH).whole()
     positions, members = _size(node)
     if positions > MOST_POSITIONS:
         raise PatternRefused(
@@ -85,6 +83,11 @@ def read(pattern: str) -> Node:
     if members > MOST_MEMBERS:
         raise PatternRefused(f"has sets of {members:,} members in all; the bound is {MOST_MEMBERS:,}")
     return node
+
+
+def reread(expression: str) -> Node:
+    """What `written` has written, which is longer and has a group or two around it."""
+    return _Parser(expression, _MOST_DEPTH + 3).whole()
 
 
 def written(node: Node) -> str:
@@ -176,7 +179,8 @@ def _without(ranges: Ranges, taken: Ranges) -> Ranges:
 class _Parser:
     """A cursor over a pattern."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, most_depth: int) -> None:
+        self._most_depth = most_depth
         self._pattern = pattern.removeprefix("^")
         if self._pattern.endswith("$") and not self._pattern.endswith("\\$"):
             self._pattern = self._pattern[:-1]
@@ -201,7 +205,7 @@ class _Parser:
 
     def _choice(self) -> Node:
         self._depth += 1
-        if self._depth > _MOST_DEPTH:
+        if self._depth > self._most_depth:
             raise PatternRefused("is nested too deeply")
         branches = [self._sequence()]
         while self._peek() == "|":

@@ -79,6 +79,11 @@ def test_recursion_is_refused_by_name() -> None:
         (_of({"const": [1]}), "only simple values"),
         (_of({"minLength": 3, "maxLength": 2, **TEXT}), "minLength above its maxLength"),
         (_of({"pattern": "(?=a)", **TEXT}), "at a has a 'pattern' that looks ahead or back"),
+        (
+            _of({"pattern": "(a|b)*a(a|b){12}", **TEXT}),
+            "a 'pattern' that has 500 states or more as a grammar",
+        ),
+        (_of({"pattern": "a{500}", **TEXT}), "a 'pattern' that has 500 states or more as a grammar"),
         (_of({"allOf": [TEXT, {"type": "null"}]}), "'allOf' whose parts differ in 'type'"),
         (_of({"minLength": 3}), "at a has no 'type'"),
         (_of({"items": 3, "type": "array"}), r"at a\[\] is no schema"),
@@ -103,3 +108,15 @@ def test_no_depth_is_too_deep_to_be_refused(word: str) -> None:
         )
     with pytest.raises(SchemaTooLarge, match="more than 10,000 parts or 64 levels"):
         plain(_of(inner))
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        {f"p{index}": {"pattern": f"(a|b)*a(a|b){{6}}{index}", **TEXT} for index in range(200)},
+        {f"p{index}": {"enum": [f"{index} {'x' * 90} {n}" for n in range(100)]} for index in range(10)},
+    ],
+)
+def test_many_patterns_and_enums_are_too_many_before_they_take_long(many: Any) -> None:
+    with pytest.raises(SchemaTooLarge, match="more than 10,000 parts"):
+        plain({"type": "object", "properties": many})
