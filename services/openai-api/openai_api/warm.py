@@ -12,6 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ PORT = 3000
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 180.0
 """For one engine, from when it answers; after that it counts as warm."""
+KEEP_SECONDS = 60.0
+"""TGI keeps the 32 grammars that were used last: asked for so often, this one stays among them."""
 HEALTH_SECONDS = 20.0
 REQUEST: Mapping[str, Any] = {
     "inputs": "{",
@@ -47,11 +50,11 @@ class Warmth:
 
     Attributes:
         warming: those that answer and have not prepared the grammar, and since when.
-        warm: those that have, or that nobody waits for any more.
+        warm: those that have, or that nobody waits for any more, and when that was last made sure of.
     """
 
     warming: dict[str, float] = field(default_factory=dict)
-    warm: set[str] = field(default_factory=set)
+    warm: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:
@@ -61,7 +64,7 @@ class Warmth:
     def forget(self, engine: str) -> None:
         """It is gone, or starts again."""
         self.warming.pop(engine, None)
-        self.warm.discard(engine)
+        self.warm.pop(engine, None)
 
 
 async def warm(
@@ -70,6 +73,7 @@ async def warm(
     find: Find | None = None,
     poll: float = POLL_SECONDS,
     patience: float = PATIENCE_SECONDS,
+    keep: float = KEEP_SECONDS,
 ) -> None:
     """Look after all engines until cancelled; `warmth` says how far it is."""
     visits: dict[str, asyncio.Task[None]] = {}
@@ -79,20 +83,20 @@ async def warm(
                 engines = await (find or addresses)()
             except OSError:
                 engines = frozenset(visits)  # the name server's trouble, not the engines'
-            for engine in (warmth.warm | warmth.warming.keys() | visits.keys()) - engines:
+            for engine in (warmth.warm.keys() | warmth.warming.keys() | visits.keys()) - engines:
                 warmth.forget(engine)
                 if visit := visits.pop(engine, None):
                     visit.cancel()
             for engine in engines:
                 if engine not in visits or visits[engine].done():
-                    visits[engine] = asyncio.create_task(_visit(engine, ask, warmth, patience))
+                    visits[engine] = asyncio.create_task(_visit(engine, ask, warmth, patience, keep))
             await asyncio.sleep(poll)
     finally:
         for visit in visits.values():
             visit.cancel()
 
 
-async def _visit(engine: str, ask: Ask, warmth: Warmth, patience: float) -> None:
+async def _visit(engine: str, ask: Ask, warmth: Warmth, patience: float, keep: float) -> None:
     try:
         status = await ask(f"{engine}/health", None, HEALTH_SECONDS)
     except TimeoutError:
@@ -103,6 +107,10 @@ async def _visit(engine: str, ask: Ask, warmth: Warmth, patience: float) -> None
         warmth.forget(engine)
     elif engine not in warmth.warm:
         await _warm_up(engine, ask, warmth, patience)
+    elif time.monotonic() - warmth.warm[engine] >= keep:
+        warmth.warm[engine] = time.monotonic()
+        with suppress(OSError):  # what an engine's end means, its health says
+            await ask(f"{engine}/generate", REQUEST, patience)
 
 
 async def _warm_up(engine: str, ask: Ask, warmth: Warmth, patience: float) -> None:
@@ -127,7 +135,7 @@ async def _warm_up(engine: str, ask: Ask, warmth: Warmth, patience: float) -> No
         )
     else:
         return
-    warmth.warm.add(engine)
+    warmth.warm[engine] = time.monotonic()
     warmth.warming.pop(engine, None)
 
 

@@ -44,9 +44,11 @@ class Engines:
 
 
 @asynccontextmanager
-async def _warming(engines: Engines, patience: float = 60) -> AsyncIterator[Warmth]:
+async def _warming(engines: Engines, patience: float = 60, keep: float = 60) -> AsyncIterator[Warmth]:
     warmth = Warmth()
-    task = asyncio.create_task(warm(engines.ask, warmth, engines.find, poll=0.001, patience=patience))
+    task = asyncio.create_task(
+        warm(engines.ask, warmth, engines.find, poll=0.001, patience=patience, keep=keep)
+    )
     yield warmth
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -80,7 +82,7 @@ async def test_nothing_is_ready_until_the_last_engine_that_answers_is() -> None:
     async with _warming(engines) as warmth:
         await _rounds(engines, 10)
         assert not warmth.is_ready
-        assert warmth.warm == {"a"}
+        assert list(warmth.warm) == ["a"]
         slow.set()
         await _until(engines, warmth)
         assert "loading" not in engines.prepared
@@ -96,6 +98,16 @@ async def test_an_engine_that_was_down_prepares_it_again(down: Any) -> None:
         engines.health["a"] = 200
         await _until(engines, warmth)
         assert engines.prepared == ["a", "a"]
+
+
+async def test_it_is_asked_for_again_so_that_the_engine_does_not_forget_it() -> None:
+    engines = Engines(a=200)
+    async with _warming(engines, keep=0) as warmth:
+        await _until(engines, warmth)
+        engines.generate["a"] = ConnectionResetError()
+        await _rounds(engines, 10)
+        assert warmth.is_ready
+        assert len(engines.prepared) > 2
 
 
 async def test_an_engine_that_is_only_busy_stays_warm() -> None:
