@@ -70,6 +70,15 @@ def listed(item: Any, **bounds: int) -> dict[str, Any]:
     return {"type": "array", "items": item, **bounds}
 
 
+TOOLS: dict[str, dict[str, Any]] = {
+    "read_file": {"path": S, "start_line": I},
+    "write_file": {"path": S, "content": S},
+    "list_directory": {"path": S, "recursive": B},
+    "run_command": {"command": S, "requires_approval": B},
+    "search_files": {"path": S, "regex": S, "file_pattern": S},
+    "no_tool": {},
+}
+"""A coding agent's, and TGI's own that calls none."""
 SCHEMAS: dict[str, dict[str, Any]] = {
     "1 integer": structure(i=I),
     "1 number": structure(n=N),
@@ -102,6 +111,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "one of 3 objects": structure(
         v={"anyOf": [structure(kind={"const": name}, a=S, b=I) for name in ("cat", "dog", "bird")]}
     ),
+    "5 tools": {
+        "properties": {
+            "function": {
+                "anyOf": [structure(_name={"const": name}, **given) for name, given in TOOLS.items()]
+            }
+        }
+    },
     "a map of strings": structure(o={"type": "object", "additionalProperties": S}),
     "an object with anything in it": structure(o={"type": "object"}),
 }
