@@ -24,6 +24,10 @@ _CLASSES: dict[str, Ranges] = {
     "w": ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)),
     "s": ((0x20, 0x20),),
 }
+_SPACES: Ranges = (
+    *((0x09, 0x0D), (0x20, 0x20), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A)),
+    *((0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)),
+)
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d{1,4})(,(\d{0,4}))?\}")
 _CODE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})")
@@ -268,7 +272,7 @@ class _Parser:
         if char in _CLASSES:
             return _CLASSES[char]
         if char.lower() in _CLASSES:
-            return _without(((0, _LAST),), _CLASSES[char.lower()])
+            return _without(((0, _LAST),), _SPACES if char == "S" else _CLASSES[char.lower()])
         code = ord(_CONTROLS[char]) if char in _CONTROLS else self._coded(char)
         return ((code, code),)
 

@@ -113,3 +113,8 @@ def test_how_many_states_a_pattern_has(pattern: str, states: int) -> None:
 )
 def test_how_many_states_a_choice_has(texts: list[str], states: int) -> None:
     assert states_of_choice(texts) == states
+
+
+def test_no_kind_of_space_passes_for_something_else() -> None:
+    spaces = [chr(code) for code in range(0x10000) if chr(code).isspace()]
+    assert not any(re.fullmatch(written(read(r"\S")), space) for space in spaces)
