@@ -17,6 +17,7 @@ const LAST = { last: true, flush: true };
 
 // What is looked for in every frame: as bytes, which a search takes as they are. A text would be made into bytes each time.
 const BEGINNING = Buffer.from('data: {');
+const NO_TOKEN = Buffer.from('"delta":{}');   // of openai-api's frame that only says why the answer ended
 const NEWLINE = 10;
 // Where a frame's first name begins, and with what an error's does.
 const NAME_AT = 'data: {"'.length;
@@ -59,7 +60,7 @@ function begins(r) {
 function isOneToken(data) {
     const last = data.length - 1;
     return data.indexOf(NEWLINE) === last - 1 && data[last] === NEWLINE && data[NAME_AT] !== E
-        && data.indexOf(BEGINNING) === 0 && data.indexOf(kind.mark) < 0;
+        && data.indexOf(BEGINNING) === 0 && data.indexOf(kind.mark) < 0 && data.indexOf(NO_TOKEN) < 0;
 }
 
 function isEventStream(r) {
@@ -108,7 +109,7 @@ function frame(line) {
         kind.take(JSON.parse(line.toString().slice(5)));
     } else if (line.indexOf('data: {"error":') === 0) {
         refused = frames === 0;
-    } else if (line.indexOf('"delta":{}') < 0) {   // that of openai-api's which only says why the answer ended has no token
+    } else if (line.indexOf(NO_TOKEN) < 0) {
         frames++;
     }
 }

@@ -58,8 +58,8 @@ class Warmth:
 
     @property
     def is_ready(self) -> bool:
-        """There is an engine, and none is being waited for."""
-        return bool(self.warm) and not self.warming
+        """There is an engine that has; others may still be at it."""
+        return bool(self.warm)
 
     def forget(self, engine: str) -> None:
         """It is gone, or starts again."""
