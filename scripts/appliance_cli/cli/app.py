@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import door, gpu, keys, measure, models, plan, users
+from appliance_cli.cli import bench, cost, door, gpu, keys, models, plan, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -144,9 +144,10 @@ def logs(
 for function in (
     *(models.verify, plan.plan, gpu.gpu),
     *(door.usage, door.scale, door.reload, door.tls),
-    *(measure.bench,),
+    bench.bench,
 ):
     command(app)(function)
+command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")

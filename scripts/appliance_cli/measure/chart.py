@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Line:
-    """Points from left to right; or, with ``level``, a dashed line at that height."""
+    """Points from left to right, with ``dots`` on them; or, with ``level``, a dashed line at that height."""
 
     name: str
     points: tuple[tuple[float, float], ...]
     level: float | None = None
+    dots: bool = True
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class _Drawing:
         else:
             points = [(self._x(x), self._y(y)) for x, y in line.points]
             self._stroke(points, colour, 2)
-            for point in points:
+            for point in points if line.dots else ():
                 self._dot(point, colour)
             self._stroke([(_LEFT, middle), (_LEFT + 30, middle)], colour, 2)
         self._text((_LEFT + 40, middle), line.name, anchor="lm")

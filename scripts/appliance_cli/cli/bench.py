@@ -1,4 +1,4 @@
-"""The commands that measure: ``bench``, and ``cost``, which reckons with what was measured."""
+"""``appliance bench``: options in, tables, JSON and plots out."""
 
 import json
 import os
