@@ -14,6 +14,7 @@ from appliance_cli.cli import cost
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door.usage import Counts, Row
 from appliance_cli.measure.cost import Tokens
+from appliance_cli.measure.power import Meter
 
 Cli = Callable[..., CompletedProcess[str]]
 TODAY = date(2026, 11, 27)
@@ -82,7 +83,7 @@ def test_the_average_day_begins_with_the_first_that_was_counted_and_leaves_bench
 def test_the_card_s_draw_is_weighed_by_how_long_it_works(
     appliance: Appliance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost.Meter, "now", lambda self, seconds: 20.0)
+    monkeypatch.setattr(Meter, "now", lambda self, seconds: 20.0)
     sources: dict[str, str] = {}
     day = Tokens(0, 8_640_000)
     assert cost._watts(appliance, None, 60, day, sources) == 80
