@@ -13,6 +13,9 @@ from rich.status import Status
 
 from appliance_cli.base.errors import HostNotReady
 
+_IN_ASCII = str.maketrans(
+    {"✓": "ok", "✗": "x", "…": "...", "·": "-", "→": "->", "×": "x", "’": "'", "≥": ">="}
+)
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "todo": "[cyan]+[/]", "fail": "[red]✗[/]"}
 
 
@@ -37,7 +40,7 @@ class Output:
 
     def data(self, text: str) -> None:
         """Print a result on stdout, without any decoration."""
-        print(text, flush=True)
+        print(shown(text, sys.stdout.encoding), flush=True)
 
     def say(self, text: str) -> None:
         """Print one plain line."""
@@ -87,7 +90,7 @@ class Output:
 
     def _print(self, markup: str, end: str = "\n") -> None:
         # why: a wrapped line could not be copied as one
-        self.err.print(markup, end=end, soft_wrap=True)
+        self.err.print(shown(markup, self.err.encoding), end=end, soft_wrap=True)
 
     def _ask(self, prompt: str) -> str:
         self._print(escape(prompt), end="")
@@ -114,6 +117,15 @@ class Step:
         elif time.monotonic() - self._told >= 5:
             self._told = time.monotonic()
             self._output.say(f"    {text[:140]}")
+
+
+def shown(text: str, encoding: str) -> str:
+    """The text as a terminal of this encoding can show it, the marks in letters."""
+    try:
+        text.encode(encoding)
+        return text
+    except UnicodeEncodeError:
+        return text.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
 
 
 def duration(seconds: float) -> str:

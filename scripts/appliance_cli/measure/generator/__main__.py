@@ -48,7 +48,7 @@ async def serve(settings: dict[str, Any]) -> None:
                 gc.enable()
             else:
                 tell({"answer": await client.ask(**command["ask"])})
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, EOFError, ValueError, IndexError) as error:
             tell({"failed": f"{type(error).__name__}: {error}"})
 
 

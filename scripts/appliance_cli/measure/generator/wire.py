@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -177,10 +178,11 @@ class Client:
         )
         try:
             writer.write(self.request(method, path, content).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
-            answer = await reader.read()
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+            text = await (reader.readexactly(int(length[1])) if length else reader.read())
         finally:
             writer.close()
-        head, _, text = answer.partition(b"\r\n\r\n")
         return {"status": int(head.split(b" ", 2)[1]), "text": text.decode(errors="replace")}
 
 
