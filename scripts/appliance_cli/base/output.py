@@ -71,7 +71,7 @@ class Output:
 
     def allow(self, question: str) -> bool:
         """Whether a harmless, announced action may go on: asks on a terminal, and goes on elsewhere."""
-        if self.assume_yes or not (sys.stdin.isatty() and self.err.is_terminal):
+        if self.assume_yes or not self.can_ask:
             return True
         return self._ask(f"{question} [Y/n] ") not in ("n", "no")
 
@@ -79,13 +79,22 @@ class Output:
         """Whether data may be destroyed: default No; without a terminal only ``--yes`` allows it."""
         if self.assume_yes:
             return True
-        if not (sys.stdin.isatty() and self.err.is_terminal):
+        if not self.can_ask:
             raise HostNotReady(
                 "This deletes data and needs a person's consent",
                 expected="--yes, or a terminal to ask on",
                 found="no terminal",
                 remedy="run it again with --yes if that is what you want",
             )
+        return self.asks_no(question)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can answer."""
+        return sys.stdin.isatty() and self.err.is_terminal
+
+    def asks_no(self, question: str) -> bool:
+        """Ask a person; whatever is not yes is no."""
         return self._ask(f"{question} [y/N] ") in ("y", "yes")
 
     def _print(self, markup: str, end: str = "\n") -> None:

@@ -31,7 +31,7 @@ def list_models(run: Run, as_json: Json = False) -> None:
     raise typer.Exit(models.run(run.appliance, "list", *(["--json"] if as_json else [])))
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def use(
     run: Run,
     model_id: ModelId,

@@ -74,11 +74,15 @@ class Nvidia:
 
 @dataclass(frozen=True)
 class Project:
-    """What Docker already holds of this appliance. ``port_owner``: free, ours, or who has the port."""
+    """What Docker already holds of this appliance. ``port_owner``: free, ours, or who has the port.
+
+    ``elsewhere``: another folder that its containers were started from; "" when there is none.
+    """
 
     port_owner: str
     has_model_volume: bool
     has_engine_image: bool
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,17 @@ def _project(client: DockerClient | None, appliance: Appliance) -> Project:
     if client is not None:
         volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_{MODELS}"}))
         image = has_image(client, appliance.tgi_image)
-    return Project(_port_owner(client, appliance), volume, image)
+    return Project(_port_owner(client, appliance), volume, image, _elsewhere(client, appliance))
+
+
+def _elsewhere(client: DockerClient | None, appliance: Appliance) -> str:
+    if client is None:
+        return ""
+    label = "com.docker.compose.project"
+    own = f"{label}={appliance.project}"
+    found = client.containers.list(all=True, filters={"label": own}, ignore_removed=True)
+    folders = {container.labels.get(f"{label}.working_dir", "") for container in found}
+    return next((folder for folder in sorted(folders - {"", str(appliance.root)})), "")
 
 
 def _port_owner(client: DockerClient | None, appliance: Appliance) -> str:

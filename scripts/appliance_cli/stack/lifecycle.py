@@ -5,6 +5,8 @@ import re
 import time
 from typing import Any
 
+from docker import DockerClient
+
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output, Ticker, duration
 from appliance_cli.compose import commands as compose
@@ -63,6 +65,7 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     """
     output.phase("Starting")
     client = docker_client()
+    _drop_twin_networks(client, appliance.project, output)
     log = appliance.logs / f"{appliance.project}.up.log"
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
     child = runner.launch(appliance, compose.up(appliance), log=log)
@@ -78,6 +81,22 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
 
     with Ticker(output) as ticker:
         return watch.until_ready(look, judge, lambda p: ticker.show(p.title, p.detail, p.done, p.total))
+
+
+def _drop_twin_networks(client: DockerClient, project: str, output: Output) -> None:
+    """Leave one network of each name: Docker lets two commands make the same one, and then knows neither."""
+    found = client.networks.list(filters={"label": f"com.docker.compose.project={project}"})
+    for name in sorted({str(network.name) for network in found}):
+        *twins, _ = sorted((network for network in found if network.name == name), key=_members)
+        for twin in twins:
+            if _members(twin) == 0:
+                twin.remove()
+                output.item("ok", f"a second network {name} removed, which two commands at once had made")
+
+
+def _members(network: Any) -> int:
+    network.reload()
+    return len(network.containers)
 
 
 def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> None:
