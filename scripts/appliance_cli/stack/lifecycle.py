@@ -15,6 +15,7 @@ from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
+from appliance_cli.host import addresses
 from appliance_cli.stack import watch
 
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
@@ -111,6 +112,10 @@ def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> No
     output.data(f"Chat:  {appliance.public_url}/")
     needs_key = not guard.is_open_to_programs(appliance)
     self_signed = appliance.tls.mode == "self-signed"
+    for url in addresses.urls(appliance):
+        output.data(f"       {url}/")
+    if way := addresses.tunnel(appliance):
+        output.say(f"From your own computer: {way}   then open {appliance.public_url}/ there")
     output.data(f"API:   {curl_line(appliance.public_url, model, key=needs_key, insecure=self_signed)}")
     missing = [] if needs_key else [(appliance.command("keys add NAME"), "have programs show a key")]
     if guard.is_open_to_people(appliance):
