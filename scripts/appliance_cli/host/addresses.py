@@ -1,4 +1,4 @@
-"""The addresses under which other machines reach this host, and how a person over SSH reaches its loopback."""
+"""The addresses under which others reach this host, and how a person over SSH reaches its loopback."""
 
 import getpass
 import ipaddress
