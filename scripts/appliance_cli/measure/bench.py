@@ -28,6 +28,8 @@ from appliance_cli.stack import watch
 ARTICLE_PEOPLE = (1, 4)
 SHARES_OF_BEST = (0.25, 0.5, 0.75, 0.9, 1.1)
 """Arrivals of a sweep, as shares of the answers a second that waiting people got."""
+LEAST_ARRIVALS, MOST_TIMES = 10, 5
+"""A rate is measured until so many came on average, but at most so many times as long as was asked for."""
 LEFT_TO_OTHERS = 4
 """One place in so many stays free where others are being answered."""
 KEY_WITHIN_S = 15.0
@@ -157,7 +159,8 @@ class _Bench:
             yield from self._more_people(load, most)
         rates = self._case.rates or (self._rates() if self._case.sweep else ())
         for rate in rates:
-            yield replace(load, rate=rate)
+            seconds = min(max(load.seconds, LEAST_ARRIVALS / rate), MOST_TIMES * load.seconds)
+            yield replace(load, rate=rate, seconds=seconds)
 
     def _more_people(self, load: Load, most: int) -> Iterator[Load]:
         measured = {each.people for each in self._levels}

@@ -204,6 +204,8 @@ def _verdicts(measured: Measured) -> list[str]:
         lines += [
             f"{count} × {what} ({level.name}, {WAYS[level.way]})" for what, count in level.errors.items()
         ]
+        if not level.requests:
+            lines.append(f"Nobody came in that time ({level.name}, {WAYS[level.way]}): --seconds")
         if level.held_back:
             lines.append(
                 f"{level.held_back} not asked, the engine was full ({level.name}, {WAYS[level.way]})"
@@ -221,7 +223,7 @@ def _served(measured: Measured, way: Way) -> dict[str, Any]:
     return {
         "people": people if any(level.people for level in own) else None,
         "people_tried_in_vain": in_vain,
-        "rate": rate if any(level.rate for level in own) else None,
+        "rate": rate if any(level.rate and level.requests for level in own) else None,
         "rate_tried_in_vain": rate_in_vain,
     }
 

@@ -157,7 +157,7 @@ def served(levels: Iterable[Level], way: Way) -> tuple[int, bool]:
 def served_rate(levels: Iterable[Level], way: Way) -> tuple[float, bool]:
     """The same of arrivals at random moments, in requests a second."""
     best = 0.0
-    own = [each for each in levels if each.way == way and each.rate]
+    own = [each for each in levels if each.way == way and each.rate and each.requests]
     for each in sorted(own, key=lambda level: level.rate):
         if not each.held:
             return best, True

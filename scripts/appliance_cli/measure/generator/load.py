@@ -115,6 +115,7 @@ class Run:
                 self.held_back += 1
                 continue
             tasks.add(asyncio.create_task(self._once(due)))
+        await asyncio.sleep(max(0.0, load.seconds - self.now()))
         self.steady_until = load.seconds
         await asyncio.gather(*tasks)
 

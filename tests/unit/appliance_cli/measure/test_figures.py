@@ -104,6 +104,11 @@ def test_the_same_of_arrivals() -> None:
     assert served_rate(levels, "door") == (1.0, True)
 
 
+def test_a_rate_at_which_nobody_came_says_nothing() -> None:
+    nobody = level("door", {"people": 0, "rate": 0.1}, result(), 1.0)
+    assert served_rate([nobody, crowd(0, 0.5, rate=1.0)], "door") == (1.0, False)
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
