@@ -122,7 +122,7 @@ class _Bench:
                 found=f"{self._case.prompt} and {self._case.answer}",
                 remedy="ask for less, or raise MAX_TOTAL_TOKENS in .env and run ./scripts/appliance up",
             )
-        most = int(info.get("max_concurrent_requests") or 128)
+        most = int(info.get("max_concurrent_requests") or 128) * len(self._addresses)
         busy = int(self._metric("tgi_batch_current_size") + self._metric("tgi_queue_size"))
         if not busy:
             return most
