@@ -30,8 +30,8 @@ SHARES_OF_BEST = (0.25, 0.5, 0.75, 0.9, 1.1)
 """Arrivals of a sweep, as shares of the answers a second that waiting people got."""
 LEAST_ARRIVALS, MOST_TIMES = 10, 5
 """A rate is measured until so many came on average, but at most so many times as long as was asked for."""
-LEFT_TO_OTHERS = 4
-"""One place in so many stays free where others are being answered."""
+LEFT_TO_OTHERS, KEPT_FREE = 4, 16
+"""One place in so many stays free where others are being answered; in a sweep, where nobody is."""
 KEY_WITHIN_S = 15.0
 
 
@@ -163,12 +163,14 @@ class _Bench:
             yield replace(load, rate=rate, seconds=seconds)
 
     def _more_people(self, load: Load, most: int) -> Iterator[Load]:
+        # why: who comes while a sweep fills the engine must find a place
+        top = most - most // KEPT_FREE
         measured = {each.people for each in self._levels}
         number = 1
-        while number <= most and not self._too_late():
+        while number <= top and not self._too_late():
             if number not in measured:
                 yield replace(load, people=number, least=2)
-            number = most if number < most < number * 2 else number * 2
+            number = top if number < top < number * 2 else number * 2
 
     def _too_late(self) -> bool:
         return all(figures.served(self._levels, way)[1] for way in self._case.ways)
