@@ -63,8 +63,10 @@ def prepare(request: Request, output: Output) -> Appliance:
     values = given_values.read(wanted.env_file, chosen)
     if request.starting:
         proxy.require_usable(values)
+    strangers = unknown_names.find(wanted.root, wanted.env_file)
+    unknown_names.require_none_misspelt(strangers, wanted.env_file.name)
     output.phase("Looking at this host (no impact yet)")
-    for unknown in unknown_names.find(wanted.root, wanted.env_file):
+    for unknown in strangers:
         output.item("warn", unknown.said(wanted.env_file.name))
     found = facts.look(wanted)
     _require_own_folder(found, wanted, output)
