@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import door, gpu, keys, models, plan, users
+from appliance_cli.cli import bench, cost, door, gpu, keys, models, plan, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -66,7 +66,7 @@ def main(
     context.obj = env_file
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def up(
     run: Run,
     engine: EngineOption = "auto",
@@ -89,7 +89,7 @@ def up(
     running.announce(appliance, status, output)
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def prepare(
     run: Run,
     engine: EngineOption = "auto",
@@ -100,7 +100,7 @@ def prepare(
     output.say("\nPrepared. Next: ./scripts/appliance up")
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def down(
     run: Run,
     volumes: Annotated[bool, typer.Option("--volumes", help=f"Also delete {everything()}.")] = False,
@@ -141,8 +141,14 @@ def logs(
         raise typer.Exit(running.follow_logs(run.appliance, service=service, follow=follow, tail=str(tail)))
 
 
-for function in (models.verify, plan.plan, gpu.gpu, door.usage, door.scale, door.reload, door.tls):
+for function in (
+    *(models.verify, plan.plan, gpu.gpu),
+    *(door.usage, door.reload, door.tls),
+    bench.bench,
+):
     command(app)(function)
+command(app, alone=True)(door.scale)
+command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")

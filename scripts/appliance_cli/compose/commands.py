@@ -90,6 +90,12 @@ def once_in_nginx(appliance: Appliance, program: str, *words: str) -> list[str]:
     return [*base(appliance), "--progress", "quiet", "run", *options, "nginx", *words]
 
 
+def beside_the_engine(appliance: Appliance, program: str, *words: str) -> list[str]:
+    """A program in a container of its own on the engine's network, made from the chat's image."""
+    options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
+    return [*base(appliance), "--progress", "quiet", "run", *options, "ui", *words]
+
+
 def services(appliance: Appliance) -> list[str]:
     """List the services' names."""
     return [*base(appliance), "config", "--services"]

@@ -13,7 +13,7 @@ Level = Literal["ok", "warn", "todo", "fail"]
 Step = Literal["install-docker", "start-docker", "install-compose"]
 
 MIN_DOCKER = (20, 10)
-MIN_COMPOSE = (2, 24)
+MIN_COMPOSE = (2, 26)  # older ones misread the files here: docs/decisions.md
 MIN_DRIVER, GOOD_DRIVER = 550, 570  # TGI 3.3.7 is built on CUDA 12.4 with PyTorch for CUDA 12.8
 IMAGES_DISK: dict[Engine, int] = {"gpu": 14_700_000_000, "cpu": 2_900_000_000}  # TGI's is a download of 12 GB
 ASSUMED_MODEL_DISK: dict[Engine, int] = {"gpu": 15_300_000_000, "cpu": 100_000_000}  # the default models'

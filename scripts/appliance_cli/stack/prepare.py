@@ -63,10 +63,13 @@ def prepare(request: Request, output: Output) -> Appliance:
     values = given_values.read(wanted.env_file, chosen)
     if request.starting:
         proxy.require_usable(values)
+    strangers = unknown_names.find(wanted.root, wanted.env_file)
+    unknown_names.require_none_misspelt(strangers, wanted.env_file.name)
     output.phase("Looking at this host (no impact yet)")
-    for unknown in unknown_names.find(wanted.root, wanted.env_file):
+    for unknown in strangers:
         output.item("warn", unknown.said(wanted.env_file.name))
     found = facts.look(wanted)
+    _require_own_folder(found, wanted, output)
     engine = checks.choose_engine(found, request.engine, wanted.engine)
     on_gpu = gpu_setup.read(values) if engine == "gpu" else None
     model = _model_on_cpu(values) if on_gpu is None else _model_on_gpu(on_gpu)
@@ -87,6 +90,29 @@ def prepare(request: Request, output: Output) -> Appliance:
     complete = request.with_(chosen)
     guard.make_ready(complete, datetime.now(UTC), output)
     return complete
+
+
+def _require_own_folder(found: facts.Host, wanted: Appliance, output: Output) -> None:
+    """Ask before an appliance that was started from another folder is taken over, with this one's keys."""
+    folder = found.project.elsewhere
+    if not folder or output.assume_yes:
+        return
+    question = (
+        f"{wanted.project} runs from {folder}. Take it over, with the keys and settings of {wanted.root}?"
+    )
+    if output.can_ask and output.asks_no(question):
+        return
+    remedies = (
+        f"work there: cd {folder}",
+        f"or a second one beside it: COMPOSE_PROJECT_NAME=another-name, HTTP_PORT=N in {wanted.env_file}",
+        "or take it over: --yes (to keep keys and users, copy .env and nginx/access from there first)",
+    )
+    raise HostNotReady(
+        f"{wanted.project} runs from another folder; nothing was changed",
+        expected=f"one that was started from {wanted.root}, or none",
+        found=f"{folder}, where its keys, users and .env are",
+        remedy="\n".join(remedies),
+    )
 
 
 def _model_found_here(wanted: Appliance, engine: Engine, output: Output) -> dict[str, str]:

@@ -237,7 +237,7 @@ def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, appliance: App
     assert "sudo systemctl start docker" in failure.value.remedy
 
 
-@pytest.mark.parametrize("version", [None, "2.23.3", "1.29.2"])
+@pytest.mark.parametrize("version", [None, "2.25.0", "2.24.6", "1.29.2"])
 def test_a_missing_or_old_compose_is_installed(
     version: str | None, cpu_host: Host, appliance: Appliance
 ) -> None:
