@@ -34,7 +34,7 @@ def pull_engine(appliance: Appliance) -> list[str]:
 
 
 def up(appliance: Appliance) -> list[str]:
-    """Start everything. Returns only after model-init has ended, since the engine waits for it."""
+    """Start everything. Returns when all is started; the engine waits for the model by itself."""
     return [*base(appliance), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
 
 
