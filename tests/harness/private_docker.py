@@ -1,7 +1,7 @@
 """A Docker engine of a test's own, which may be killed: in namespaces of its own, beside the shared one.
 
-Owns its network, its mounts, its data, its socket and whatever it runs, and leaves nothing. Its images are copies of the shared
-engine's. Knows nothing about what a test asserts. Needs root.
+Owns its network, its mounts, its data, its socket and whatever it runs, and leaves nothing. Its images are
+copies of the shared engine's. Knows nothing about what a test asserts. Needs root.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Docker itself is killed and started again, in each stage of a first start: the appliance heals by itself."""
+"""Docker itself is killed and started again, in each stage of a first start: the appliance heals."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FirstStart:
 
     def serves(self) -> bool:
         try:
-            return self.container("tgi").attrs["State"]["Health"]["Status"] == "healthy"
+            return bool(self.container("tgi").attrs["State"]["Health"]["Status"] == "healthy")
         except Exception:
             return False
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import door, gpu, keys, models, plan, users
+from appliance_cli.cli import doctor, door, gpu, keys, models, plan, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -141,7 +141,20 @@ def logs(
         raise typer.Exit(running.follow_logs(run.appliance, service=service, follow=follow, tail=str(tail)))
 
 
-for function in (models.verify, plan.plan, gpu.gpu, door.usage, door.scale, door.reload, door.tls):
+command(app, epilog="Exit codes: 0 nothing is wrong, 5 something is; then doctor says what to do.")(
+    doctor.doctor
+)
+for function in (
+    doctor.heal,
+    doctor.service,
+    models.verify,
+    plan.plan,
+    gpu.gpu,
+    door.usage,
+    door.scale,
+    door.reload,
+    door.tls,
+):
     command(app)(function)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")

@@ -79,6 +79,12 @@ def scale(appliance: Appliance, replicas: Mapping[str, int]) -> list[str]:
     return [*base(appliance), "--progress", "plain", "up", *options, *numbers, *replicas]
 
 
+def recreate(appliance: Appliance, service: str) -> list[str]:
+    """Make a service's containers anew, as they were."""
+    options = ["--detach", "--no-deps", "--no-build", "--force-recreate"]
+    return [*base(appliance), "--progress", "plain", "up", *options, service]
+
+
 def in_nginx(appliance: Appliance, *words: str) -> list[str]:
     """A program inside the running nginx container."""
     return [*base(appliance), "exec", "-T", "nginx", *words]

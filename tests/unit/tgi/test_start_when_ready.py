@@ -1,4 +1,4 @@
-"""The engines' entry point, as the shell of this host runs it: it starts nothing before the model is proven."""
+"""The engines' entry point, as the shell of this host runs it: nothing starts before the model is proven."""
 
 from __future__ import annotations
 
