@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import doctor, door, gpu, keys, models, plan, users
+from appliance_cli.cli import doctor, door, gpu, keys, models, plan, service, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -146,7 +146,6 @@ command(app, epilog="Exit codes: 0 nothing is wrong, 5 something is; then doctor
 )
 for function in (
     doctor.heal,
-    doctor.service,
     models.verify,
     plan.plan,
     gpu.gpu,
@@ -159,3 +158,4 @@ for function in (
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(service.app, name="service")

@@ -1,8 +1,8 @@
-"""The commands that say what is wrong and mend it: ``doctor``, ``heal`` and ``service``."""
+"""The commands that say what is wrong and mend it: ``doctor`` and ``heal``."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -10,11 +10,6 @@ from appliance_cli.base.errors import STATUS_EXIT
 from appliance_cli.cli.run import Json, Run
 from appliance_cli.doctor import bundle as support
 from appliance_cli.doctor import examination, healing, report
-from appliance_cli.host import service_unit
-
-Action = Annotated[
-    Literal["install", "remove", "status"], typer.Argument(help="What to do with the systemd timer.")
-]
 
 
 def doctor(
@@ -44,23 +39,3 @@ def heal(run: Run) -> None:
     """Recreate an engine that lost its card, start what nothing else will start."""
     well = healing.heal(run.appliance, run.output.say)
     raise typer.Exit(STATUS_EXIT.ready if well else STATUS_EXIT.failed)
-
-
-def service(run: Run, action: Action, as_json: Json = False) -> None:
-    """Have systemd run `heal` every minute and after each boot: install, remove, or show that."""
-    output, appliance = run.output, run.appliance
-    if action == "install":
-        service_unit.install(appliance)
-        output.item(
-            "ok",
-            f"{service_unit.name_of(appliance)}.timer runs",
-            f"log: journalctl -u {service_unit.name_of(appliance)}",
-        )
-    elif action == "remove":
-        removed = service_unit.remove(appliance)
-        output.item("ok", "removed" if removed else "there was none")
-    state = service_unit.state(appliance)
-    if as_json:
-        output.data(json.dumps(state, indent=2))
-    elif action == "status":
-        output.data("\n".join(f"{key:<9} {value}" for key, value in state.items()))

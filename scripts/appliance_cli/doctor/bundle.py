@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from docker import DockerClient
 
 from appliance_cli.base.process import ask
-from appliance_cli.compose import commands, containers
+from appliance_cli.compose import containers
 from appliance_cli.compose.client import FAILURES, connect
 from appliance_cli.config import values as given_values
 from appliance_cli.config import version
@@ -89,8 +89,6 @@ def _parts(appliance: Appliance, findings: list[Finding], secrets: list[str]) ->
     for name, argv in _ASKED.items():
         answer = ask(argv)
         yield name, answer.out + answer.err
-    services = ask([*commands.base(appliance), "config", "--services"], cwd=appliance.root)
-    yield "services.txt", services.out + services.err
     plan = appliance.root / f"compose.engine.{appliance.project}.yml"
     if plan.is_file():
         yield "plan.yml", plan.read_text()

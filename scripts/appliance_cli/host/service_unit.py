@@ -21,7 +21,8 @@ def units(appliance: Appliance) -> dict[str, str]:
     """The texts by file name."""
     name = name_of(appliance)
     program, env_file = appliance.root / "scripts/appliance", appliance.env_file
-    command = f"{_quoted(str(program))} heal --env-file {_quoted(str(env_file))}"
+    # why: variables are filled in in arguments only, never in the program's own path
+    command = f"{_quoted(str(program))} heal --env-file {_quoted(str(env_file)).replace('$', '$$')}"
     service = f"""\
 # Written by scripts/appliance service install; ./scripts/appliance service remove takes it away.
 [Unit]
@@ -109,6 +110,6 @@ def _systemctl(*arguments: str) -> Answer:
 
 
 def _quoted(text: str) -> str:
-    """One argument of ExecStart: systemd knows specifiers, variables and quotes in it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """One word of ExecStart: systemd knows quotes and specifiers in it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'

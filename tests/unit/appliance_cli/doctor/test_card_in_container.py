@@ -1,4 +1,4 @@
-"""What Docker and the driver say when a container is given a card, as recorded, and what doctor makes of it."""
+"""What Docker and the driver say when a container is given a card, as recorded, and its trouble."""
 
 from __future__ import annotations
 

@@ -1,0 +1,102 @@
+"""Doctor and heal on the running appliance: faults that are caused here, and what is said and done."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from harness.stack import Stack, running, said_inside
+from harness.waiting import wait_until
+
+PROMPT = "unmistakable-prompt-of-a-person"
+
+
+def findings(stack: Stack, *options: str) -> dict[str, list[dict[str, Any]]]:
+    """What doctor found, by the trouble's name."""
+    done = stack.appliance("doctor", "--json", *options)
+    assert done.returncode in (0, 5), done.stderr
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        found.setdefault(finding["check"], []).append(finding)
+    return found
+
+
+def test_a_good_appliance_is_called_so(stack: Stack) -> None:
+    found = findings(stack)
+    wrong = [each for group in found.values() for each in group if each["severity"] == "fail"]
+    assert wrong == []
+    assert found["containers"][0]["severity"] == "ok"
+    assert found["model-incomplete"][0]["severity"] == "ok"
+    assert "containers" not in findings(stack, "--quick")
+
+
+def test_a_killed_replica_is_named_and_healed(stack: Stack) -> None:
+    victim = stack.containers("ui")[0]
+    victim.kill()  # as `docker kill` does: its restart policy no longer holds
+    (finding,) = findings(stack)["containers"]
+    assert finding["severity"] == "fail"
+    assert victim.name in finding["found"]
+    assert "heal" in finding["remedy"]
+
+    healed = stack.appliance("heal")
+    assert healed.returncode == 0, healed.stderr
+    assert str(victim.name) in healed.stderr
+    wait_until(running(victim), "it runs again")
+    stack.wait_ready()
+
+
+def test_what_was_stopped_on_purpose_stays_stopped(stack: Stack) -> None:
+    stopped = stack.containers("ui")[0]
+    stopped.stop()
+    try:
+        (finding,) = findings(stack)["containers"]
+        assert (finding["severity"], "stopped by hand" in finding["found"]) == ("warn", True)
+        assert stack.appliance("heal").returncode == 0
+        stopped.reload()
+        assert stopped.status == "exited"
+    finally:
+        stopped.start()
+        stack.wait_ready()
+
+
+@pytest.mark.parametrize("service", ["nginx", "ui", "tgi"])
+def test_a_program_that_dies_is_started_again_by_docker(stack: Stack, service: str) -> None:
+    container = stack.containers(service)[0]
+    before = container.attrs["State"]["StartedAt"]
+    # not the init process, which ignores it: all others of the container
+    kill = (
+        "for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p = 1 ] || [ $p = $$ ] || kill -9 $p 2>/dev/null; done"
+    )
+    container.exec_run(["sh", "-c", kill])
+
+    def again() -> bool:
+        container.reload()
+        return bool(container.attrs["State"]["StartedAt"] != before) and running(container)()
+
+    wait_until(again, f"{service} was started again and is healthy")
+    stack.wait_ready()
+
+
+def test_a_bundle_of_the_running_appliance_holds_no_prompt(stack: Stack, tmp_path: Path) -> None:
+    ask = {"inputs": PROMPT, "parameters": {"max_new_tokens": 4}}
+    assert requests.post(f"{stack.url}/generate", json=ask, timeout=60).ok
+    bad = {"inputs": PROMPT, "parameters": {"max_new_tokens": -1}}
+    assert requests.post(f"{stack.url}/generate", json=bad, timeout=60).status_code == 422
+    target = tmp_path / "support.tar.gz"
+    done = stack.appliance("doctor", "--bundle", str(target))
+    assert done.returncode == 0, done.stdout + done.stderr
+    with tarfile.open(target) as archive:
+        texts = {
+            member.name.removeprefix("appliance-support/"): archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+            for member in archive
+        }
+    assert [name for name, text in texts.items() if PROMPT in text] == []
+    assert '"path": "/generate"' in texts[f"logs/{stack.container('nginx').name}.log"]
+    assert json.loads(texts["status.json"])["state"] == "ready"
+    secret = said_inside(stack.container("nginx"), "cat", "/inside/proof").strip()
+    assert [name for name, text in texts.items() if secret in text] == []
