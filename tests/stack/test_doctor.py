@@ -100,3 +100,34 @@ def test_a_bundle_of_the_running_appliance_holds_no_prompt(stack: Stack, tmp_pat
     assert json.loads(texts["status.json"])["state"] == "ready"
     secret = said_inside(stack.container("nginx"), "cat", "/inside/proof").strip()
     assert [name for name, text in texts.items() if secret in text] == []
+
+
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+def test_the_page_at_status_is_for_whoever_may_see_the_chat(stack: Stack, guarded: Stack) -> None:
+    page = requests.get(f"{stack.url}/status", headers={**HTML, "Accept-Language": "zh-CN"}, timeout=30)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "服务状态" in page.content.decode()
+    assert "<svg" in page.text
+
+    refused = requests.get(f"{guarded.url}/status", headers=HTML, allow_redirects=False, timeout=30)
+    assert (refused.status_code, refused.headers["location"]) == (303, "/login")
+    assert guarded.status()["state"] == "ready", "a program is told without signing in"
+    with requests.Session() as alice:
+        alice.post(f"{guarded.url}/session", auth=("alice", "correct horse"), timeout=30)
+        assert "<svg" in alice.get(f"{guarded.url}/status", headers=HTML, timeout=30).text
+
+
+def test_watch_shows_what_runs_without_a_card(stack: Stack) -> None:
+    stack.wait_ready()
+    done = stack.appliance("watch", "--once", "--json", "--every", "0.5")
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    assert content["state"] == "ready"
+    assert content["cards"] == []
+    assert content["engine"]["engines"] == 1
+    assert content["engine"]["queue"] == 0
+    assert content["engine"]["tokens_per_s"] is not None
+    assert content["replicas"] == {"replicas": 3, "healthy": 3}
+    assert "chat replicas" in stack.appliance("watch", "--once", "--every", "0.5").stdout

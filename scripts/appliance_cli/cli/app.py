@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import doctor, door, gpu, keys, models, plan, service, users
+from appliance_cli.cli import doctor, door, gpu, keys, live, models, plan, service, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -146,6 +146,7 @@ command(app, epilog="Exit codes: 0 nothing is wrong, 5 something is; then doctor
 )
 for function in (
     doctor.heal,
+    live.watch,
     models.verify,
     plan.plan,
     gpu.gpu,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,9 +27,7 @@ def late_server() -> Iterator[str]:
     class Late(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response_only(404)
-            self.send_header(
-                "Date", formatdate(network.datetime.now(network.UTC).timestamp() + 3600, usegmt=True)
-            )
+            self.send_header("Date", formatdate(time.time() + 3600, usegmt=True))
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_what_is_installed_is_removed_again(
 ) -> None:
     said: list[tuple[str, ...]] = []
     monkeypatch.setattr(service_unit, "SYSTEMD", tmp_path)
-    monkeypatch.setattr(service_unit.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(service_unit, "_systemctl", lambda *words: said.append(words))
     service_unit.install(appliance, tmp_path)
     assert ("enable", "--now", "qwen-appliance-heal.timer") in said
