@@ -14,7 +14,7 @@ from appliance_cli.compose.client import connect, has_image
 from appliance_cli.compose.containers import Container, is_engine
 from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance, Engine
-from appliance_cli.doctor import engine_traps, log_lines, network, running
+from appliance_cli.doctor import engine_traps, heal_log, log_lines, network, running
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu.cards_here import Gpu
 from appliance_cli.host import card_in_container
@@ -62,7 +62,8 @@ def of_what_runs(appliance: Appliance, engine: Engine, client: DockerClient) -> 
         found += running.cards_inside(nvidia_smi_inside(seen), host_sees=bool(cards))
         found += running.cards(seen, cards, appliance.gpu_device)
     found += engine_traps.examine(seen, _mapped_libraries(seen), figures.read(seen))
-    return found + log_lines.examine(_logs(client, seen))
+    found += log_lines.examine(_logs(client, seen))
+    return found + heal_log.lately(appliance.logs, now)
 
 
 def cards_of_host() -> tuple[Gpu, ...]:

@@ -13,12 +13,12 @@ from appliance_cli.base import atomic_file
 from appliance_cli.compose import commands, containers, runner
 from appliance_cli.compose.client import docker_client
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.doctor import heal_log
 from appliance_cli.doctor.examination import cards_of_host, nvidia_smi_inside
 from appliance_cli.doctor.running import lost_card
 from appliance_cli.stack.stranded import stranded
 
 AGAIN_AFTER = timedelta(minutes=30)
-LOG = "heal.log"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def heal(appliance: Appliance, tell: Callable[[str], None], now: datetime | None
             continue
         tell(f"{patient.name}: {patient.why}; {'recreating' if patient.recreate else 'starting'} it")
         _note(folder, patient, at)
-        _mend(appliance, patient, folder / LOG)
+        _mend(appliance, patient, folder / heal_log.NAME)
     return well
 
 
@@ -62,7 +62,7 @@ def patients(appliance: Appliance, now: datetime) -> list[Patient]:
     ]
     return [
         *(
-            Patient(c.id, c.name, c.service, "it has lost its card", recreate=True)
+            Patient(c.id, c.name, c.service, heal_log.LOST_CARD, recreate=True)
             for c in found
             if c.name in lost
         ),
@@ -93,5 +93,4 @@ def _note(folder: Path, patient: Patient, now: datetime) -> None:
     when = now.isoformat(timespec="seconds")
     record = {**_treated(folder, now), patient.name: when}
     atomic_file.replace(folder / "healed.json", json.dumps(record, indent=1).encode(), 0o644)
-    with (folder / LOG).open("a", encoding="utf-8") as log:
-        log.write(f"{when} {patient.name}: {patient.why}\n")
+    heal_log.write(folder, now, patient.name, patient.why)

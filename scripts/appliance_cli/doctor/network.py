@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from model_files import hubs
 
 PATIENCE_S = 6
 CLOCK_OFF_S = 120
+SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 Kind = Literal["registry", "package-index", "hubs"]
 _OF_PIP = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 
@@ -38,12 +40,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a place said: ``error`` is "" when anything came back. ``off_s``: its clock less this host's."""
+    """What a place said: ``error`` is "" when anything came back. ``off_s``: its clock less this host's.
+
+    ``untrusted``: its certificate is of nobody that this host knows; ``out_of_time``: by this host's clock it
+    is not valid yet, or no more.
+    """
 
     place: Place
     error: str
     off_s: float | None = None
     untrusted: bool = False
+    out_of_time: bool = False
 
 
 def places(appliance: Appliance, values: Values) -> tuple[Place, ...]:
@@ -130,6 +137,17 @@ def _inspected(answers: Sequence[Reached]) -> list[Finding]:
 
 
 def _clock(answers: Sequence[Reached]) -> list[Finding]:
+    refused = [each for each in answers if each.out_of_time]
+    if refused and len(refused) == len(answers):
+        return [
+            Finding(
+                "fail",
+                "every certificate is not valid yet, or no more, by this host's clock",
+                "the right time",
+                "sudo timedatectl set-ntp true (under WSL 2: sudo hwclock -s)",
+                "clock",
+            )
+        ]
     offsets = sorted(each.off_s for each in answers if each.off_s is not None)
     if not offsets:
         return []
@@ -152,16 +170,28 @@ def _ask(place: Place, environ: Mapping[str, str]) -> Reached:
     proxy = environ.get("HTTPS_PROXY") if place.kind == "hubs" else None
     if proxy:
         session.proxies = {"http": proxy, "https": proxy}
-    bundle = environ.get("CA_BUNDLE")
-    if bundle and bundle != "/dev/null":
-        session.verify = bundle
+    session.verify = _trusted(place, environ)
     try:
         with session.get(place.url, timeout=PATIENCE_S, stream=True, allow_redirects=False) as answer:
             return Reached(place, "", _offset(answer.headers.get("Date")))
     except requests.exceptions.SSLError as error:
-        return Reached(place, str(error)[:120], untrusted="CERTIFICATE_VERIFY_FAILED" in str(error))
+        return _refused(place, str(error))
     except (requests.RequestException, OSError) as error:
         return Reached(place, type(error).__name__)
+
+
+def _refused(place: Place, error: str) -> Reached:
+    out_of_time = "not yet valid" in error or "has expired" in error
+    untrusted = "CERTIFICATE_VERIFY_FAILED" in error and not out_of_time
+    return Reached(place, "no valid certificate", untrusted=untrusted, out_of_time=out_of_time)
+
+
+def _trusted(place: Place, environ: Mapping[str, str]) -> str | bool:
+    """By whose certificates. CA_BUNDLE is for builds and model-init; Docker trusts what the system does."""
+    bundle = environ.get("CA_BUNDLE")
+    if place.kind == "registry" and SYSTEM_BUNDLE.exists():
+        return str(SYSTEM_BUNDLE)
+    return bundle if bundle and bundle != "/dev/null" else True
 
 
 def _offset(date: str | None) -> float | None:

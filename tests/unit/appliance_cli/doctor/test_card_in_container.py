@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from appliance_cli.base.errors import StepFailed
+from appliance_cli.base.output import Output
 from appliance_cli.base.process import Answer
+from appliance_cli.config.appliance import load
 from appliance_cli.doctor.troubles import TROUBLES
 from appliance_cli.host.card_in_container import SYMPTOMS, judge
+from appliance_cli.stack import prepare
 
 DAEMON = "docker: Error response from daemon: "
 RUNC = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
@@ -43,3 +49,22 @@ def test_what_nobody_knows_is_told_in_its_own_words() -> None:
     finding = judge(Answer(125, "", "docker: something new."))
     assert (finding.level, finding.check) == ("fail", "gpu-trial")
     assert "something new." in finding.found
+
+
+def test_up_tries_the_card_and_stops_before_it_fetches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text(
+        f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{SAID['toolkit-unaware']}' >&2\nexit 125\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    appliance = load(tmp_path, tmp_path / ".env", {"GPU_DEVICE": "GPU-4a", "PYTHON_BASE": "small:1"})
+    with pytest.raises(StepFailed, match="cannot give the card") as failure:
+        prepare._require_card(appliance, Output())
+    assert "nvidia-ctk runtime configure" in failure.value.remedy
+    asked = (tmp_path / "asked").read_text()
+    assert "--gpus device=GPU-4a" in asked
+    assert "--pull never" in asked
+    assert "small:1" in asked

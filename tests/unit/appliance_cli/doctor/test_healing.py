@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from appliance_cli.config.appliance import Appliance
-from appliance_cli.doctor import healing
+from appliance_cli.doctor import heal_log, healing
 from appliance_cli.doctor.healing import Patient
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
-LOST = Patient("id-tgi", "p-tgi-1", "tgi", "it has lost its card", recreate=True)
+LOST = Patient("id-tgi", "p-tgi-1", "tgi", heal_log.LOST_CARD, recreate=True)
 LEFT = Patient("id-ui", "p-ui-1", "ui", "it is created and nothing will start it", recreate=False)
 
 
@@ -51,6 +51,18 @@ def test_what_was_done_is_in_its_log(
 ) -> None:
     monkeypatch.setattr(healing, "patients", lambda *_: [LOST])
     healing.heal(appliance, lambda _: None, NOW)
-    log = (appliance.logs / healing.LOG).read_text()
+    log = (appliance.logs / heal_log.NAME).read_text()
     assert "2026-11-27T12:00:00+00:00 p-tgi-1: it has lost its card" in log
     assert "--force-recreate tgi" in log
+
+
+def test_doctor_says_what_was_mended_and_why(
+    appliance: Appliance, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healing, "patients", lambda *_: [LOST, LEFT])
+    healing.heal(appliance, lambda _: None, NOW)
+    lost, left = heal_log.lately(appliance.logs, NOW + timedelta(hours=1))
+    assert (lost.check, left.check) == ("gpu-lost", "containers")
+    assert lost.found == "p-tgi-1 was mended at 2026-11-27T12:00:00+00:00: it has lost its card"
+    assert heal_log.lately(appliance.logs, NOW + timedelta(days=2)) == []
+    assert heal_log.lately(appliance.logs / "none", NOW) == []

@@ -94,6 +94,20 @@ def test_one_hub_is_enough() -> None:
     assert "MODEL_SOURCES" in finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("reason", "check"),
+    [
+        ("unable to get local issuer certificate", "corporate-proxy"),
+        ("self-signed certificate in certificate chain", "corporate-proxy"),
+        ("certificate is not yet valid", "clock"),
+        ("certificate has expired", "clock"),
+    ],
+)
+def test_a_certificate_that_is_refused_is_told_by_its_reason(reason: str, check: str) -> None:
+    said = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {reason} (_ssl.c:1000)"
+    assert ("fail", check) in wrong([network._refused(hub, said) for hub in HUBS])
+
+
 def test_a_proxy_that_inspects_is_named() -> None:
     inspected = Reached(HUBS[0], "certificate verify failed", untrusted=True)
     assert ("fail", "corporate-proxy") in wrong([inspected, Reached(HUBS[1], "", 0.0)])
