@@ -63,7 +63,7 @@ def of_what_runs(appliance: Appliance, engine: Engine, client: DockerClient) -> 
         found += running.cards(seen, cards, appliance.gpu_device)
     found += engine_traps.examine(seen, _mapped_libraries(seen), figures.read(seen))
     found += log_lines.examine(_logs(client, seen))
-    return found + heal_log.lately(appliance.logs, now)
+    return found + heal_log.lately(appliance, now)
 
 
 def cards_of_host() -> tuple[Gpu, ...]:

@@ -4,25 +4,31 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from appliance_cli.config.appliance import Appliance
 from appliance_cli.host.finding import Finding
 
-NAME = "heal.log"
 TOLD_FOR = timedelta(days=1)
 LOST_CARD = "it has lost its card"
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (\S+): (.+)")
 
 
-def write(folder: Path, now: datetime, name: str, why: str) -> None:
+def path_of(appliance: Appliance) -> Path:
+    """Where it lies; one for each appliance of this folder."""
+    return appliance.logs / f"{appliance.project}.heal.log"
+
+
+def write(appliance: Appliance, now: datetime, name: str, why: str) -> None:
     """Add what is done about a container."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / NAME).open("a", encoding="utf-8") as log:
+    path = path_of(appliance)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as log:
         log.write(f"{now.isoformat(timespec='seconds')} {name}: {why}\n")
 
 
-def lately(folder: Path, now: datetime) -> list[Finding]:
+def lately(appliance: Appliance, now: datetime) -> list[Finding]:
     """What was mended in the last day, the last time of each container and reason."""
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path_of(appliance).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     last: dict[tuple[str, str], str] = {}

@@ -35,8 +35,7 @@ class Patient:
 def heal(appliance: Appliance, tell: Callable[[str], None], now: datetime | None = None) -> bool:
     """Mend what there is to mend. False when something was mended lately already and is broken again."""
     at = now or datetime.now(UTC)
-    folder = appliance.logs
-    treated = _treated(folder, at)
+    treated = _treated(_record(appliance), at)
     well = True
     for patient in patients(appliance, at):
         if patient.name in treated:
@@ -44,8 +43,8 @@ def heal(appliance: Appliance, tell: Callable[[str], None], now: datetime | None
             well = False
             continue
         tell(f"{patient.name}: {patient.why}; {'recreating' if patient.recreate else 'starting'} it")
-        _note(folder, patient, at)
-        _mend(appliance, patient, folder / heal_log.NAME)
+        _note(appliance, patient, at)
+        _mend(appliance, patient, heal_log.path_of(appliance))
     return well
 
 
@@ -78,19 +77,24 @@ def _mend(appliance: Appliance, patient: Patient, log: Path) -> None:
     runner.act(appliance, argv, f"Mending {patient.name}", log=log, on_line=lambda _: None, remedy=remedy)
 
 
-def _treated(folder: Path, now: datetime) -> Mapping[str, str]:
+def _record(appliance: Appliance) -> Path:
+    return appliance.logs / f"{appliance.project}.healed.json"
+
+
+def _treated(path: Path, now: datetime) -> Mapping[str, str]:
     """Who was mended in the last half hour, and when."""
     try:
-        record = json.loads((folder / "healed.json").read_text())
+        record = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
     since = (now - AGAIN_AFTER).isoformat(timespec="seconds")
     return {name: when for name, when in record.items() if str(when) >= since}
 
 
-def _note(folder: Path, patient: Patient, now: datetime) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _note(appliance: Appliance, patient: Patient, now: datetime) -> None:
+    path = _record(appliance)
+    path.parent.mkdir(parents=True, exist_ok=True)
     when = now.isoformat(timespec="seconds")
-    record = {**_treated(folder, now), patient.name: when}
-    atomic_file.replace(folder / "healed.json", json.dumps(record, indent=1).encode(), 0o644)
-    heal_log.write(folder, now, patient.name, patient.why)
+    record = {**_treated(path, now), patient.name: when}
+    atomic_file.replace(path, json.dumps(record, indent=1).encode(), 0o644)
+    heal_log.write(appliance, now, patient.name, patient.why)

@@ -51,7 +51,7 @@ def test_what_was_done_is_in_its_log(
 ) -> None:
     monkeypatch.setattr(healing, "patients", lambda *_: [LOST])
     healing.heal(appliance, lambda _: None, NOW)
-    log = (appliance.logs / heal_log.NAME).read_text()
+    log = heal_log.path_of(appliance).read_text()
     assert "2026-11-27T12:00:00+00:00 p-tgi-1: it has lost its card" in log
     assert "--force-recreate tgi" in log
 
@@ -60,9 +60,9 @@ def test_doctor_says_what_was_mended_and_why(
     appliance: Appliance, asked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(healing, "patients", lambda *_: [LOST, LEFT])
+    assert heal_log.lately(appliance, NOW) == []
     healing.heal(appliance, lambda _: None, NOW)
-    lost, left = heal_log.lately(appliance.logs, NOW + timedelta(hours=1))
+    lost, left = heal_log.lately(appliance, NOW + timedelta(hours=1))
     assert (lost.check, left.check) == ("gpu-lost", "containers")
     assert lost.found == "p-tgi-1 was mended at 2026-11-27T12:00:00+00:00: it has lost its card"
-    assert heal_log.lately(appliance.logs, NOW + timedelta(days=2)) == []
-    assert heal_log.lately(appliance.logs / "none", NOW) == []
+    assert heal_log.lately(appliance, NOW + timedelta(days=2)) == []
