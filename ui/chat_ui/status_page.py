@@ -12,7 +12,7 @@ from typing import Any
 from chat_ui.history import INTERVAL_SECONDS, POINTS, Point
 from chat_ui.messages import Language, text
 
-WIDTH, HEIGHT, MARGIN = 560, 120, 4
+WIDTH, HEIGHT, MARGIN, HEADROOM = 560, 140, 4, 20
 SPAN_SECONDS = POINTS * INTERVAL_SECONDS
 COLOURS = ("#4f46e5", "#d97706")
 STYLE = """
@@ -21,7 +21,7 @@ body { max-width: 75rem; margin: 1.5rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1rem; margin: 0 0 .25rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; }
 dd { margin: 0; }
-main { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 1rem; }
 section { border: 1px solid #8884; border-radius: .5rem; padding: .75rem; }
 svg { width: 100%; height: auto; display: block; } .axis { stroke: #8886; }
 small { color: #777; } .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; }
@@ -102,7 +102,7 @@ def _section(
         for index, (_, line) in enumerate(drawn)
     )
     axis = f'<path class="axis" d="M0 {HEIGHT - MARGIN}H{WIDTH}"/>'
-    label = f'<text x="0" y="12" font-size="11" fill="#888">{_number(most)}</text>'
+    label = f'<text x="0" y="14" font-size="15" fill="#888">{_number(most)}</text>'
     return (
         f'<section><h2>{heading}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{heading}">'
         f"{axis}{label}{paths}</svg><small>{keys}</small></section>"
@@ -117,7 +117,7 @@ def _path(line: Sequence[tuple[float, float | None]], most: float, now: float) -
             drawing = False
             continue
         x = WIDTH * (1 - (now - at) / SPAN_SECONDS)
-        y = HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value / most if most else 0.0)
+        y = HEIGHT - MARGIN - (HEIGHT - MARGIN - HEADROOM) * (value / most if most else 0.0)
         commands.append(f"{'L' if drawing else 'M'}{x:.1f} {y:.1f}")
         drawing = True
     return "".join(commands)
