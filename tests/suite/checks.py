@@ -68,6 +68,11 @@ CHECKS = (
     Check("api-docs", "tables of parameters that the service has otherwise", _api_docs),
     Check("node", "the gate's modules, alone", lambda: [NODE, "--test", *tracked("*.test.mjs")]),
     Check(
+        "troubles",
+        "docs/troubleshooting.md, in both languages, as doctor has it",
+        lambda: [PYTHON, "-m", "appliance_cli.doctor.troubleshooting", "--check"],
+    ),
+    Check(
         "nginx", "nginx -t over what is rendered", lambda: [PYTHON, "-m", "pytest", NGINX_TESTS], counts=True
     ),
 )

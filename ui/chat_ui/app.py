@@ -1,11 +1,12 @@
 """The ASGI application: the page at `/`, and beside it what nginx, the operator's command and health checks
 ask.
 
-It assembles; what the routes say is decided in `status.py`, `unavailable.py` and `page.py`.
+It assembles; what the routes say is decided in `status.py`, `status_page.py`, `unavailable.py` and `page.py`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,15 +14,16 @@ from functools import partial
 import gradio as gr
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from chat_ui import page, unavailable
+from chat_ui import messages, page, status_page, unavailable
 from chat_ui.admission import Admission
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat
 from chat_ui.drain import Drain, DrainWatch
 from chat_ui.engine import EngineClient
 from chat_ui.gradio_internals import HEARTBEAT_ROUTE, bytes_held
+from chat_ui.history import History
 from chat_ui.readers import Readers
 from chat_ui.settings import Settings
 from chat_ui.status import StatusService
@@ -44,14 +46,18 @@ def create_app(settings: Settings) -> FastAPI:
         settings.version,
     )
 
+    history = History(engine, settings.engine_host_name)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with engine:
+            history.start()
             yield
+            await history.close()
             await status.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_routes(app, status)
+    _add_routes(app, status, history)
     readers = Readers()
     demo = page.build(Chat(engine, status.current), settings.secret, readers)
     app.state.drain = Drain(demo, readers)
@@ -61,9 +67,14 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _add_routes(app: FastAPI, status: StatusService) -> None:
-    async def show_status(_: Request) -> Response:
-        return JSONResponse(await status.current(), headers=_NO_STORE)
+def _add_routes(app: FastAPI, status: StatusService, history: History) -> None:
+    async def show_status(request: Request) -> Response:
+        document, headers = await status.current(), {**_NO_STORE, "Vary": "Accept, Accept-Language"}
+        if "text/html" not in request.headers.get("accept", ""):
+            return JSONResponse(document, headers=headers)
+        language = messages.language_of(request.headers.get("accept-language"))
+        text = status_page.page(document, tuple(history.points), time.time(), language)
+        return HTMLResponse(text, headers=headers)
 
     async def whoami(request: Request) -> Response:
         return JSONResponse({"user": Caller.from_headers(request.headers).user}, headers=_NO_STORE)

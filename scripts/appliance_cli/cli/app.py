@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import bench, cost, door, gpu, keys, models, plan, users
+from appliance_cli.cli import bench, cost, doctor, door, gpu, keys, live, models, plan, service, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -141,10 +141,13 @@ def logs(
         raise typer.Exit(running.follow_logs(run.appliance, service=service, follow=follow, tail=str(tail)))
 
 
+command(app, epilog="Exit codes: 0 nothing is wrong, 5 something is; then doctor says what to do.")(
+    doctor.doctor
+)
 for function in (
+    *(doctor.heal, live.watch, bench.bench),
     *(models.verify, plan.plan, gpu.gpu),
     *(door.usage, door.reload, door.tls),
-    bench.bench,
 ):
     command(app)(function)
 command(app, alone=True)(door.scale)
@@ -152,3 +155,4 @@ command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(service.app, name="service")

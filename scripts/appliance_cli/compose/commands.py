@@ -34,7 +34,7 @@ def pull_engine(appliance: Appliance) -> list[str]:
 
 
 def up(appliance: Appliance) -> list[str]:
-    """Start everything. Returns only after model-init has ended, since the engine waits for it."""
+    """Start everything. Returns when all is started; the engine waits for the model by itself."""
     return [*base(appliance), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
 
 
@@ -77,6 +77,12 @@ def scale(appliance: Appliance, replicas: Mapping[str, int]) -> list[str]:
     options = ["--detach", "--no-deps", "--no-recreate", "--no-build"]
     numbers = [part for service, count in replicas.items() for part in ("--scale", f"{service}={count}")]
     return [*base(appliance), "--progress", "plain", "up", *options, *numbers, *replicas]
+
+
+def recreate(appliance: Appliance, service: str) -> list[str]:
+    """Make a service's containers anew, as they were."""
+    options = ["--detach", "--no-deps", "--no-build", "--force-recreate"]
+    return [*base(appliance), "--progress", "plain", "up", *options, service]
 
 
 def in_nginx(appliance: Appliance, *words: str) -> list[str]:

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker import DockerClient
@@ -13,6 +13,8 @@ from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect, has_image
 from appliance_cli.compose.volumes import MODELS
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.host import surroundings
+from appliance_cli.host.surroundings import Surroundings
 
 DOCKER_DATA = Path("/var/lib/docker")
 NVIDIA_PCI_VENDOR = "0x10de"
@@ -96,13 +98,21 @@ class Host:
     docker: Docker
     nvidia: Nvidia
     project: Project
+    around: Surroundings = field(default_factory=Surroundings)
 
 
 def look(appliance: Appliance) -> Host:
     """Gather the facts (about two seconds); nothing on the host changes."""
     client, error = connect()
     try:
-        return Host(_system(), _docker(client, error), _nvidia(), _project(client, appliance))
+        info = client.info() if client is not None else {}
+        return Host(
+            _system(),
+            _docker(info, error),
+            _nvidia(),
+            _project(client, appliance),
+            surroundings.look(client, info),
+        )
     finally:
         if client is not None:
             client.close()
@@ -131,8 +141,7 @@ def _os_release(path: Path) -> dict[str, str]:
     return {key: value.strip("\"'") for key, value in pairs}
 
 
-def _docker(client: DockerClient | None, error: str | None) -> Docker:
-    info = client.info() if client is not None else {}
+def _docker(info: dict, error: str | None) -> Docker:  # type: ignore[type-arg]
     data_dir = Path(info.get("DockerRootDir") or DOCKER_DATA)
     existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     compose = ask(["docker", "compose", "version", "--short"])

@@ -58,6 +58,14 @@ def test_every_container_is_bounded_in_processes_and_what_is_inside_in_names(fil
 
 
 @BOTH
+def test_docker_starts_everything_again_whatever_ended_it(files: str) -> None:
+    """A dockerd that died takes its containers for stopped ones, and leaves those that are unless-stopped."""
+    policies = {name: service.get("restart") for name, service in rendered(files).items()}
+    assert policies.pop("model-init") == "on-failure:3"
+    assert [name for name, policy in policies.items() if policy != "always"] == []
+
+
+@BOTH
 def test_only_doors_have_the_network_that_carries_a_port(files: str) -> None:
     services = rendered(files)
     on_edge = {name for name, service in services.items() if "edge" in service["networks"]}
