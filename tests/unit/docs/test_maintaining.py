@@ -28,8 +28,8 @@ def exists(path: str) -> bool:
     return any(list(REPO.glob(f"{prefix}{path}".rstrip("/"))) for prefix in PREFIXES)
 
 
-def test_the_ten_tasks_are_there() -> None:
-    assert len(TASKS) == 10
+def test_the_tasks_are_there() -> None:
+    assert len(TASKS) >= 10
 
 
 @pytest.mark.parametrize(("task", "files"), TASKS, ids=[task for task, _ in TASKS])
