@@ -164,7 +164,7 @@ def _no_gpu(host: Host) -> Finding:
 
 def _gpu(host: Host, appliance: Appliance) -> list[Finding]:
     nvidia = host.nvidia
-    on_cpu = "; or try it without the GPU: --engine cpu"
+    on_cpu = "; or try it without the GPU: --cpu (short for --engine cpu)"
     if host.system.machine != "x86_64":
         return [
             Finding(
