@@ -41,6 +41,8 @@ EngineOption = Annotated[
     typer.Option(help="gpu: TGI; cpu: llama.cpp, for trying; auto: what .env says, else what the host has."),
 ]
 
+OnCpu = Annotated[bool, typer.Option("--cpu", help="Short for --engine cpu.")]
+
 
 def show_version(wanted: bool) -> None:
     """Print which version this is, and end."""
@@ -72,13 +74,14 @@ def up(
     engine: EngineOption = "auto",
     replicas: Replicas = None,
     port: Port = None,
+    cpu: OnCpu = False,
 ) -> None:
     """Bring the appliance up: look at the host, install what is missing, build, start, wait until it answers.
 
     Safe to repeat: what is there is left alone. Options are remembered in .env.
     """
     output = run.output
-    request = preparing.Request(run.appliance, engine, replicas, port)
+    request = preparing.Request(run.appliance, "cpu" if cpu else engine, replicas, port)
     appliance = preparing.prepare(request, output)
     running.build(appliance, output)
     try:
@@ -93,10 +96,12 @@ def up(
 def prepare(
     run: Run,
     engine: EngineOption = "auto",
+    cpu: OnCpu = False,
 ) -> None:
     """Install what is missing, make base images, write .env; start nothing."""
     output = run.output
-    preparing.prepare(preparing.Request(run.appliance, engine, starting=False), output)
+    request = preparing.Request(run.appliance, "cpu" if cpu else engine, starting=False)
+    preparing.prepare(request, output)
     output.say("\nPrepared. Next: ./scripts/appliance up")
 
 

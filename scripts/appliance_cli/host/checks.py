@@ -157,7 +157,7 @@ def _no_gpu(host: Host) -> Finding:
 
 def _gpu(host: Host, appliance: Appliance) -> list[Finding]:
     nvidia = host.nvidia
-    on_cpu = "; or try it without the GPU: --engine cpu"
+    on_cpu = "; or try it without the GPU: --cpu (short for --engine cpu)"
     if host.system.machine != "x86_64":
         found, expected = f"a {host.system.machine} host", "x86_64 (TGI's image)"
         return [Finding("fail", found, expected, f"use another host{on_cpu}", "gpu-none")]

@@ -6,11 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from appliance_cli.base.errors import HostNotReady
+from appliance_cli.base.output import Output
+from appliance_cli.cli.app import app
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.host import checks, facts
 from appliance_cli.host.checks import Model
 from appliance_cli.host.facts import Host, Nvidia
+from appliance_cli.stack import prepare
 
 SMI = "#!/bin/sh\necho '0, GPU-4a, NVIDIA GeForce RTX 4090, 24564, 575.64'\n"
 
@@ -54,7 +59,7 @@ def test_wsl_whose_driver_does_not_answer_stops(bare: Path, cpu_host: Host, appl
     found = facts._nvidia()
     assert chosen(cpu_host, found) == "gpu"
     said = refusal(cpu_host, found, appliance)
-    assert "GPU access blocked" in said and "--engine cpu" in said
+    assert "GPU access blocked" in said and "--cpu" in said
 
 
 def test_a_container_without_the_device_stops(bare: Path, cpu_host: Host, appliance: Appliance) -> None:
@@ -62,4 +67,21 @@ def test_a_container_without_the_device_stops(bare: Path, cpu_host: Host, applia
     found = facts._nvidia()
     assert chosen(cpu_host, found) == "gpu"
     said = refusal(cpu_host, found, appliance)
-    assert "nvidia-smi: not installed" in said and "--engine cpu" in said
+    assert "nvidia-smi: not installed" in said and "--cpu" in said
+
+
+@pytest.mark.parametrize("command", ["up", "prepare"])
+def test_who_wants_the_cpu_all_the_same_says_so_in_one_word(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def stop(request: prepare.Request, output: Output) -> Appliance:
+        asked.append(request.engine)
+        raise HostNotReady("enough", expected="e", found="f", remedy="r")
+
+    monkeypatch.setattr(prepare, "prepare", stop)
+    options = ["--env-file", str(tmp_path / ".env")]
+    for given in ([], ["--cpu"], ["--engine", "gpu"]):
+        assert CliRunner().invoke(app, [command, *options, *given]).exit_code == 3
+    assert asked == ["auto", "cpu", "gpu"]
