@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,8 +36,10 @@ def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Person]]:
     contexts = []
     elsewhere: list[str] = []
 
-    def open_page(locale: str = "en-US") -> Person:
-        context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 860})
+    def open_page(locale: str = "en-US", **options: Any) -> Person:
+        context = browser.new_context(
+            locale=locale, **{"viewport": {"width": 1280, "height": 860}, **options}
+        )
         contexts.append(context)
         page: Page = context.new_page()
         here = urlsplit(stack.url).netloc
@@ -54,6 +58,27 @@ def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Person]]:
     for context in contexts:
         context.close()
     assert elsewhere == []
+
+
+@pytest.fixture
+def answered(arrive: Callable[..., Person], stack: Stack) -> Callable[..., Person]:
+    """Opens the page with a conversation in which these answers were given, each to the same question."""
+
+    def open_with(*answers: str, question: str = "Hello?", locale: str = "en-US", **options: Any) -> Person:
+        said = [
+            (role, text) for answer in answers for role, text in (("user", question), ("assistant", answer))
+        ]
+        messages = [
+            {"id": f"{place:016x}", "role": role, "text": text} for place, (role, text) in enumerate(said)
+        ]
+        kept = json.dumps({"user": None, "messages": messages, "draft": "", "settings": {}})
+        local = [{"name": "qwen-appliance.chat.1", "value": kept}]
+        origins = [{"origin": stack.url, "localStorage": local}]
+        person = arrive(locale, storage_state={"cookies": [], "origins": origins}, **options)
+        expect(person.answers).to_have_count(len(answers))
+        return person
+
+    return open_with
 
 
 @pytest.fixture

@@ -217,6 +217,11 @@ def test_too_long_a_message_is_refused_with_the_numbers_and_kept(person: Person)
     expect(person.page.get_by_role("alert")).to_contain_text(re.compile(r"too long: \d+ tokens"))
     expect(person.message).to_have_value(question)
     expect(person.questions).to_have_count(0)
+    person.message.fill("Say a color.")
+    person.send.click()
+    person.finishes()
+    expect(person.questions).to_have_count(1)
+    expect(person.answers).to_have_count(1)
 
 
 def test_a_chinese_browser_gets_a_chinese_page(arrive: Callable[..., Person], stack: Stack) -> None:
@@ -224,6 +229,17 @@ def test_a_chinese_browser_gets_a_chinese_page(arrive: Callable[..., Person], st
     expect(page.get_by_placeholder("输入你的问题")).to_be_visible()
     for label in ("发送", "新对话", "设置"):
         expect(page.get_by_role("button", name=label, exact=True).first).to_be_visible()
+
+
+def test_the_settings_cover_nothing_where_there_is_room_beside_the_chat(person: Person) -> None:
+    person.page.get_by_role("button", name="Settings", exact=True).click()
+    expect(person.page.get_by_label("System prompt")).to_be_visible()
+    person.new_chat.click()
+    person.message.fill("Say a color.")
+    person.send.click()
+    person.finishes()
+    person.conversation.get_by_role("button", name="Edit").click()
+    expect(person.conversation.get_by_role("textbox")).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -25,8 +25,6 @@ _COUNTING = {"temperature": 0.05, "top_p": 0.05, "repetition_penalty": 1.0}
 # what the page says of itself: Gradio's events, and the chat's settings by name
 _CONFIG, _CHAT = "window.gradio_config = ", "window.CHAT = "
 
-Message = dict[str, Any]
-
 
 def seat_of(replica: Container) -> str:
     """The affinity cookie's value of a chat replica: nginx's sticky cookie holds the MD5 of its address."""
@@ -40,25 +38,28 @@ class Answer:
     """One answer as a page shows it, from the question's POST on.
 
     Attributes:
-        shown: the conversation with what there is of the answer; Gradio's message list.
+        turn: what the page knows it by.
+        shown: all that there is of it, as the page is told; empty before the first word of it.
         over: nothing more will come.
         lost: why the page got no proper end of it: a status other than 200, a broken connection, pieces that
             do not make up what the server says is the whole. Empty while there is no reason.
     """
 
-    shown: list[Message]
+    turn: str
+    question: str
+    shown: dict[str, Any] = field(default_factory=dict)
     over: bool = False
     lost: str = ""
 
     @property
     def text(self) -> str:
         """What the model has said."""
-        return "".join(_text(message) for message in self._reply() if not _is_note(message))
+        return str(self.shown.get("text", ""))
 
     @property
     def note(self) -> str:
         """What the page says about the answer: why it ended, or why there is none."""
-        return "".join(_text(message) for message in self._reply() if _is_note(message))
+        return str(self.shown.get("note", ""))
 
     @property
     def whole(self) -> bool:
@@ -68,10 +69,6 @@ class Answer:
     def __str__(self) -> str:
         """What a failed test shows of it."""
         return f"{'over' if self.over else 'under way'}, {self.lost or self.note or 'no note'}: {self.text!r}"
-
-    def _reply(self) -> list[Message]:
-        questions = [index for index, message in enumerate(self.shown) if message["role"] == "user"]
-        return self.shown[questions[-1] + 1 :] if questions else []
 
 
 @dataclass
@@ -85,6 +82,7 @@ class Chatter:
     url: str
     http: aiohttp.ClientSession
     answers: list[Answer] = field(default_factory=list)
+    _conversation: str = field(default_factory=lambda: secrets.token_hex(8))
     _page: str = ""
     _event: tuple[int, int] = (0, 0)
     _settings: dict[str, Any] = field(default_factory=dict)
@@ -118,9 +116,8 @@ class Chatter:
 
     async def ask(self, question: str, tokens: int) -> None:
         """Sends the next message of the conversation; its answer of at most `tokens` grows by itself."""
-        before = self.answers[-1].shown if self.answers else []
-        self.answers.append(Answer([*before, {"role": "user", "content": [], "metadata": {}}]))
-        self._reading = asyncio.create_task(self._follow(self.answer, before, question, tokens))
+        self.answers.append(Answer(secrets.token_hex(8), question))
+        self._reading = asyncio.create_task(self._follow(self.answer, tokens))
 
     async def leave(self) -> None:
         """Closes the page and all its connections, in the middle of an answer or not."""
@@ -132,9 +129,19 @@ class Chatter:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
-    async def _follow(self, answer: Answer, before: list[Message], question: str, tokens: int) -> None:
+    def _asked(self) -> dict[str, Any]:
+        """What the page sends of its conversation, see ui/web/src/conversation.js."""
+        said = [message for answer in self.answers for message in _said(answer)][:-1]
+        return {
+            "conversation": self._conversation,
+            "turn": self.answer.turn,
+            "kind": "typed",
+            "messages": said,
+        }
+
+    async def _follow(self, answer: Answer, tokens: int) -> None:
         settings = {**self._settings, **_COUNTING, "max_new_tokens": tokens}
-        inputs = [before, question, *settings.values()]
+        inputs = [self._asked(), *settings.values()]
         function, trigger = self._event
         body = {"data": inputs, "fn_index": function, "trigger_id": trigger, "session_hash": self._page}
         join, data = (f"{self.url}/gradio_api/queue/{name}" for name in ("join", "data"))
@@ -158,11 +165,11 @@ def _object_after(mark: str, text: str) -> dict[str, Any]:
 
 async def _read(response: aiohttp.ClientResponse, answer: Answer) -> str:
     """Lets the answer grow to its end; returns what is wrong with that end, or nothing."""
-    shown: list[Message] | None = None
+    shown: dict[str, Any] | None = None
     async for event in _events(response):
         if event["msg"] == "process_generating":
             update = event["output"]["data"][0]
-            # the first update is the conversation, the others are differences
+            # the first update is all that there is of the answer, the others are differences
             shown = update if shown is None else _changed(shown, update)
             answer.shown = shown
         elif event["msg"] == "process_completed":
@@ -180,8 +187,8 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, A
             yield json.loads(line[5:])
 
 
-def _changed(value: list[Message], differences: list[tuple[str, list[Any], Any]]) -> list[Message]:
-    """The conversation after Gradio's differences: operation, path, operand."""
+def _changed(value: dict[str, Any], differences: list[tuple[str, list[Any], Any]]) -> dict[str, Any]:
+    """What is shown after Gradio's differences: operation, path, operand."""
     box = [copy.deepcopy(value)]
     for operation, path, operand in differences:
         place: Any = box
@@ -201,9 +208,5 @@ def _changed(value: list[Message], differences: list[tuple[str, list[Any], Any]]
     return box[0]
 
 
-def _text(message: Message) -> str:
-    return "".join(part["text"] for part in message["content"])
-
-
-def _is_note(message: Message) -> bool:
-    return bool(message["metadata"].get("id") == "note")
+def _said(answer: Answer) -> list[dict[str, str]]:
+    return [{"role": "user", "text": answer.question}, {"role": "assistant", "text": answer.text}]

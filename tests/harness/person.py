@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-ANSWERS = "#conversation .bot.message"
+ANSWERS = "#conversation .answer-text"
 LAST_ANSWER = f"([...document.querySelectorAll('{ANSWERS}')].at(-1)?.innerText ?? '').trim()"
 
 
@@ -29,7 +29,7 @@ class Person:
 
     @property
     def questions(self) -> Locator:
-        return self.conversation.locator(".user.message")
+        return self.conversation.locator(".bubble")
 
     @property
     def seat(self) -> str:

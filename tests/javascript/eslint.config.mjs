@@ -4,7 +4,7 @@ import js from '@eslint/js';
 import globals from 'globals';
 
 export default [
-    { ignores: ['**/node_modules/'] },
+    { ignores: ['**/node_modules/', 'ui/chat_ui/static/view/'] },
     js.configs.recommended,
     {
         rules: { eqeqeq: ['error', 'always', { null: 'ignore' }], 'no-var': 'error', 'prefer-const': 'error' },
@@ -18,6 +18,14 @@ export default [
     {
         files: ['ui/chat_ui/static/**/*.js'],
         languageOptions: { sourceType: 'script', globals: globals.browser },
+    },
+    {
+        files: ['ui/web/src/**/*.js'],
+        languageOptions: { globals: globals.browser },
+    },
+    {
+        files: ['ui/web/*.mjs'],
+        languageOptions: { globals: globals.node },
     },
     {
         files: ['tests/**/*.mjs'],

@@ -66,6 +66,9 @@ CHECKS = (
     Check("shellcheck", "mistakes in shell scripts", lambda: ["shellcheck", "-x", *shell_files()]),
     Check("eslint", "mistakes and style in JavaScript", _eslint),
     Check("api-docs", "tables of parameters that the service has otherwise", _api_docs),
+    Check(
+        "view", "the conversation's view is what ui/web makes", lambda: [NODE, "ui/web/build.mjs", "--check"]
+    ),
     Check("node", "the gate's modules, alone", lambda: [NODE, "--test", *tracked("*.test.mjs")]),
     Check(
         "troubles",

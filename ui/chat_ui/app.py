@@ -13,10 +13,11 @@ from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from chat_ui import messages, page, status_page, unavailable
+from chat_ui import messages, page, status_page, unavailable, view_files
 from chat_ui.admission import Admission
 from chat_ui.caller import Caller
 from chat_ui.chat import Chat
@@ -63,6 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.drain = Drain(demo, readers)
     app.add_middleware(Admission, held=partial(bytes_held, demo))
     app.add_middleware(DrainWatch, drain=app.state.drain)
+    # the page itself, which Gradio sends as it is; it leaves out event streams and what is compressed
+    app.add_middleware(GZipMiddleware)
     gr.mount_gradio_app(app, demo, path="/", server_port=settings.port, **page.mount_options())
     return app
 
@@ -94,6 +97,7 @@ def _add_routes(app: FastAPI, status: StatusService, history: History) -> None:
     app.add_route("/status", show_status, methods=["GET"])
     app.add_route("/whoami", whoami, methods=["GET"])
     app.add_route("/healthz", healthz, methods=["GET"])
+    app.add_route(view_files.ROUTE, view_files.serve, methods=["GET"])
     # why: the page opens no heartbeat, and one that a client held open would hold a replica that is to stop
     app.add_route(HEARTBEAT_ROUTE, not_found, methods=["GET"])
     for shape in ("openai", "tgi"):

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from chat_ui.caller import Caller
 from chat_ui.chat_settings import ChatSettings
-from chat_ui.conversation import Message, for_model, settled
+from chat_ui.conversation import Question, for_model
 from chat_ui.engine import Ending, EngineClient
 from chat_ui.errors import EngineBusy, EngineError, EngineUnavailable, MessageTooLong
 from chat_ui.messages import Language, again, text
@@ -30,30 +31,45 @@ _PREPARING = ("starting", "downloading", "verifying", "loading")
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is to be answered.
+class Figures:
+    """What an answer took: tokens, and seconds from the question to its first word and on to its last.
 
-    Attributes:
-        messages: the conversation, ending with the question.
-        otherwise: the conversation to show instead when the question is too long to be asked.
-        draft: what to put (back) into the message box in that case; None leaves the box alone.
-        typed: whether the question was taken from the message box, which is then emptied.
+    `ended` is the engine's reason, or "cut" for an answer of which the rest never came; empty while it grows.
     """
 
-    messages: list[Message]
-    otherwise: list[Message]
-    draft: str | None = None
-    typed: bool = False
+    tokens_in: int
+    tokens_out: int
+    first_s: float
+    seconds: float
+    ended: str = ""
+
+
+# An answer waits for a place at the engine, is being written, is over, or the question was refused
+State = Literal["waiting", "writing", "done", "refused"]
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page shows now; a `draft` of None leaves the message box as it is."""
+    """All that there is of an answer now.
 
-    messages: list[Message]
-    running: bool
-    draft: str | None = None
-    notice: str = ""
+    Attributes:
+        note: what is said under it: why it waits, why there is no more of it, why the question was refused.
+        left_out: what is said above it: how much of the conversation the model has not seen.
+    """
+
+    text: str = ""
+    state: State = "writing"
+    note: str = ""
+    left_out: str = ""
+    figures: Figures | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("waiting", "writing")
+
+    def as_dict(self, turn: str) -> dict[str, Any]:
+        """As the page takes it, for the turn that asked."""
+        return {"turn": turn, **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -69,45 +85,50 @@ class Chat:
     async def answer(
         self, question: Question, settings: ChatSettings, language: Language, caller: Caller
     ) -> AsyncGenerator[View, None]:
-        """The views from the question alone to the finished answer; the last one has `running` False.
+        """The views of an answer from nothing to its end; the last one is not `running`.
 
         The engine is asked on behalf of `caller`, and the log names his request where an answer fails.
 
         Closing the generator closes the connection to the engine. No exception leaves it but for
         cancellation.
         """
-        shown = question.messages
-        yield View(shown, True, "" if question.typed else None)
+        view = View()
+        yield view
+        caller = replace(caller, conversation=question.conversation or None)
         try:
-            caller = replace(caller, conversation=shown[-1].conversation or None)
-            info = await self.engine.info(caller)
-            asked = for_model(question.messages)
-            tokenize = partial(self.engine.chat_prompt, caller=caller)
-            fitted = await fit(tokenize, info, asked, settings.system_prompt, settings.max_new_tokens)
-            if fitted.left_out:
-                note = text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of)
-                shown = [*shown, Message("assistant", note, "note")]
-            attempt = partial(self._stream, shown, fitted, settings, language, caller)
-            async with aclosing(self._in_turn(attempt, shown, language)) as views:
+            async with aclosing(self._answer(question, settings, language, caller)) as views:
                 async for view in views:
-                    shown = view.messages
                     yield view
         except MessageTooLong as error:
-            yield View(
-                question.otherwise, False, question.draft, text(language, "notice_too_long", **vars(error))
-            )
+            yield View(state="refused", note=text(language, "notice_too_long", **vars(error)))
         except EngineError as error:
             # without its text: an engine's answer may quote what it was asked
             log.warning("no whole answer%s: %s", _request(caller), type(error).__name__)
-            yield View(_ended(shown, await self._explain(error, language)), False)
+            yield _cut(view, await self._explain(error, language))
         except Exception:
             log.exception("no whole answer%s", _request(caller))
-            yield View(_ended(shown, text(language, "error_internal")), False)
+            yield _cut(view, text(language, "error_internal"))
+
+    async def _answer(
+        self, question: Question, settings: ChatSettings, language: Language, caller: Caller
+    ) -> AsyncGenerator[View, None]:
+        asked_at = time.monotonic()
+        info = await self.engine.info(caller)
+        tokenize = partial(self.engine.chat_prompt, caller=caller)
+        messages = for_model(question.messages)
+        fitted = await fit(tokenize, info, messages, settings.system_prompt, settings.max_new_tokens)
+        start = View()
+        if fitted.left_out:
+            start = View(left_out=text(language, "note_left_out", left_out=fitted.left_out, of=fitted.of))
+        attempt = partial(self._stream, start, asked_at, fitted, settings, language, caller)
+        async with aclosing(self._in_turn(attempt, start, language)) as views:
+            async for view in views:
+                yield view
 
     async def _in_turn(
-        self, attempt: Callable[[], AsyncGenerator[View, None]], before: list[Message], language: Language
+        self, attempt: Callable[[], AsyncGenerator[View, None]], start: View, language: Language
     ) -> AsyncGenerator[View, None]:
-        """The views of the answer that an attempt brings, after those of the wait for a place.
+        """The views of the answer that an attempt brings, after that of the wait for a place.
 
         Raises EngineBusy when patience ends.
         """
@@ -125,14 +146,14 @@ class Chat:
                     raise
             if tries == 1:
                 minutes = round(self.patience.whole / 60)
-                note = Message("assistant", text(language, "note_waiting", minutes=minutes), "waiting")
-                yield View([*before, note], True)
+                yield replace(start, state="waiting", note=text(language, "note_waiting", minutes=minutes))
             await asyncio.sleep(pause)
             waited += pause
 
     async def _stream(
         self,
-        before: list[Message],
+        start: View,
+        asked_at: float,
         fitted: Fitted,
         settings: ChatSettings,
         language: Language,
@@ -141,18 +162,35 @@ class Chat:
         ending = Ending()
         parameters = settings.parameters(fitted.max_new_tokens)
         source = self.engine.generate(fitted.prompt.text, parameters, ending, caller)
-        answer = ""
+        view, first_at = start, 0.0
         async with aclosing(coalesce(source)) as chunks:
-            async for chunk in chunks:
-                answer += chunk
-                yield View([*before, Message("assistant", answer, "streaming")], True)
-        if not answer.strip():
-            yield View(_ended(before, text(language, "note_empty")), False)
+            async for chunk, tokens in chunks:
+                now = time.monotonic()
+                first_at = first_at or now
+                before = view.figures.tokens_out if view.figures else 0
+                view = replace(
+                    view,
+                    text=view.text + chunk,
+                    figures=Figures(
+                        fitted.prompt.tokens,
+                        before + tokens,
+                        round(first_at - asked_at, 2),
+                        round(now - first_at, 2),
+                    ),
+                )
+                yield view
+        if not view.text.strip():
+            yield replace(start, state="done", note=text(language, "note_empty"))
             return
-        finished = [*before, Message("assistant", answer)]
-        if ending.finish_reason == "length":
-            finished = _ended(finished, text(language, "note_length", tokens=ending.generated_tokens))
-        yield View(finished, False)
+        assert view.figures is not None
+        figures = replace(
+            view.figures,
+            tokens_out=ending.generated_tokens or view.figures.tokens_out,
+            ended=ending.finish_reason,
+        )
+        cut = ending.finish_reason == "length"
+        note = text(language, "note_length", tokens=ending.generated_tokens) if cut else ""
+        yield replace(view, state="done", note=note, figures=figures)
 
     async def _explain(self, error: EngineError, language: Language) -> str:
         if isinstance(error, EngineUnavailable):
@@ -174,6 +212,7 @@ def _request(caller: Caller) -> str:
     return f" in request {caller.request_id}" if caller.request_id else ""
 
 
-def _ended(shown: list[Message], note: str) -> list[Message]:
-    """The conversation with what there is of its growing answer, and a note on why there is no more."""
-    return [*settled(shown), Message("assistant", note, "note")]
+def _cut(view: View, note: str) -> View:
+    """What there is of an answer of which no more comes, with a note on why."""
+    figures = view.figures and replace(view.figures, ended="cut")
+    return replace(view, state="done", note=note, figures=figures)

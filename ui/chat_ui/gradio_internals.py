@@ -70,14 +70,6 @@ def forget_session(demo: gr.Blocks, session: str | None) -> None:
     demo.state_holder.session_data.pop(session or "", None)
 
 
-def source_of(event: gr.EventData) -> tuple[str | None, Any]:
-    """The id of the element that an event comes from, and what it says.
-
-    By the id, since Gradio gives each session components of its own.
-    """
-    return event.target.elem_id if event.target else None, event._data or {}
-
-
 def _change(owner: object, **values: Any) -> None:
     """Set attributes that are there: one that Gradio has moved would be set, and do nothing."""
     for name, value in values.items():

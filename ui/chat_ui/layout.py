@@ -15,7 +15,6 @@ STATIC = Path(__file__).parent / "static"
 MESSAGE_MAX_CHARS = 200_000
 # element ids, by which events and the stylesheet know the components
 CONVERSATION = "conversation"
-RETRY = "retry"
 
 TEXTS = messages.page_texts()
 # Gradio takes the texts of the browser's tag, then those of its beginning, then the English ones; labels are
@@ -27,12 +26,11 @@ I18N = gr.I18n(**{tag.partition("-")[0]: texts for tag, texts in reversed(TEXTS.
 class Controls:
     """The components that events read and write; `settings` in the order of `chat_settings.CONTROLS`."""
 
-    chatbot: gr.Chatbot
+    view: gr.HTML
     notice: gr.HTML
     message: gr.Textbox
     send: gr.Button
     stop: gr.Button
-    retry: gr.Button
     new_chat: gr.Button
     reset: gr.Button
     settings: list[gr.Textbox | gr.Slider]
@@ -46,6 +44,14 @@ def theme() -> gr.themes.Base:
         radius_size="lg",
         font=["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "sans-serif"],
         font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
+    ).set(
+        # why: Gradio's own are too pale to be read by everybody
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     )
 
 
@@ -54,16 +60,16 @@ def layout() -> Controls:
     panel = _settings_panel()
     new_chat = _header()
     gr.HTML('<div id="banner" role="status" aria-live="polite" hidden></div>', elem_id="banner-place")
-    chatbot = _conversation()
+    view = _conversation()
     notice = gr.HTML("", elem_id="notice")
     gr.HTML('<div id="refused" role="alert" hidden></div>', elem_id="refused-place")
-    return Controls(chatbot=chatbot, notice=notice, new_chat=new_chat, **panel, **_question_box())
+    return Controls(view=view, notice=notice, new_chat=new_chat, **panel, **_question_box())
 
 
 def _settings_panel() -> dict[str, Any]:
     with gr.Sidebar(position="right", open=False, width=340, elem_id="settings"):
         with gr.Row(elem_id="settings-head"):
-            gr.Markdown(I18N("page_settings"))
+            gr.HTML('<h2 id="settings-title"></h2>')
             close = gr.Button(I18N("page_close"), size="sm", scale=0, min_width=70)
         settings = [_setting(name, control) for name, control in CONTROLS.items()]
         reset = gr.Button(I18N("page_reset_settings"), size="sm")
@@ -94,25 +100,17 @@ def _toggles_settings(button: gr.Button) -> None:
     button.click(None, js="() => chatPage.toggleSettings()", api_visibility="private")
 
 
-def _conversation() -> gr.Chatbot:
-    return gr.Chatbot(
-        label=I18N("page_conversation"),
-        show_label=False,
-        container=False,
-        scale=1,
-        height=None,
-        layout="bubble",
-        # why: the default has a "share" button, which uploads the conversation
-        buttons=["copy", "copy_all"],
-        editable="user",
-        sanitize_html=True,
-        allow_file_downloads=False,
-        feedback_options=None,
-        latex_delimiters=[
-            {"left": "$$", "right": "$$", "display": True},
-            {"left": "\\[", "right": "\\]", "display": True},
-            {"left": "\\(", "right": "\\)", "display": False},
-        ],
+def _conversation() -> gr.HTML:
+    """Where the browser shows the conversation. Its value is what the server says of the answer that is being
+    written; `submit` is what has the server answer (static/conversation.js).
+    """
+    return gr.HTML(
+        None,
+        html_template='<div id="conversation-place"></div>',
+        js_on_load=(
+            "chatPage.attach(() => trigger('submit'), (hear) => watch('value', () => hear(props.value)))"
+        ),
+        apply_default_css=False,
         elem_id=CONVERSATION,
     )
 
@@ -133,5 +131,4 @@ def _question_box() -> dict[str, Any]:
             ),
             "send": gr.Button(I18N("page_send"), variant="primary", scale=0, min_width=90),
             "stop": gr.Button(I18N("page_stop"), variant="stop", scale=0, min_width=90, visible=False),
-            "retry": gr.Button(I18N("page_retry"), scale=0, min_width=90, elem_id=RETRY),
         }

@@ -1,8 +1,8 @@
 """The page's wiring in Gradio: which event does what.
 
-Stateless: the browser sends the whole conversation with each request and keeps it (static/conversation.js);
-nothing stays here between requests. What an event means is decided by `conversation.py`, how it is answered
-by `chat.py`.
+Stateless: the browser holds the conversation, sends what belongs to a question with it, and shows what it
+is told of the answer (static/conversation.js); nothing stays here between requests. How a question is
+answered is decided by `chat.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 
 import gradio as gr
 
-from chat_ui import conversation, gradio_internals, messages
+from chat_ui import conversation, gradio_internals, messages, view_files
 from chat_ui.caller import Caller
-from chat_ui.chat import Chat, Question, View
+from chat_ui.chat import Chat, View
 from chat_ui.chat_settings import DEFAULTS, ChatSettings
-from chat_ui.layout import CONVERSATION, I18N, RETRY, STATIC, TEXTS, Controls, layout, theme
+from chat_ui.conversation import Question
+from chat_ui.layout import I18N, STATIC, TEXTS, Controls, layout, theme
 from chat_ui.readers import Readers
 
 # why: Gradio allows 40 running events by default, even asynchronous ones
@@ -31,7 +32,6 @@ _STYLES = ("gradio_internals.css", "style.css")
 # in the order in which they build on each other
 _SCRIPTS = (
     "gradio_internals.js",
-    "answers.js",
     "texts.js",
     "browser_storage.js",
     "account.js",
@@ -54,7 +54,8 @@ def build(chat: Chat, secret: str, readers: Readers) -> gr.Blocks:
 
 def mount_options() -> dict[str, Any]:
     """The arguments of `gr.mount_gradio_app` that belong to the page."""
-    known = {"texts": TEXTS, "settings": DEFAULTS}
+    view = view_files.address("main.js")
+    known = {"texts": TEXTS, "settings": DEFAULTS, "view": view}
     scripts = [
         f"window.CHAT = {json.dumps(known, ensure_ascii=False)};".replace("<", "\\u003c"),
         *((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
@@ -72,7 +73,10 @@ def mount_options() -> dict[str, Any]:
         "theme": theme(),
         "css_paths": [STATIC / name for name in _STYLES],
         "favicon_path": str(STATIC / "icon.svg"),
-        "head": "".join(f"<script>{script}</script>" for script in scripts),
+        "head": f"<style>{(STATIC / 'gradio_internals_media.css').read_text(encoding='utf-8')}</style>"
+        f'<link rel="stylesheet" href="{view_files.address("view.css")}">'
+        f'<link rel="modulepreload" href="{view}">'
+        + "".join(f"<script>{script}</script>" for script in scripts),
         "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
     }
 
@@ -84,35 +88,28 @@ def app_id(secret: str) -> int:
 
 def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
     c = controls
-    # raw values both ways: Gradio's own conversion would build components that a client names, and costs time
-    # for the whole conversation at every update
+    # from the browser and to it as it is: Gradio's own conversion has nothing to do here, and costs time
     raw: dict[str, Any] = {"preprocess": False, "postprocess": False, "api_visibility": "private"}
-    outputs = [c.chatbot, c.message, c.notice, c.send, c.stop, c.retry]
-    answering = gr.on(
-        [c.message.submit, c.send.click, c.retry.click, c.chatbot.edit, c.chatbot.example_select],
+    told = [c.message, c.notice, c.send, c.stop]
+    answering = c.view.submit(
         handlers.respond,
-        [c.chatbot, c.message, *c.settings],
-        outputs,
+        [c.view, *c.settings],
+        [c.view, *told],
         concurrency_limit=None,
         trigger_mode="once",
         show_progress="hidden",
-        js="(...inputs) => chatPage.ask(inputs)",
+        js="(_, ...settings) => [chatPage.question(), ...settings]",
         **raw,
     )
     # from here on nothing asks the server; what follows an answer also follows its cancellation
     local: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    after: dict[str, Any] = {
-        "inputs": [c.chatbot],
-        "outputs": outputs,
-        "js": "(shown) => chatPage.finish(shown)",
-        **local,
-    }
+    after: dict[str, Any] = {"outputs": told, "js": "() => chatPage.finish()", **local}
     answering.then(None, **after)
     answering.failure(None, **after)
-    c.stop.click(None, js="() => chatPage.stop()", cancels=[answering], **local)
-    c.new_chat.click(None, None, outputs, js="() => chatPage.newChat()", cancels=[answering], **local)
+    gr.on([c.message.submit, c.send.click], None, c.message, js="(draft) => chatPage.ask(draft)", **local)
+    c.stop.click(None, None, told, js="() => chatPage.stop()", cancels=[answering], **local)
+    c.new_chat.click(None, None, told, js="() => chatPage.newChat()", cancels=[answering], **local)
     c.reset.click(None, None, c.settings, js="() => chatPage.defaultSettings()", **local)
-    c.chatbot.change(None, [c.chatbot], None, js="(value) => chatPage.keepConversation(value)", **local)
     kept = [c.message, *c.settings]
     gr.on(
         [component.change for component in kept],
@@ -122,7 +119,7 @@ def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
         js="(...values) => chatPage.keepInputs(values)",
         **local,
     )
-    demo.load(None, None, [c.chatbot, *kept], js="() => chatPage.restore()", **local)
+    demo.load(None, None, kept, js="() => chatPage.restore()", **local)
 
 
 class _Handlers:
@@ -134,15 +131,15 @@ class _Handlers:
         self._readers = readers
 
     async def respond(
-        self, request: gr.Request, event: gr.EventData, shown: Any, draft: Any, *settings: Any
+        self, request: gr.Request, payload: Any, *settings: Any
     ) -> AsyncGenerator[list[Any], None]:
-        """Ask, retry or edit, whichever control it was; yields one value for each of the outputs."""
+        """Answer what the page asks; yields one value for each of the outputs."""
         session = request.session_hash or ""
         try:
             async with self._readers.answering(session) as wanted:
-                question = _question(conversation.parse(shown), draft, event) if wanted else None
+                question = conversation.question(payload) if wanted else None
                 if question is None:
-                    yield [gr.skip()] * 6
+                    yield [gr.skip()] * 5
                     return
                 async with aclosing(self._answer(request, question, settings)) as updates:
                     async for update in updates:
@@ -161,42 +158,18 @@ class _Handlers:
         async with aclosing(self._chat.answer(question, chosen, language, caller)) as views:
             first = True
             async for view in views:
-                yield _updates(view, first)
+                yield _updates(question, view, first)
                 first = False
 
 
-def _question(shown: list[conversation.Message], draft: Any, event: gr.EventData) -> Question | None:
-    """What the event asks; None when it is nothing."""
-    source, data = gradio_internals.source_of(event)
-    if source == RETRY:
-        asked = conversation.retry(shown)
-        return Question(asked, shown) if asked else None
-    if source == CONVERSATION and "previous_value" in data:
-        index = data["index"][0] if isinstance(data["index"], list | tuple) else data["index"]
-        asked = conversation.edit(shown, index, str(data["value"]))
-        before = conversation.reworded(shown, index, str(data["previous_value"]))
-        return Question(asked, before, str(data["value"])) if asked else None
-    example = source == CONVERSATION
-    text = data["value"]["text"] if example else draft
-    if not isinstance(text, str) or not text.strip():
-        return None
-    return Question(
-        conversation.ask(shown, text.strip()), conversation.settled(shown), text, typed=not example
-    )
-
-
-def _updates(view: View, first: bool) -> list[Any]:
-    """A view as values for: chatbot, message, notice, send, stop, retry."""
-    shown = conversation.render(view.messages)
+def _updates(question: Question, view: View, first: bool) -> list[Any]:
+    """A view as values for: view, message, notice, send, stop."""
+    shown = view.as_dict(question.turn)
     if view.running and not first:
-        return [shown, *[gr.skip()] * 5]
-    message = gr.skip() if view.draft is None else gr.update(value=view.draft)
-    notice = f'<p role="alert">{escape(view.notice)}</p>' if view.notice else ""
-    return [
-        shown,
-        message,
-        notice,
-        gr.update(visible=not view.running),
-        gr.update(visible=view.running),
-        gr.update(interactive=not view.running),
-    ]
+        return [shown, *[gr.skip()] * 4]
+    message, notice = gr.skip(), ""
+    if first and question.kind == "typed":
+        message = gr.update(value="")
+    if view.state == "refused":
+        notice = f'<p role="alert">{escape(view.note)}</p>'
+    return [shown, message, notice, gr.update(visible=not view.running), gr.update(visible=view.running)]

@@ -17,8 +17,9 @@ UPDATE_INTERVAL_SECONDS = 0.05
 
 async def coalesce(
     source: AsyncIterator[str], interval: float = UPDATE_INTERVAL_SECONDS
-) -> AsyncGenerator[str, None]:
-    """Yield all of the source's text, in order, joined into chunks at most one per `interval` seconds.
+) -> AsyncGenerator[tuple[str, int], None]:
+    """Yield all of the source's text, in order, joined into chunks at most one per `interval` seconds, each
+    with how many pieces it was.
 
     Closing this generator cancels the read of the source at once, which closes what the source holds open.
     Whatever the source raises is raised here, after everything that came before it has been delivered.
@@ -39,7 +40,7 @@ async def coalesce(
             wake.clear()
             finished = task.done()
             if pieces:
-                chunk = "".join(pieces)
+                chunk = "".join(pieces), len(pieces)
                 pieces.clear()
                 yield chunk
             if finished:

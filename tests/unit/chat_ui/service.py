@@ -97,15 +97,21 @@ async def ask(
     session: aiohttp.ClientSession,
     url: str,
     question: str,
-    history: list[Any] | None = None,
+    history: list[tuple[str, str]] | None = None,
     headers: dict[str, str] | None = None,
+    conversation: str = "",
 ) -> AsyncIterator[dict[str, Any]]:
-    """Ask as the page does; yields Gradio's messages up to `process_completed`. `headers` are nginx's."""
+    """Ask as the page does, after the `history` of roles and texts; yields Gradio's messages up to
+    `process_completed`. `headers` are nginx's.
+    """
     async with session.get(f"{url}/config") as response:
         function, component = event_of(await response.json(), "submit")
     session_hash = secrets.token_hex(6)
     body = {
-        "data": [history or [], question, *{**DEFAULTS, "system_prompt": "", "max_new_tokens": 40}.values()],
+        "data": [
+            asking(question, history, conversation),
+            *{**DEFAULTS, "system_prompt": "", "max_new_tokens": 40}.values(),
+        ],
         "fn_index": function,
         "trigger_id": component,
         "session_hash": session_hash,
@@ -126,6 +132,16 @@ def gradio_app_of(app: FastAPI) -> Any:
     return gradio_app
 
 
-def shown(message: dict[str, Any]) -> list[tuple[str, str]]:
-    """The conversation in a `process_completed` message, as roles and texts."""
-    return [(entry["role"], entry["content"][0]["text"]) for entry in message["output"]["data"][0]]
+def asking(
+    question: str, history: list[tuple[str, str]] | None = None, conversation: str = ""
+) -> dict[str, Any]:
+    """What the page's script sends of a conversation, see `ui/web/src/conversation.js`."""
+    said = [*(history or []), ("user", question)]
+    messages = [{"role": role, "text": text} for role, text in said]
+    turn = secrets.token_hex(8)
+    return {"conversation": conversation, "turn": turn, "kind": "typed", "messages": messages}
+
+
+def answered(message: dict[str, Any]) -> str:
+    """The answer in a `process_completed` message."""
+    return str(message["output"]["data"][0]["text"])

@@ -6,15 +6,15 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from fastapi import FastAPI
 from unit.chat_ui.fake_engine import FakeEngine
-from unit.chat_ui.service import ask, event_of, gradio_app_of, shown
+from unit.chat_ui.service import answered, ask, event_of, gradio_app_of
 
-from chat_ui.gradio_internals import sessions_being_answered
+from chat_ui import view_files
+from chat_ui.gradio_internals import STREAM_ROUTE, sessions_being_answered
 from chat_ui.page import app_id
 
 
@@ -66,15 +66,13 @@ async def test_without_a_name_the_engine_is_asked_for_nobody(
 async def test_the_engine_is_told_the_conversation(
     http: aiohttp.ClientSession, url: str, engine: FakeEngine
 ) -> None:
-    messages = [message async for message in ask(http, url, "hello", headers={"X-Conversation-ID": "mine"})]
-    history = messages[-1]["output"]["data"][0]
-    async for _ in ask(http, url, "and now?", history):
+    async for _ in ask(http, url, "hello", None, {"X-Conversation-ID": "mine"}, "0123456789abcdef"):
         pass
-    (conversation,) = set(engine.conversations)
-    assert conversation not in (None, "mine")
-    async for _ in ask(http, url, "hello"):
+    assert set(engine.conversations) == {"0123456789abcdef"}
+    engine.conversations.clear()
+    async for _ in ask(http, url, "hello", None, {"X-Conversation-ID": "mine"}, "../engine"):
         pass
-    assert len(set(engine.conversations)) == 2
+    assert set(engine.conversations) == {None}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -93,17 +91,14 @@ async def test_the_engines_absence_is_told_in_each_shape(
 
 async def test_a_question_is_answered_over_gradios_queue(http: aiohttp.ClientSession, url: str) -> None:
     messages = [message async for message in ask(http, url, "What is the capital?")]
-    assert shown(messages[-1]) == [("user", "What is the capital?"), ("assistant", "The capital is Paris.")]
+    assert answered(messages[-1]) == "The capital is Paris."
     assert messages[-1]["success"] is True
 
 
 async def test_the_conversation_comes_from_the_browser(
     http: aiohttp.ClientSession, url: str, engine: FakeEngine
 ) -> None:
-    history: list[Any] = [
-        {"role": role, "content": [{"type": "text", "text": said}], "metadata": {}, "options": None}
-        for role, said in (("user", "My name is Ann."), ("assistant", "Hello Ann."))
-    ]
+    history = [("user", "My name is Ann."), ("assistant", "Hello Ann.")]
     async for _ in ask(http, url, "What is my name?", history):
         pass
     assert [message["content"] for message in engine.tokenized[-1]] == [
@@ -113,13 +108,28 @@ async def test_the_conversation_comes_from_the_browser(
     ]
 
 
+async def test_an_update_says_what_is_new_and_not_the_conversation_again(
+    http: aiohttp.ClientSession, url: str, engine: FakeEngine
+) -> None:
+    engine.answer, engine.delay = [f"word{n} " for n in range(30)], 0.02
+    history = [("user", "once"), ("assistant", "x" * 50_000)]
+    updates = [
+        json.dumps(message)
+        async for message in ask(http, url, "What?", history)
+        if message["msg"] == "process_generating"
+    ]
+    assert len(updates) > 5
+    assert max(len(update) for update in updates) < 2000
+    assert sum(update.count("word0 ") for update in updates) == 1
+
+
 async def test_no_function_is_public_or_skips_the_queue(http: aiohttp.ClientSession, url: str) -> None:
     made = await config(http, url)
     dependencies = made["dependencies"]
     assert isinstance(dependencies, list)
     assert all(dependency["api_visibility"] == "private" for dependency in dependencies)
     function, component = event_of(made, "submit")
-    body = {"data": [[], "hi", "", 1, 0.5, 1, 1], "fn_index": function, "trigger_id": component}
+    body = {"data": [{}, "", 1, 0.5, 1, 1], "fn_index": function, "trigger_id": component}
     async with http.post(f"{url}/gradio_api/run/predict", json=body) as response:
         assert response.status == 404
 
@@ -151,6 +161,33 @@ async def test_the_page_loads_nothing_from_elsewhere(http: aiohttp.ClientSession
     assert (made["analytics_enabled"], made["footer_links"], made["run_history"]) == (False, [], False)
     assert made["stylesheets"] == []
     assert made["connect_heartbeat"] is False
+
+
+async def test_the_page_is_small_and_an_event_stream_is_not_compressed(
+    http: aiohttp.ClientSession, url: str
+) -> None:
+    async with http.get(f"{url}/", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+    async with http.get(
+        f"{url}{STREAM_ROUTE}", params={"session_hash": "abc"}, headers={"Accept-Encoding": "gzip"}
+    ) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        assert "Content-Encoding" not in response.headers
+
+
+async def test_the_view_is_kept_by_browsers_as_long_as_it_is_the_same(
+    http: aiohttp.ClientSession, url: str
+) -> None:
+    address = view_files.address("main.js")
+    async with http.get(f"{url}/{address}") as response:
+        assert response.headers["Content-Type"].startswith("text/javascript")
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert "immutable" in response.headers["Cache-Control"]
+        assert await response.read() == (view_files.FILES / "main.js").read_bytes()
+    async with http.get(f"{url}/view/0123/main.js") as response:
+        assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
+    async with http.get(f"{url}/view/0123/..%2f..%2fpage.py") as response:
+        assert response.status == 404
 
 
 async def test_replicas_with_one_secret_are_one_app(http: aiohttp.ClientSession, url: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from chat_ui.layout import STATIC
 
 DEFAULTS = {"system_prompt": "Be kind.", "temperature": 0.7, "seed": 7, "top_p": 0.9}
-MESSAGES = [{"role": "user", "content": "hello"}]
+MESSAGES = [{"id": "1a", "role": "user", "text": "hello"}]
+NOTE = '<span class="chat-note">{}</span>'
 BY_POSITION = ["half a ques", "Be brief.", 1.2, 0.5, 64, 1.3]
 BROWSER = """
 const [script, given] = process.argv.slice(1).map((argument) => JSON.parse(argument));
@@ -22,14 +23,19 @@ const storage = (content) => ({
   removeItem: (key) => { delete content[key]; },
 });
 const listeners = {};
+class DOMParser {
+  parseFromString(text) {
+    return { body: { textContent: text.replace(/<[^>]*>/g, "").replaceAll("&lt;", "<") } };
+  }
+}
 const window = {
   CHAT: { settings: given.defaults },
   localStorage: storage(given.kept),
   sessionStorage: storage({}),
 };
-const names = ["window", "localStorage", "sessionStorage", "addEventListener"];
+const names = ["window", "localStorage", "sessionStorage", "addEventListener", "DOMParser"];
 const listen = (event, act) => { listeners[event] = act; };
-new Function(...names, script)(window, window.localStorage, window.sessionStorage, listen);
+new Function(...names, script)(window, window.localStorage, window.sessionStorage, listen, DOMParser);
 const restored = structuredClone(window.chatStorage.restore(given.user));
 if (given.changed) window.chatStorage.keep(given.changed);
 listeners.pagehide();
@@ -58,6 +64,48 @@ def test_settings_kept_by_position_come_back_under_their_names() -> None:
     assert restored == {"user": None, "messages": MESSAGES, "draft": "half a ques", "settings": settings}
     assert list(restored["settings"]) == list(DEFAULTS)
     assert kept == restored
+
+
+def once(role: str, text: str, **metadata: str) -> dict[str, Any]:
+    """A message as it was kept when it was Gradio's."""
+    return {"role": role, "content": [{"type": "text", "text": text}], "metadata": metadata, "options": None}
+
+
+def note(text: str, **metadata: str) -> dict[str, Any]:
+    return once("assistant", NOTE.format(text), id="note", **metadata)
+
+
+def test_messages_that_were_gradios_come_back_as_they_are_today() -> None:
+    messages = [
+        once("user", "one", id="0123456789abcdef"),
+        note("2 of 4 left out"),
+        once("assistant", "first answer"),
+        note("cut at 5 &lt;tokens>"),
+        once("user", "two"),
+        note("away"),
+        once("user", "three"),
+        once("assistant", "third ans", status="pending"),
+    ]
+    restored, _ = reload({"user": None, "messages": messages})
+    assert len({message.pop("id") for message in restored["messages"]}) == 6
+    assert restored["messages"] == [
+        {"role": "user", "text": "one"},
+        {
+            "role": "assistant",
+            "text": "first answer",
+            "left_out": "2 of 4 left out",
+            "note": "cut at 5 <tokens>",
+        },
+        {"role": "user", "text": "two"},
+        {"role": "assistant", "text": "", "note": "away"},
+        {"role": "user", "text": "three"},
+        {"role": "assistant", "text": "third ans", "growing": True},
+    ]
+
+
+def test_a_question_that_waited_when_it_was_gradios_is_there_without_an_answer() -> None:
+    restored, _ = reload({"messages": [once("user", "one"), note("it waits", status="pending")]})
+    assert [message["text"] for message in restored["messages"]] == ["one"]
 
 
 def test_a_copy_without_settings_has_the_defaults() -> None:

@@ -10,15 +10,16 @@ import pytest
 from unit.chat_ui.fake_engine import FakeEngine, Json
 
 from chat_ui.caller import NOBODY, Caller
-from chat_ui.chat import Chat, Question, View
+from chat_ui.chat import Chat, View
 from chat_ui.chat_settings import ChatSettings
-from chat_ui.conversation import Message
+from chat_ui.conversation import Message, Question
 from chat_ui.engine import EngineClient
 from chat_ui.messages import Language, text
 from chat_ui.patience import Patience
 
 HELLO = Message("user", "hello there")
-ASKED = Question([HELLO], [], "hello there", typed=True)
+ASKED = Question([HELLO])
+PARIS = "The capital is Paris."
 
 
 NONE = Patience(whole=0)
@@ -44,16 +45,22 @@ async def views(
     return [view async for view in made.answer(question, settings, language, caller)]
 
 
-def notes(view: View) -> list[str]:
-    return [message.text for message in view.messages if message.state == "note"]
-
-
-async def test_the_question_is_shown_at_once_and_the_answer_grows(client: EngineClient) -> None:
+async def test_the_answer_begins_at_once_and_grows(client: EngineClient) -> None:
     first, *growing, last = await views(chat(client))
-    assert first == View([HELLO], True, draft="")
+    assert first == View("", "writing")
     assert growing
-    assert all(view.running and view.messages[-1].state == "streaming" for view in growing)
-    assert last == View([HELLO, Message("assistant", "The capital is Paris.")], False)
+    assert all(view.state == "writing" and PARIS.startswith(view.text) for view in growing)
+    assert (last.text, last.state, last.note) == (PARIS, "done", "")
+
+
+async def test_an_answer_says_what_it_took(engine: FakeEngine, client: EngineClient) -> None:
+    engine.delay = 0.01
+    *_, one, last = await views(chat(client))
+    assert one.figures is not None and last.figures is not None
+    assert (last.figures.tokens_in, last.figures.tokens_out, last.figures.ended) == (2, 4, "eos_token")
+    assert (one.figures.tokens_out, one.figures.ended) == (4, "")
+    assert last.figures.first_s >= 0.01
+    assert last.figures.seconds >= 0.03
 
 
 async def test_the_engine_gets_the_settings_and_the_system_prompt(
@@ -73,27 +80,23 @@ async def test_the_engine_gets_the_settings_and_the_system_prompt(
 async def test_an_answer_cut_at_the_limit_says_so(engine: FakeEngine, client: EngineClient) -> None:
     engine.finish_reason = "length"
     last = (await views(chat(client)))[-1]
-    assert notes(last) == [text("en", "note_length", tokens=4)]
-    assert last.messages[1] == Message("assistant", "The capital is Paris.")
+    assert (last.text, last.note) == (PARIS, text("en", "note_length", tokens=4))
+    assert last.figures is not None
+    assert last.figures.ended == "length"
 
 
 async def test_messages_that_were_left_out_are_told_before_the_answer(client: EngineClient) -> None:
     talk = [m for n in range(10) for m in (Message("user", "word " * 9), Message("assistant", f"a{n}"))]
-    question = Question([*talk, HELLO], talk)
-    _, second, *_, last = await views(chat(client), question)
-    assert notes(second) == notes(last) == [text("en", "note_left_out", left_out=2, of=21)]
-    assert [m.state for m in last.messages[-2:]] == ["note", "complete"]
+    _, second, *_, last = await views(chat(client), Question([*talk, HELLO]))
+    assert second.left_out == last.left_out == text("en", "note_left_out", left_out=2, of=21)
+    assert (last.text, last.note) == (PARIS, "")
 
 
-async def test_a_message_that_is_too_long_goes_back_to_its_box(
-    engine: FakeEngine, client: EngineClient
-) -> None:
+async def test_a_message_that_is_too_long_is_refused(engine: FakeEngine, client: EngineClient) -> None:
     long = "word " * 101
     before = [Message("user", "earlier"), Message("assistant", "answer")]
-    question = Question([*before, Message("user", long)], before, long, typed=True)
-    last = (await views(chat(client), question))[-1]
-    assert (last.messages, last.draft, last.running) == (before, long, False)
-    assert last.notice == text("en", "notice_too_long", given=101, limit=100, max_new_tokens=40)
+    last = (await views(chat(client), Question([*before, Message("user", long)])))[-1]
+    assert last == View("", "refused", text("en", "notice_too_long", given=101, limit=100, max_new_tokens=40))
     assert engine.generations == []
 
 
@@ -112,7 +115,7 @@ async def test_a_refusal_leaves_the_question_with_a_text_in_the_persons_language
 ) -> None:
     engine.refuse["/generate_stream"] = refusal
     last = (await views(chat(client), language=language))[-1]
-    assert last == View([HELLO, Message("assistant", text(language, key), "note")], False)
+    assert last == View("", "done", text(language, key))
 
 
 @pytest.mark.parametrize("code", ["rate_limited", "budget_spent"])
@@ -135,7 +138,7 @@ async def test_a_limit_is_told_with_the_time_when_it_is_over(
     engine.refuse["/generate_stream"] = (429, {"error": "no", "code": code})
     engine.retry_after = retry_after
     last = (await views(chat(client), language=language))[-1]
-    assert notes(last) == [text(language, f"error_{code}", again=again)]
+    assert last.note == text(language, f"error_{code}", again=again)
 
 
 async def test_the_engine_is_asked_on_the_persons_behalf(engine: FakeEngine, client: EngineClient) -> None:
@@ -165,7 +168,7 @@ async def test_the_log_names_the_request_of_an_answer_that_failed(
 
 async def test_busy_inside_a_stream_is_told_like_busy(engine: FakeEngine, client: EngineClient) -> None:
     engine.error_after = (0, {"error": "Model is overloaded", "error_type": "overloaded"})
-    assert notes((await views(chat(client)))[-1]) == [text("en", "error_busy")]
+    assert (await views(chat(client)))[-1].note == text("en", "error_busy")
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["refused by the door", "refused inside a stream"])
@@ -182,15 +185,14 @@ async def test_a_question_waits_for_a_full_engine_and_is_answered(
     shown: list[View] = []
     async for view in made.answer(ASKED, ChatSettings("", max_new_tokens=40), language, NOBODY):
         shown.append(view)
-        if view.messages[-1].state == "waiting":
+        if view.state == "waiting":
             asked = [path for path, _, _ in engine.asked].count("/generate_stream")
             engine.refuse.clear()
             engine.error_after = None
-    waiting = Message("assistant", text(language, "note_waiting", minutes=10), "waiting")
+    waiting = View("", "waiting", text(language, "note_waiting", minutes=10))
     assert asked == 1
-    assert shown[1] == View([HELLO, waiting], True)
-    assert [view for view in shown if waiting in view.messages] == [shown[1]]
-    assert shown[-1] == View([HELLO, Message("assistant", "The capital is Paris.")], False)
+    assert [view for view in shown if view.note] == [waiting] == [shown[1]]
+    assert (shown[-1].text, shown[-1].state) == (PARIS, "done")
 
 
 async def test_a_question_that_waited_too_long_is_told_so_and_kept(
@@ -199,7 +201,7 @@ async def test_a_question_that_waited_too_long_is_told_so_and_kept(
     engine.refuse["/generate_stream"] = (429, {"error": "Model is overloaded", "error_type": "overloaded"})
     patience = Patience(first=0.001, longest=0.002, whole=0.01)
     last = (await views(chat(client, patience=patience)))[-1]
-    assert last == View([HELLO, Message("assistant", text("en", "error_busy"), "note")], False)
+    assert last == View("", "done", text("en", "error_busy"))
     assert [path for path, _, _ in engine.asked].count("/generate_stream") == 6  # after 0, 1, 3, 5, 7, 9 ms
 
 
@@ -209,7 +211,7 @@ async def test_a_wait_that_is_stopped_asks_no_more(engine: FakeEngine, client: E
     made = chat(client, patience=Patience())
     answer = made.answer(ASKED, ChatSettings("", max_new_tokens=40), "en", NOBODY)
     assert (await anext(answer)).running
-    assert (await anext(answer)).messages[-1].state == "waiting"
+    assert (await anext(answer)).state == "waiting"
     waits = asyncio.ensure_future(anext(answer))
     await asyncio.sleep(0)
     waits.cancel()
@@ -226,7 +228,7 @@ async def test_nobody_waits_for_a_limit_of_his_own(
     engine.refuse["/generate_stream"] = (429, {"error": "no", "code": code, "error_type": "overloaded"})
     engine.retry_after = "1"
     last = (await views(chat(client, patience=Patience())))[-1]
-    assert [message.state for message in last.messages] == ["complete", "note"]
+    assert (last.text, last.state) == ("", "done")
     assert [path for path, _, _ in engine.asked].count("/generate_stream") == 1
 
 
@@ -235,7 +237,7 @@ async def test_a_validation_error_is_told_in_the_engines_words(
 ) -> None:
     engine.refuse["/generate_stream"] = (422, {"error": "`inputs` must be short", "error_type": "validation"})
     last = (await views(chat(client)))[-1]
-    assert notes(last) == [text("en", "error_rejected", detail="`inputs` must be short")]
+    assert last.note == text("en", "error_rejected", detail="`inputs` must be short")
 
 
 @pytest.mark.parametrize("state", ["starting", "downloading", "verifying", "loading"])
@@ -245,7 +247,7 @@ async def test_while_the_model_is_prepared_the_stage_is_told(
     engine.refuse["/info"] = (503, "not yet")
     last = (await views(chat(client, state), language="zh-CN"))[-1]
     stage = text("zh-CN", f"state_{state}")
-    assert notes(last) == [text("zh-CN", "error_preparing", state=stage)]
+    assert last.note == text("zh-CN", "error_preparing", state=stage)
 
 
 @pytest.mark.parametrize("phase", ["restarting", "gone"])
@@ -254,7 +256,7 @@ async def test_an_engine_that_restarts_or_is_gone_is_told_as_such(
 ) -> None:
     engine.refuse["/info"] = (503, {"error": "away", "code": "unavailable"})
     last = (await views(chat(client, "loading", phase)))[-1]
-    assert notes(last) == [text("en", f"error_{phase}")]
+    assert last.note == text("en", f"error_{phase}")
 
 
 async def test_every_way_to_be_without_the_engine_reads_differently() -> None:
@@ -266,7 +268,7 @@ async def test_every_way_to_be_without_the_engine_reads_differently() -> None:
 async def test_a_model_that_failed_is_told(engine: FakeEngine, client: EngineClient) -> None:
     engine.refuse["/info"] = (503, "never")
     last = (await views(chat(client, "failed")))[-1]
-    assert notes(last) == [text("en", "error_model_failed")]
+    assert last.note == text("en", "error_model_failed")
 
 
 @pytest.mark.parametrize(
@@ -281,24 +283,25 @@ async def test_what_had_arrived_is_kept(
 ) -> None:
     vars(engine).update(knobs)
     last = (await views(chat(client)))[-1]
-    part = Message("assistant", "The capital ")
-    assert last == View([HELLO, part, Message("assistant", text("en", key), "note")], False)
+    assert (last.text, last.state, last.note) == ("The capital ", "done", text("en", key))
+    assert last.figures is not None
+    assert (last.figures.tokens_out, last.figures.ended) == (2, "cut")
 
 
 async def test_an_empty_answer_is_told(engine: FakeEngine, client: EngineClient) -> None:
     engine.answer = []
-    assert notes((await views(chat(client)))[-1]) == [text("en", "note_empty")]
+    assert (await views(chat(client)))[-1].note == text("en", "note_empty")
 
 
 async def test_a_bug_is_told_without_a_traceback(client: EngineClient) -> None:
-    last = (await views(chat(client), Question([], [])))[-1]
-    assert notes(last) == [text("en", "error_internal")]
+    last = (await views(chat(client), Question([])))[-1]
+    assert last.note == text("en", "error_internal")
 
 
 async def test_a_bug_is_logged_with_the_request(
     client: EngineClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await views(chat(client), Question([], []), caller=Caller(None, "4fd1"))
+    await views(chat(client), Question([]), caller=Caller(None, "4fd1"))
     assert [record.message for record in caplog.records] == ["no whole answer in request 4fd1"]
 
 
@@ -306,7 +309,7 @@ async def test_stopping_closes_the_engines_connection(engine: FakeEngine, client
     engine.answer = None
     answering = chat(client).answer(ASKED, ChatSettings(), "en", NOBODY)
     async for view in answering:
-        if view.messages[-1].state == "streaming":
+        if view.text:
             break
     await answering.aclose()
     await asyncio.wait_for(engine.closed_early.wait(), 10)

@@ -11,16 +11,15 @@ from typing import Any
 import aiohttp
 import pytest
 from unit.chat_ui.fake_engine import FakeEngine
-from unit.chat_ui.service import Service, ask, event_of, service
+from unit.chat_ui.service import Service, ask, asking, event_of, service
 
 from chat_ui.chat_settings import DEFAULTS
 from chat_ui.gradio_internals import QUESTION_ROUTE, STREAM_ROUTE
 from chat_ui.logs import FORMAT, WithoutContent
 
 PROMPT = "my-secret-diagnosis"
-MESSAGE = {"role": "user", "content": [{"type": "text", "text": PROMPT}], "metadata": {}}
 LAST = ("process_completed", "close_stream", "unexpected_error")
-WHOLE = [[MESSAGE], PROMPT, *DEFAULTS.values()]
+WHOLE = [asking(PROMPT), *DEFAULTS.values()]
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -37,8 +36,8 @@ async def test_a_page_of_another_version_leaves_nothing_in_the_log(
             for data in (
                 WHOLE[:2],
                 [*WHOLE, PROMPT],
-                [PROMPT] * 7,
-                [{"x": PROMPT}] * 7,
+                [PROMPT] * len(WHOLE),
+                [{"x": PROMPT}] * len(WHOLE),
                 WHOLE,
                 {"x": PROMPT},
             ):

@@ -12,15 +12,15 @@ import pytest
 from unit.chat_ui.fake_engine import FakeEngine
 from unit.chat_ui.service import (
     Service,
+    answered,
     ask,
     environment,
     free_port,
     listens,
     service,
-    shown,
 )
 
-ANSWERED = [("user", "What is the capital?"), ("assistant", "The capital is Paris.")]
+ANSWERED = "The capital is Paris."
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -35,7 +35,7 @@ async def test_sigterm_lets_a_running_answer_end(engine: FakeEngine, tmp_path: P
         replica.process.send_signal(signal.SIGTERM)
         await refuses(replica)
         let_go_on(engine)
-        assert shown([message async for message in messages][-1]) == ANSWERED
+        assert answered([message async for message in messages][-1]) == ANSWERED
         assert await asyncio.wait_for(replica.process.wait(), 30) == 0
 
 
@@ -137,7 +137,7 @@ async def test_a_proxy_in_the_environment_is_never_used(
         async with service(engine.url, tmp_path, **proxies) as replica, aiohttp.ClientSession() as session:
             assert await check_health(replica.port, **proxies) == (0, "ok\n")
             messages = [message async for message in ask(session, replica.url, "What is the capital?")]
-            assert shown(messages[-1]) == ANSWERED
+            assert answered(messages[-1]) == ANSWERED
             async with session.get(f"{replica.url}/status") as response:
                 status = await response.json()
     assert (status["state"], status["ui"]) == ("ready", {"replicas": 1, "healthy": 1})

@@ -24,9 +24,9 @@ async def test_the_first_piece_comes_before_the_second_exists() -> None:
         yield "second"
 
     chunks = coalesce(source(), FOREVER)
-    assert await anext(chunks) == "first "
+    assert await anext(chunks) == ("first ", 1)
     second.set()
-    assert [chunk async for chunk in chunks] == ["second"]
+    assert [chunk async for chunk in chunks] == [("second", 1)]
 
 
 async def test_pieces_that_come_during_a_rest_are_joined() -> None:
@@ -39,9 +39,9 @@ async def test_pieces_that_come_during_a_rest_are_joined() -> None:
             yield piece
 
     chunks = coalesce(source(), FOREVER)
-    assert await anext(chunks) == "a"
+    assert await anext(chunks) == ("a", 1)
     started.set()
-    assert [chunk async for chunk in chunks] == ["bcdefg"]
+    assert [chunk async for chunk in chunks] == [("bcdefg", 6)]
 
 
 async def test_nothing_is_lost_or_reordered() -> None:
@@ -50,7 +50,9 @@ async def test_nothing_is_lost_or_reordered() -> None:
             await asyncio.sleep(0)
             yield f"{number} "
 
-    text = "".join([chunk async for chunk in coalesce(source(), 0.0)])
+    chunks = [chunk async for chunk in coalesce(source(), 0.0)]
+    assert sum(pieces for _, pieces in chunks) == 1000
+    text = "".join(chunk for chunk, _ in chunks)
     assert text == "".join(f"{number} " for number in range(1000))
 
 
@@ -69,7 +71,7 @@ async def test_a_failure_comes_after_all_that_came_before_it() -> None:
 
     got: list[str] = []
     with pytest.raises(RuntimeError, match="cut"):
-        async for chunk in coalesce(source()):
+        async for chunk, _ in coalesce(source()):
             got.append(chunk)
     assert got == ["part"]
 
@@ -77,7 +79,7 @@ async def test_a_failure_comes_after_all_that_came_before_it() -> None:
 async def test_closing_it_closes_the_engines_connection(engine: FakeEngine, client: EngineClient) -> None:
     engine.answer = None
     chunks = coalesce(client.generate("prompt", ChatSettings().parameters(10), Ending()))
-    assert (await anext(chunks)).startswith("tick ")
+    assert (await anext(chunks))[0].startswith("tick ")
     await chunks.aclose()
     await asyncio.wait_for(engine.closed_early.wait(), 10)
     assert engine.open_streams == 0

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 from unit.chat_ui.fake_engine import FakeEngine
-from unit.chat_ui.service import ask, event_of, gradio_app_of
+from unit.chat_ui.service import ask, asking, event_of, gradio_app_of
 
 from chat_ui import admission, readers
 from chat_ui.chat_settings import DEFAULTS
@@ -32,7 +32,7 @@ async def question(http: aiohttp.ClientSession, url: str) -> Json:
     """The body of a question, as the page posts it."""
     async with http.get(f"{url}/config") as response:
         function, component = event_of(await response.json(), "submit")
-    data: list[Any] = [[], "hello", *DEFAULTS.values()]
+    data: list[Any] = [asking("hello"), *DEFAULTS.values()]
     return {"data": data, "fn_index": function, "trigger_id": component, "session_hash": SESSION}
 
 
@@ -117,14 +117,13 @@ async def test_a_session_has_few_answers_written(
 async def test_what_takes_too_long_to_read_is_refused_unread(
     http: aiohttp.ClientSession, url: str, queue: Any, question: Json, history: Any
 ) -> None:
-    question["data"][0] = history
+    question["data"][0]["messages"] = history
     assert await post(http, url, question) == (413, None)
     assert not kept(queue)
 
 
 async def test_a_long_conversation_about_code_is_let_in(http: aiohttp.ClientSession, url: str) -> None:
-    said = [{"type": "text", "text": 'f([{"a": 1}, {"b": 2}]), ' * 15_000}]
-    history: list[Any] = [{"role": "user", "content": said, "metadata": {}, "options": None}]
+    history = [("user", 'f([{"a": 1}, {"b": 2}]), ' * 15_000)]
     messages = [message async for message in ask(http, url, "hello", history)]
     assert messages[-1]["msg"] == "process_completed"
 

@@ -7,13 +7,42 @@
 (() => {
   const KEY = "qwen-appliance.chat.1";
   const STORAGES = ["sessionStorage", "localStorage"];
+  // Writing takes the longer the longer the conversation is: a twentieth of the time at most
   const SAVE_EVERY_MS = 300;
+  const SAVE_SHARE = 20;
   // Settings were once kept by position, in this order after the unsent message
   const ONCE_KEPT = ["system_prompt", "temperature", "top_p", "max_new_tokens", "repetition_penalty"];
   // null until it is known whose they are
   let kept = null;
   let timer = null;
+  let took = 0;
   let forgotten = false;
+
+  // A message was once Gradio's, and a note a message of its own: as they are held today (ui/web/src/conversation.js).
+  function messagesOf({ messages }) {
+    const found = [];
+    for (const message of messages.filter((one) => one && typeof one === "object")) {
+      if (typeof message.text === "string") found.push(message);
+      else addOnceKept(found, message);
+    }
+    return found;
+  }
+
+  function addOnceKept(found, { role, content, metadata }) {
+    const text = [content].flat().map((part) => part?.text ?? (typeof part === "string" ? part : "")).join("");
+    const id = Array.from({ length: 16 }, () => Math.floor(16 * Math.random()).toString(16)).join("");
+    const last = found.at(-1)?.role === "assistant" ? found.at(-1) : null;
+    const growing = metadata?.status === "pending" ? { growing: true } : {};
+    if (metadata?.id === "note") {
+      const said = new DOMParser().parseFromString(text, "text/html").body.textContent;
+      if (growing.growing) return;
+      if (last) last.note = said;
+      else found.push({ id, role, text: "", note: said });
+    } else if (last && role === "assistant" && !last.text) {
+      // a note that came before the answer said what was left out for it
+      found.splice(-1, 1, { id: last.id, role, text, left_out: last.note, ...growing });
+    } else found.push({ id, role, text, ...growing });
+  }
 
   // Each of today's settings: as it was kept, else its default.
   function settingsOf(found) {
@@ -34,7 +63,7 @@
         if (!Array.isArray(found?.messages)) continue;
         if ((found.user ?? null) === user) {
           const draft = found.draft ?? found.inputs?.[0];
-          return { messages: found.messages, draft: String(draft ?? ""), settings: settingsOf(found) };
+          return { id: found.id, messages: messagesOf(found), draft: String(draft ?? ""), settings: settingsOf(found) };
         }
         window[storage].removeItem(KEY);
       } catch { /* storage is off or holds something else: go on without */ }
@@ -43,8 +72,15 @@
   }
 
   function write() {
+    clearTimeout(timer);
     timer = null;
     if (!kept || forgotten) return;
+    const began = performance.now();
+    writeAll();
+    took = performance.now() - began;
+  }
+
+  function writeAll() {
     // storage is full at about 5 million characters: the oldest half goes first, as often as it takes
     for (let { messages } = kept; ; messages = messages.slice(Math.ceil(messages.length / 2))) {
       try {
@@ -78,7 +114,7 @@
     keep(changed) {
       if (!kept) return;
       Object.assign(kept, changed);
-      timer ??= setTimeout(write, SAVE_EVERY_MS);
+      timer ??= setTimeout(write, Math.max(SAVE_EVERY_MS, SAVE_SHARE * took));
     },
     forget,
   };

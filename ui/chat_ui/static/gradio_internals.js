@@ -11,11 +11,23 @@
   const QUESTION = "/gradio_api/queue/join";
   const UNSAID = "the page has said it";
   const SIDEBAR_TOGGLE = ".toggle-button";
+  const CANCEL = "/gradio_api/cancel";
+  const CANCEL_MS = 3000;
 
-  const ANSWER = "#conversation .md";
-  const FORMULA = ".katex, .katex-display";
-  const COPY = "copy_code_button";
-  const FRAME = "code_wrap";
+  // the latest cancellation, and when the server has answered it
+  let cancellation = null;
+  const send = window.fetch;
+  window.fetch = (...request) => {
+    const answer = send(...request);
+    if (isPosted(CANCEL, ...request)) {
+      const late = new Promise((resolve) => setTimeout(resolve, CANCEL_MS));
+      cancellation = Promise.race([late, answer.catch(() => null)]);
+    }
+    return answer;
+  };
+
+  const isPosted = (route, address, options) => options?.method === "POST"
+    && new URL(address, document.baseURI).pathname.endsWith(route);
 
   function translate(toast, texts) {
     const [title, message] = [TITLE, TEXT].map((part) => toast.querySelector(part));
@@ -27,25 +39,10 @@
   window.gradioInternals = {
     // What a `js=` function returns for a component whose properties change
     update: (properties) => ({ __type__: "update", ...properties }),
-    // What Gradio makes of markdown, and what it puts into it of its own
-    answers: {
-      elementsOf: (added) => (added.parentElement?.closest(ANSWER)
-        ? [added, ...added.querySelectorAll("*")] : [...added.querySelectorAll(`${ANSWER} *`)]),
-      isFormula: (element) => element.closest(FORMULA) !== null && !element.matches("form, input, button, select, textarea, a, img"),
-      isCopyButton: (element) => {
-        const button = element.closest("button");
-        return button?.classList.contains(COPY) === true && button.parentElement?.classList.contains(FRAME) === true
-          && button.querySelector(":scope *:not(svg, svg *, span)") === null;
-      },
-      isFrame: (name) => name === FRAME,
-    },
     // Whether it is with a question that Gradio calls `fetch`
-    carriesQuestion: (address, options) => options?.method === "POST" && new URL(address, document.baseURI).pathname.endsWith(QUESTION),
-    // What was edited for it: where, the text now, and the text before; undefined where nothing was
-    editIn({ body }) {
-      const { index, value, previous_value: before } = JSON.parse(body).event_data ?? {};
-      return before === undefined ? undefined : { at: Number(index), value, before };
-    },
+    carriesQuestion: (address, options) => isPosted(QUESTION, address, options),
+    // When Gradio has done with what it was told to cancel: a question asked before would count as cancelled, too
+    cancelled: () => cancellation,
     // An answer to it of which Gradio makes a failure, and shows nothing
     refusal: () => new Response(JSON.stringify({ error: UNSAID }), { status: 400, headers: { "Content-Type": "application/json" } }),
     typed: (id) => document.querySelector(`#${id} textarea`)?.value ?? "",

@@ -3,27 +3,21 @@
 // nothing came of it.
 (() => {
   const { duration, text } = window.chatTexts;
-  const { carriesQuestion, editIn, refusal } = window.gradioInternals;
+  const { carriesQuestion, refusal } = window.gradioInternals;
   const AGAIN_SECONDS = 5;
   const TOO_EARLY = { 429: "page_too_many_questions", 503: "page_no_room" };
   const send = window.fetch;
   // ends the wait: true to ask again, false to leave it; null while nobody waits
   let end = null;
-  // what a question that was refused was edited from
-  let edit;
 
   window.fetch = async (...request) => {
     if (!carriesQuestion(...request)) return send(...request);
     show();
-    edit = undefined;
     for (;;) {
       const response = await send(...request);
       if (response.status === 413) show(text("page_too_large"));
       else if (!TOO_EARLY[response.status]) return response;
-      if (response.status === 413 || !await mayAskAgain(response)) {
-        edit = editIn(request[1]);
-        return refusal();
-      }
+      if (response.status === 413 || !await mayAskAgain(response)) return refusal();
     }
   };
 
@@ -67,6 +61,5 @@
   window.chatRefusals = {
     // The person went on to something else: what waits is not asked any more.
     leave: () => end?.(false),
-    edit: () => edit,
   };
 })();
