@@ -13,6 +13,7 @@ from typing import IO
 
 from appliance_cli.base.errors import StepFailed
 
+Child = subprocess.Popen[bytes]
 TAIL_LINES = 15
 LOG_LIMIT_BYTES = 5_000_000
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance_cli.base.errors import StepFailed
+from appliance_cli.base.process import Child
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import runner
 from appliance_cli.config.appliance import Appliance
@@ -36,7 +37,7 @@ Progress = Callable[[dict[str, Any]], None]
 class Generator:
     """A generator that runs."""
 
-    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, child: Child, log: Path) -> None:
         self._child, self._log = child, log
 
     def ask(self, method: str, path: str, body: Any = None, address: str | None = None) -> tuple[int, str]:
