@@ -2,6 +2,7 @@
 the same job; a soak.
 
     PYTHONPATH=.:tests python bench/bench_door.py             # what a stream's tokens lose on the way
+    PYTHONPATH=.:tests python bench/bench_door.py --openai    # the same where OpenAI's dialect is translated
     PYTHONPATH=.:tests python bench/bench_door.py --litellm   # beside LiteLLM's proxy, on the same core
     PYTHONPATH=.:tests python bench/bench_door.py --soak 10   # 1,000 idle, 500 active, ten minutes
 
@@ -27,9 +28,15 @@ from bench import door_soak, door_streams, door_versus, litellm_proxy
 from bench.door_rig import Rig
 from bench.door_versus import Proxy
 from bench.quiet import Quiet
+from bench.stream_load import CHAT, GENERATE
 
 DOOR_PORT, ENGINE_PORT = 8080, 3000
 Figures = dict[str, Any]
+
+
+def door_cpu_seconds(rig: Rig, door: Container) -> float:
+    """What nginx and, behind it, openai-api have used so far."""
+    return rig.cpu_seconds(door) + rig.cpu_seconds(rig.openai_api)
 
 
 def streams(rig: Rig, emitter: Container, door: Container, options: argparse.Namespace) -> list[Figures]:
@@ -40,10 +47,11 @@ def streams(rig: Rig, emitter: Container, door: Container, options: argparse.Nam
         cells.append(
             door_streams.compare(
                 cell,
+                CHAT if options.openai else GENERATE,
                 {"direct": rig.address(emitter, ENGINE_PORT), "door": rig.address(door, DOOR_PORT)},
                 rig.key,
                 options.repeat,
-                lambda: rig.cpu_seconds(door),
+                lambda: door_cpu_seconds(rig, door),
                 quiet,
             )
         )
@@ -58,7 +66,7 @@ def versus(
     folder = Path(options.litellm) if options.litellm else litellm_proxy.packages()
     litellm = litellm_proxy.start(rig, folder, config)
     proxies = [
-        Proxy("door", rig.address(door, DOOR_PORT), lambda: rig.cpu_seconds(door)),
+        Proxy("door", rig.address(door, DOOR_PORT), lambda: door_cpu_seconds(rig, door)),
         Proxy("litellm", rig.address(litellm, litellm_proxy.PORT), lambda: rig.cpu_seconds(litellm)),
     ]
     found = door_versus.versus(
@@ -129,6 +137,9 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="a minute instead of a quarter of an hour: does it run?"
     )
+    parser.add_argument(
+        "--openai", action="store_true", help="streams that openai-api translates, not TGI's own as they are"
+    )
     parser.add_argument("--repeat", type=int, default=5, help="rounds")
     parser.add_argument(
         "--litellm",
@@ -155,7 +166,10 @@ def main() -> None:
     options = parser.parse_args()
     # So that an ended benchmark removes its containers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-    print(json.dumps(measure(options), indent=1, ensure_ascii=False))
+    found = measure(options)
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+    if any(cell[way]["errors"] for cell in found.get("streams", []) for way in ("direct", "door")):
+        sys.exit("streams failed or were refused: these figures are worth nothing")
 
 
 if __name__ == "__main__":

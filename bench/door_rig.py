@@ -23,6 +23,7 @@ import docker
 import requests
 from docker.models.containers import Container
 
+from bench.tgi_shapes import MODEL
 from harness.waiting import wait_until
 
 REPO = Path(__file__).resolve().parents[1]
@@ -42,6 +43,7 @@ class Rig:
 
     Attributes:
         key: a bearer key that door and LiteLLM accept.
+        openai_api: what the door has translate OpenAI's dialect, once the door runs.
     """
 
     def __init__(self, load_core: int, proxy_core: int, cgroup_parent: str | None = None) -> None:
@@ -55,6 +57,13 @@ class Rig:
         self._scratch = Path(tempfile.mkdtemp(prefix="bench-door-"))
         name = f"bench-door-{secrets.token_hex(3)}"
         self._network = self._docker.networks.create(name, driver="bridge", internal=True)
+        # As in the product: openai-api asks nginx by a network on which the host has no address.
+        self._inside = self._docker.networks.create(
+            f"{name}-inside",
+            driver="bridge",
+            internal=True,
+            options={"com.docker.network.bridge.inhibit_ipv4": "true"},
+        )
         return self
 
     def __exit__(
@@ -64,8 +73,9 @@ class Rig:
             # Somebody else's cleaning must not leave the rest behind.
             with contextlib.suppress(docker.errors.APIError):
                 container.remove(force=True, v=True)
-        with contextlib.suppress(docker.errors.APIError):
-            self._network.remove()
+        for network in (self._network, self._inside):
+            with contextlib.suppress(docker.errors.APIError):
+                network.remove()
         self._docker.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -81,7 +91,8 @@ class Rig:
         )
 
     def door(self, image: str, mounts: dict[str, str] | None = None) -> Container:
-        """nginx as the appliance runs it, with one key that every limit applies to and none stops.
+        """nginx as the appliance runs it, with one key that every limit applies to and none stops, the
+        engine's number of places among them.
 
         Args:
             image: the door's image.
@@ -98,25 +109,47 @@ class Rig:
         volumes = {str(access): {"bind": "/access", "mode": "ro"}}
         for source, target in (mounts or {}).items():
             volumes[source] = {"bind": target, "mode": "ro"}
-        return self.start(
+        inside = self._scratch / "inside"
+        inside.mkdir()
+        os.chown(inside, *owner)
+        volumes[str(inside)] = {"bind": "/inside", "mode": "rw"}
+        door = self.start(
             image,
             None,
             core="proxy",
+            inside="nginx",
             user=f"{owner[0]}:{owner[1]}",
-            environment={"BIND_ADDRESS": "0.0.0.0", "TLS": "off"},
+            environment={"BIND_ADDRESS": "0.0.0.0", "TLS": "off", "MAX_CONCURRENT_REQUESTS": "100000"},
             volumes=volumes,
-            tmpfs={
-                "/tmp": "size=256m,mode=1777",
-                "/state": "size=64m,mode=1777",
-                "/inside": "size=1m,mode=1777",
-            },
+            tmpfs={"/tmp": "size=256m,mode=1777", "/state": "size=64m,mode=1777"},
             mem_limit="512m",
+        )
+        self._openai_api(inside)
+        return door
+
+    def _openai_api(self, inside: Path) -> None:
+        """What speaks OpenAI's dialect behind the door, one of it, on the proxies' core."""
+        self.openai_api = self.start(
+            "qwen-appliance/openai-api:local",
+            None,
+            core="proxy",
+            inside="openai-api",
+            environment={"ENGINE_URL": "http://nginx:8088/engine", "MODEL_ID": MODEL},
+            volumes={str(inside): {"bind": "/inside", "mode": "ro"}},
         )
 
     def start(
-        self, image: str, command: list[str] | None, *, core: str, alias: str | None = None, **options: Any
+        self,
+        image: str,
+        command: list[str] | None,
+        *,
+        core: str,
+        alias: str | None = None,
+        inside: str | None = None,
+        **options: Any,
     ) -> Container:
-        """Starts a container on the network, pinned to the `load` or the `proxy` core."""
+        """Starts a container on the network, pinned to the `load` or the `proxy` core; with a name `inside`
+        also on the network that the host does not reach."""
         defaults = {**_HARDENED, "user": "10001:10001", "tmpfs": {"/tmp": "size=1g,mode=1777"}}
         container = self._docker.containers.create(
             image,
@@ -130,6 +163,8 @@ class Rig:
         if alias:
             self._network.disconnect(container)
             self._network.connect(container, aliases=[alias])
+        if inside:
+            self._inside.connect(container, aliases=[inside])
         container.start()
         container.reload()
         return container

@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from bench.request_load import Line
-from bench.stream_load import Demand, StreamLoad, http_request
+from bench.stream_load import GENERATE, Demand, StreamLoad, http_request
 
 IDLE_EVERY_S = 30.0
 SAMPLE_EVERY_S = 5.0
@@ -142,7 +142,9 @@ def soak(
 ) -> dict[str, Any]:
     """Runs idle and active clients for about so many minutes; returns counts, memory and its trend."""
     turns = max(1, round(minutes * 60 * rate / tokens))
-    demand = Demand(address, key, streams, streams * turns, tokens, rate, ttft_ms=40, patience_s=60)
+    demand = Demand(
+        address, key, streams, streams * turns, tokens, rate, ttft_ms=40, route=GENERATE, patience_s=60
+    )
     gc.collect()
     gc.freeze()
     return {"minutes": minutes, "tokens_per_s": rate, **uvloop.run(_run(demand, Idle(address, idle), pids))}

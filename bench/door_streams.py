@@ -27,7 +27,7 @@ class Cell:
     rate: int
     ttft_ms: int
 
-    def demand(self, address: tuple[str, int], key: str) -> Demand:
+    def demand(self, address: tuple[str, int], key: str, route: str) -> Demand:
         """At least 20 streams, so that percentiles of first tokens mean something; a lone one is shorter.
 
         Five seconds each: of 500, whose starts are spread over two, all run together for three.
@@ -41,6 +41,7 @@ class Cell:
             tokens=25 if short else 5 * self.rate,
             rate=self.rate,
             ttft_ms=self.ttft_ms,
+            route=route,
         )
 
 
@@ -54,6 +55,7 @@ def matrix(quick: bool) -> list[Cell]:
 
 def compare(
     cell: Cell,
+    route: str,
     ways: dict[str, tuple[str, int]],
     key: str,
     repeat: int,
@@ -65,6 +67,7 @@ def compare(
 
     Args:
         cell: the load.
+        route: what is asked.
         ways: the addresses of `direct` (the engine) and `door`.
         key: bearer key.
         repeat: rounds.
@@ -74,7 +77,7 @@ def compare(
     Returns:
         Medians of each way's figures, the ratios' medians with least and greatest, the door's processor time.
     """
-    demands = {name: cell.demand(address, key) for name, address in ways.items()}
+    demands = {name: cell.demand(address, key, route) for name, address in ways.items()}
     for demand in demands.values():
         run(replace(demand, total=demand.streams, tokens=10))
     rounds: list[Figures] = []

@@ -29,6 +29,7 @@ from bench.tgi_shapes import MODEL
 
 _STAMP = re.compile(rb"@(\d{19})")
 _END = b"\r\n0\r\n\r\n"
+CHAT, GENERATE = "/v1/chat/completions", "/generate_stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Demand:
         tokens: tokens in each.
         rate: tokens a second in each.
         ttft_ms: what the engine waits before a first token.
+        route: OpenAI's chat route, whose answers are translated at the door, or TGI's /generate_stream,
+            which passes as it is.
         patience_s: after so many seconds more than the demand needs, what has not ended is an error.
     """
 
@@ -53,6 +56,7 @@ class Demand:
     tokens: int
     rate: int
     ttft_ms: int = 0
+    route: str = CHAT
     patience_s: float = 15.0
 
     def seconds(self) -> float:
@@ -66,16 +70,18 @@ class Demand:
 
     def request(self) -> bytes:
         """The request, head and body."""
-        body = json.dumps(
-            {
+        told = f"rate={self.rate} ttft_ms={self.ttft_ms}"
+        if self.route == GENERATE:
+            body: dict[str, Any] = {"inputs": told, "parameters": {"max_new_tokens": self.tokens}}
+        else:
+            body = {
                 "model": MODEL,
-                "messages": [{"role": "user", "content": f"rate={self.rate} ttft_ms={self.ttft_ms}"}],
+                "messages": [{"role": "user", "content": told}],
                 "max_tokens": self.tokens,
                 "stream": True,
                 "stream_options": {"include_usage": True},
             }
-        ).encode()
-        return http_request("POST", "/v1/chat/completions", self.address, self.key, body)
+        return http_request("POST", self.route, self.address, self.key, json.dumps(body).encode())
 
 
 @dataclass(slots=True)

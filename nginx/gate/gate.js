@@ -33,6 +33,11 @@ function api(r) {
     }
 }
 
+// What describes the API: for programs, and for whoever reads it in a browser, where he is signed in.
+function docs(r) {
+    return r.headersIn.Authorization === undefined ? page(r) : api(r);
+}
+
 // While nobody is asked who he is: a page elsewhere could have a name of its own point at this machine (DNS rebinding), and use
 // the appliance through the browser of whoever looks at it. So only addresses and localhost pass, which are nobody's names. Nor may
 // it send here what needs no leave of ours: a browser says with each POST whose page sends it.
@@ -121,6 +126,13 @@ async function page(r) {
     return false;
 }
 
+// Where the appliance stands is told to every program; the page about it is a part of the page.
+async function status(r) {
+    if (wantsPage(r)) {
+        await page(r);
+    }
+}
+
 // What a person does on the page, of which a join brings a whole conversation: held to that person's rate.
 async function action(r) {
     if (await page(r) && r.variables.person !== '' && r.method === 'POST') {
@@ -140,8 +152,12 @@ async function vouchedFor(r) {
     return reply.status >= 200 && reply.status < 300 && NAME.test(name) ? name : undefined;
 }
 
+function wantsPage(r) {
+    return r.method === 'GET' && /text\/html/.test(r.headersIn.Accept || '');
+}
+
 function sendToSignIn(r) {
-    if (r.method === 'GET' && /text\/html/.test(r.headersIn.Accept || '')) {
+    if (wantsPage(r)) {
         r.return(303, '/login');
         return;
     }
@@ -194,4 +210,7 @@ function ssoSignInUrl() {
     return process.env.SSO_URL ? process.env.SSO_SIGN_IN_URL || '' : '';
 }
 
-export default { ssoUrl, ssoHost, ssoSignInUrl, api, internal, question, page, action, signIn, withoutChallenge, signOut, refresh: accounts.refresh };
+export default {
+    ssoUrl, ssoHost, ssoSignInUrl, api, docs, internal, question, page, status, action, signIn, withoutChallenge, signOut,
+    refresh: accounts.refresh,
+};

@@ -8,12 +8,20 @@ import engines from 'engines.js';
 
 // The kinds of frames that the table `routes` names: what tells one that carries the engine's count, and how it is taken.
 const FRAMES = {
-    tgi: { mark: '"details":{', take: details },
-    openai: { mark: '"usage":{', take: usage },
+    tgi: { mark: Buffer.from('"details":{'), take: details },
+    openai: { mark: Buffer.from('"usage":{'), take: usage },
 };
 // With a mark to flush: otherwise nginx gathers tokens until they fill a buffer, 16 KB of it under TLS.
 const MORE = { flush: true };
 const LAST = { last: true, flush: true };
+
+// What is looked for in every frame: as bytes, which a search takes as they are. A text would be made into bytes each time.
+const BEGINNING = Buffer.from('data: {');
+const NO_TOKEN = Buffer.from('"delta":{}');   // of openai-api's frame that only says why the answer ended
+const NEWLINE = 10;
+// Where a frame's first name begins, and with what an error's does.
+const NAME_AT = 'data: {"'.length;
+const E = 101;
 
 let kind = null;   // one of FRAMES, while an event stream passes
 let frames = 0;
@@ -26,19 +34,33 @@ let rest = null;
 // js_body_filter: hands every piece on at once, then looks at it.
 function watch(r, data, flags) {
     r.sendBuffer(data, flags.last ? LAST : MORE);
-    if (kind === null) {
-        // an event stream's headers come at once; its first frame is the first token
-        r.variables.first_byte = r.variables.request_time;
-        engines.met(r.variables.upstream_addr);
-        kind = isEventStream(r) ? kindOf(r) : null;
-        if (kind === null) {
-            r.done();
-            return;
-        }
+    if (kind === null && !begins(r)) {
+        return;
     }
-    if (data.length > 0) {
+    if (rest === null && isOneToken(data)) {
+        frames++;
+    } else if (data.length > 0) {
         take(rest === null ? data : Buffer.concat([rest, data]));
     }
+}
+
+// Whether the answer that begins is one whose frames are counted. Of an event stream the headers come at once; its first frame is the
+// first token.
+function begins(r) {
+    r.variables.first_byte = r.variables.request_time;
+    engines.met(r.variables.upstream_addr);
+    kind = isEventStream(r) ? kindOf(r) : null;
+    if (kind === null) {
+        r.done();
+    }
+    return kind !== null;
+}
+
+// The usual piece, told without cutting it up: a token's frame, whole and alone. Anything else is for `take`.
+function isOneToken(data) {
+    const last = data.length - 1;
+    return data.indexOf(NEWLINE) === last - 1 && data[last] === NEWLINE && data[NAME_AT] !== E
+        && data.indexOf(BEGINNING) === 0 && data.indexOf(kind.mark) < 0 && data.indexOf(NO_TOKEN) < 0;
 }
 
 function isEventStream(r) {
@@ -67,11 +89,11 @@ function begin() {
 
 function take(data) {
     let start = 0;
-    let end = data.indexOf('\n', 0);
+    let end = data.indexOf(NEWLINE);
     while (end >= 0) {
         frame(data.subarray(start, end));
         start = end + 1;
-        end = data.indexOf('\n', start);
+        end = data.indexOf(NEWLINE, start);
     }
     // a copy: the buffer is nginx's again when this call returns
     rest = start < data.length ? Buffer.from(data.subarray(start)) : null;
@@ -81,13 +103,13 @@ function take(data) {
 function frame(line) {
     if (line.indexOf('data: [DONE]') === 0) {
         complete = prompt > 0;
-    } else if (line.indexOf('data: {') !== 0) {
+    } else if (line.indexOf(BEGINNING) !== 0) {
         return;
     } else if (line.indexOf(kind.mark) >= 0) {
         kind.take(JSON.parse(line.toString().slice(5)));
-    } else if (line.indexOf('{"error":') >= 0) {
+    } else if (line.indexOf('data: {"error":') === 0) {
         refused = frames === 0;
-    } else {
+    } else if (line.indexOf(NO_TOKEN) < 0) {
         frames++;
     }
 }

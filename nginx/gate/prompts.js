@@ -1,12 +1,12 @@
 // Prompts whose length no answer told: a stream that was left early, or does not say it. They wait in the shared dictionary
-// `uncounted`, and the engine's own tokenizer counts them afterwards. Whatever cannot be counted is booked by its bytes.
+// `uncounted`, and the engine's own tokenizer counts them afterwards: asked here for TGI's prompts, by openai-api for what only that
+// understands. Whatever cannot be counted is booked by its bytes.
 
 import metrics from 'metrics.js';
 import usage from 'usage.js';
 
 // Shorter than the timer's interval: nginx ends a call that is still running when the next one is due.
 const TURN_MS = 1500;
-const MOST_TEXTS = 4;   // TGI's --max-client-batch-size: it refuses more
 const TRIES = 30;   // two minutes of them: an engine that hangs fails like a prompt that cannot be counted
 // A prompt of usual text has about as many; until it is counted, the budget takes it for so long.
 const BYTES_A_TOKEN = 4;
@@ -49,7 +49,7 @@ function countLater(r, account, day) {
         return;
     }
     const bytes = text === undefined ? Number(r.variables.request_length) : text.length;
-    const entry = { account: account, day: day, counter: counter, field: r.variables.frames === 'tgi' ? 'inputs' : 'prompt' };
+    const entry = { account: account, day: day, counter: counter };
     entry.expected = Math.min(MOST_TOKENS, Math.ceil(bytes / BYTES_A_TOKEN));
     if (text === undefined) {
         bookUncounted(entry, 'its body is not in memory');
@@ -65,7 +65,7 @@ function countLater(r, account, day) {
 }
 
 function put(entry, id, tries, text) {
-    const fields = [entry.account, entry.day, entry.counter, entry.field, entry.expected, id, tries];
+    const fields = [entry.account, entry.day, entry.counter, entry.expected, id, tries];
     ngx.shared.uncounted.set(fields.join('|'), text);
 }
 
@@ -91,19 +91,19 @@ async function countWaiting() {
         if (Date.now() - began > TURN_MS) {
             return;
         }
-        await countOne(key, tries(key), began);
+        await countOne(key, tries(key));
     }
 }
 
-async function countOne(key, tries, began) {
+async function countOne(key, tries) {
     const text = ngx.shared.uncounted.get(key);
     if (text === undefined) {
         return;
     }
     const parts = key.split('|');
-    const entry = { account: parts[0], day: parts[1], counter: parts[2], field: parts[3], expected: Number(parts[4]) };
+    const entry = { account: parts[0], day: parts[1], counter: parts[2], expected: Number(parts[3]) };
     try {
-        const tokens = await tokensOf(entry, text, began);
+        const tokens = await tokensOf(entry, text);
         if (tokens === REFUSED) {
             ngx.log(ngx.WARN, `usage: a prompt of ${entry.account} was not counted: the engine refuses it`);
         }
@@ -119,7 +119,7 @@ async function countOne(key, tries, began) {
             ngx.log(ngx.WARN, `usage: a prompt of ${entry.account} is counted again later: ${error.message}`);
         }
         ngx.shared.uncounted.delete(key);
-        put(entry, parts[5], tries + 1, text);
+        put(entry, parts[4], tries + 1, text);
     }
 }
 
@@ -132,36 +132,26 @@ function end(key, entry, booking) {
 }
 
 // null where there is no engine, REFUSED where the engine takes no such prompt. Raises when this one cannot be counted.
-async function tokensOf(entry, body, began) {
-    const document = entry.counter === '/tokenize' ? JSON.parse(body) : null;
-    const texts = document === null ? [null] : [].concat(document[entry.field]);
-    if (texts.length > MOST_TEXTS) {
-        throw new Error(`${texts.length} prompts in one request`);
+async function tokensOf(entry, body) {
+    const isTgis = entry.counter === '/tokenize';
+    const reply = await ngx.fetch('http://127.0.0.1:8088' + entry.counter, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: isTgis ? JSON.stringify({ inputs: JSON.parse(body).inputs }) : body,
+    });
+    if (ABSENT.includes(reply.status)) {
+        return null;
     }
-    let count = 0;
-    for (const text of texts) {
-        if (Date.now() - began > TURN_MS) {
-            throw new Error('the engine is slow');
-        }
-        const reply = await ngx.fetch('http://127.0.0.1:8088' + entry.counter, {
-            method: 'POST',
-            headers: { 'Content-Type': 'application/json' },
-            body: text === null ? body : JSON.stringify({ inputs: text }),
-        });
-        if (ABSENT.includes(reply.status)) {
-            return null;
-        }
-        if (reply.status >= 400 && reply.status < 500) {
-            return REFUSED;
-        }
-        if (!reply.ok) {
-            throw new Error(`the engine answered ${reply.status}`);
-        }
-        const answer = await reply.json();
-        count += (text === null ? answer.tokenize_response : answer).length;
+    if (reply.status >= 400 && reply.status < 500) {
+        return REFUSED;
     }
+    if (!reply.ok) {
+        throw new Error(`it was answered ${reply.status}`);
+    }
+    const answer = await reply.json();
+    const count = isTgis ? answer.length : answer.tokens;
     if (!Number.isInteger(count)) {
-        throw new Error('the engine answered no list of tokens');
+        throw new Error('no number of tokens was answered');
     }
     return count;
 }

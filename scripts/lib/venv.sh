@@ -94,9 +94,17 @@ build_venv() {
     if ! { rm -rf "$venv" && mv "$new" "$venv"; }; then exit 4; fi
 }
 
-# pip_install LOCK [OPTION]
+# uv asks the index that pip is told to ask.
+uv_as_pip() {
+    if [ -n "${PIP_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="$PIP_INDEX_URL"; fi
+    if [ -n "${PIP_CERT:-}" ]; then export SSL_CERT_FILE="$PIP_CERT"; fi
+}
+
+# pip_install LOCK [OPTION]: by $fast_installer, a uv, where that is set and reaches its index; it takes a tenth of the time.
 pip_install() {
     lock=$1
     shift
+    if [ -n "${fast_installer:-}" ] &&
+        "$fast_installer" pip install --quiet --python "$new/bin/python" --require-hashes "$@" -r "$lock"; then return 0; fi
     "$new/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off --require-hashes "$@" -r "$lock"
 }

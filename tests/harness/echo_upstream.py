@@ -1,13 +1,13 @@
-"""Stands behind nginx in place of chat, engine and sign-on service, and keeps what reached it, byte for byte.
+"""Stands behind nginx in place of all that it serves, and keeps what reached it, byte for byte.
 
 Owns: an HTTP/1.1 reader that repairs nothing, so that what nginx sent is seen as it was sent. Knows nothing
 of nginx or of the tests. Standard library only: it runs inside a container.
 
-Ports: 7860 the chat, 3000 the engine, 4180 the sign-on service, 9000 the record (GET /seen, POST /forget).
-Every answer of the first two is the request as JSON, but: `STREAMS` go on as event streams, each frame with
-its time, until their reader leaves; /tokenize answers one token a word, as TGI does; a request with the
-header X-Echo-Never is not answered, one with X-Echo-Full as TGI answers when it is full, with the header's
-number as Retry-After.
+Ports: 7860 the chat, 3000 the engine, 8000 openai-api, 4180 the sign-on service, 9000 the record (GET /seen,
+POST /forget). Every answer of the first three is the request as JSON, but: `STREAMS` go on as event streams,
+each frame with its time, until their reader leaves; /tokenize answers one token a word, as TGI does; a
+request with the header X-Echo-Never is not answered, one with X-Echo-Full as TGI answers when it is full,
+with the header's number as Retry-After. With X-Echo-As-Is openai-api sends the request on to the engine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from functools import partial
 from typing import Any, TypeAlias
 
-SERVICES = {7860: "ui", 3000: "tgi", 4180: "sso"}
+SERVICES = {7860: "ui", 3000: "tgi", 8000: "openai-api", 4180: "sso"}
 CONTROL_PORT = 9000
 STREAMS = ("/generate_stream", "/gradio_api/queue/data")
 STREAM_PAUSE_S = 0.1
@@ -65,6 +65,9 @@ async def _serve(service: str, reader: Reader, writer: Writer) -> None:
             if any(name == "x-echo-never" for name, _ in request["headers"]):
                 await reader.read()
                 return
+            if service == "openai-api" and any(name == "x-echo-as-is" for name, _ in request["headers"]):
+                await _answer(writer, "200 OK", {"X-Accel-Redirect": "@engine_as_is"}, None)
+                continue
             full = [value for name, value in request["headers"] if name == "x-echo-full"]
             if full:
                 again = {"Retry-After": full[0]} if full[0].isdigit() else {}

@@ -80,7 +80,7 @@ class LoneDoor:
         self._docker.close()
 
     def seen(self) -> list[dict[str, Any]]:
-        """What reached chat, engine and sign-on service, in order: service, method, target, headers, body."""
+        """What reached those behind the door, in order: service, method, target, headers, body."""
         seen: list[dict[str, Any]] = requests.get(f"{self._control}/seen", timeout=10).json()
         return seen
 
@@ -171,7 +171,7 @@ class LoneDoor:
             PYTHON,
             entrypoint=["python3", "-c", ECHO.read_text()],
             ports={"9000/tcp": ("127.0.0.1", None)},
-            aliases=["ui", "tgi", "sso"],
+            aliases=["ui", "tgi", "openai-api", "sso"],
         )
         self._await_echo()
         self.nginx = self._run(

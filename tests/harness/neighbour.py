@@ -5,6 +5,7 @@ Owns the namespace and the cable; needs root. Lets a test send from there; asser
 
 from __future__ import annotations
 
+import os
 import secrets
 import select
 import subprocess
@@ -16,13 +17,18 @@ from typing import IO, Self
 
 # Of TEST-NET-3, which nobody's network has.
 HERE, THERE = "203.0.113.1", "203.0.113.2"
+# Every packet of IPv4 that comes to the machine, before its own network stack judges it.
 _LISTEN = """
-import socket, sys
-listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-listener.bind((sys.argv[1], int(sys.argv[2])))
+import socket, struct
+IPV4 = 0x0800
+names = {1: "icmp", 6: "tcp", 17: "udp"}
+listener = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
 print("listening", flush=True)
 while True:
-    print(listener.recv(100), flush=True)
+    packet, address = listener.recvfrom(2000)
+    kind, header = names.get(packet[9]), (packet[0] & 15) * 4
+    if address[2] != socket.PACKET_OUTGOING and kind in ("tcp", "udp"):
+        print(kind, struct.unpack("!H", packet[header + 2 : header + 4])[0], flush=True)
 """
 
 
@@ -58,15 +64,24 @@ class Neighbour:
         return get(url, *options, before=("ip", "netns", "exec", self._name))
 
     @contextmanager
-    def listening(self, port: int) -> Iterator[Callable[[], bool]]:
-        """While it waits for packets of UDP; what is yielded says whether one comes within 2 s."""
-        command = ["ip", "netns", "exec", self._name, sys.executable, "-c", _LISTEN, THERE, str(port)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+    def listening(self) -> Iterator[Callable[[str, int], bool]]:
+        """While it waits for packets; what is yielded says whether one to that port comes within 2 s."""
+        command = ["ip", "netns", "exec", self._name, sys.executable, "-u", "-c", _LISTEN]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as listener:
             assert listener.stdout is not None
-            said: IO[str] = listener.stdout
-            assert said.readline() == "listening\n"
+            said: IO[bytes] = listener.stdout
+            assert said.readline() == b"listening\n"
+            seen = b""
+
+            def arrived(protocol: str, port: int) -> bool:
+                nonlocal seen
+                line = f"{protocol} {port}\n".encode()
+                while line not in seen and select.select([said], [], [], 2)[0]:
+                    seen += os.read(said.fileno(), 4096)
+                return line in seen
+
             try:
-                yield lambda: bool(select.select([said], [], [], 2)[0])
+                yield arrived
             finally:
                 listener.kill()
 

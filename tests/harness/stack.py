@@ -19,6 +19,7 @@ import docker
 import requests
 from docker.models.containers import Container
 
+from appliance_cli.host import way_out
 from harness.waiting import wait_until
 
 REPO = Path(__file__).resolve().parents[2]
@@ -69,6 +70,7 @@ class Stack:
     def down(self) -> None:
         """Removes every container, network and volume of the project, whatever state they are in."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", check=False)
+        way_out.open_again(self.project)
         self.docker.close()
 
     def appliance(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

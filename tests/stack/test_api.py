@@ -29,7 +29,7 @@ def test_chat_completion_knows_the_capital_of_france(stack: Stack) -> None:
     assert response.status_code == 200
     answer = response.json()
     assert answer["object"] == "chat.completion"
-    assert answer["id"] == ""
+    assert answer["id"].startswith("chatcmpl-")
     assert answer["model"] == MODEL
     (choice,) = answer["choices"]
     assert choice["index"] == 0
@@ -43,7 +43,7 @@ def test_chat_completion_knows_the_capital_of_france(stack: Stack) -> None:
     assert response.headers["x-generated-tokens"] == str(usage["completion_tokens"])
 
 
-def test_chat_stream_has_tgi_frames(stack: Stack) -> None:
+def test_chat_stream_has_openais_frames(stack: Stack) -> None:
     body = {
         "model": "tgi",
         "messages": CAPITAL,
@@ -60,7 +60,7 @@ def test_chat_stream_has_tgi_frames(stack: Stack) -> None:
     assert done == "[DONE]"
     assert usage["choices"] == []
     assert usage["usage"]["completion_tokens"] == len(chunks)
-    assert all(chunk["choices"][0]["delta"]["role"] == "assistant" for chunk in chunks)
+    assert [chunk["choices"][0]["delta"].get("role") for chunk in chunks[:2]] == ["assistant", None]
     assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
     assert "Paris" in "".join(chunk["choices"][0]["delta"]["content"] for chunk in chunks)
 
@@ -113,10 +113,6 @@ def test_openai_client(stack: Stack) -> None:
         text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert "Paris" in text
 
-    with pytest.raises(openai.UnprocessableEntityError) as refused:
-        client.chat.completions.create(model="tgi", messages=CAPITAL, top_p=1.0)
-    assert "`top_p` must be > 0.0 and < 1.0" in refused.value.response.json()["error"]
-
 
 def test_hugging_face_client(stack: Stack) -> None:
     client = huggingface_hub.InferenceClient(base_url=stack.url)
@@ -148,7 +144,7 @@ def test_first_token_arrives_while_the_engine_still_generates(stack: Stack) -> N
 @pytest.mark.parametrize(
     "path",
     [
-        *("/metrics", "/docs", "/api-doc/openapi.json", "/openapi.json", "/invocations", "/v1/embeddings"),
+        *("/metrics", "/docs/", "/api-doc/openapi.json", "/invocations", "/v1/embeddings"),
         *("/gradio_api/info", "/gradio_api/upload", "/gradio_api/call/respond", "/gradio_api/runs"),
         *("/engine-unavailable/openai", "/healthz", "/_engine_root", "/unavailable.html"),
         *("/generate/", "/GENERATE", "/.env"),

@@ -50,7 +50,7 @@ def test_model_init_reaches_out(stack: Stack, outside: tuple[str, int]) -> None:
 
 def test_nobody_else_reaches_out(stack: Stack, outside: tuple[str, int]) -> None:
     address, port = outside
-    for service in ("tgi", "ui"):
+    for service in ("tgi", "ui", "openai-api"):
         for container in stack.containers(service):
             code, said = run_inside(container, "python3", "-c", CONNECT, address, str(port))
             assert code != 0, f"{container.name} reached {address}: {said}"
@@ -62,13 +62,14 @@ def test_nobody_else_reaches_out(stack: Stack, outside: tuple[str, int]) -> None
 def test_only_nginx_is_published_and_only_on_loopback(stack: Stack) -> None:
     published = {
         service: [binding for bindings in container.ports.values() for binding in bindings or []]
-        for service in ("tgi", "ui", "nginx")
+        for service in ("tgi", "ui", "openai-api", "nginx")
         for container in stack.containers(service)
     }
-    assert published == {"tgi": [], "ui": [], "nginx": [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]}
+    only = {"HostIp": "127.0.0.1", "HostPort": str(stack.port)}
+    assert published == {"tgi": [], "ui": [], "openai-api": [], "nginx": [only]}
 
 
-@pytest.mark.parametrize("service", ["model-init", "tgi", "ui", "nginx"])
+@pytest.mark.parametrize("service", ["model-init", "tgi", "ui", "openai-api", "nginx"])
 def test_own_containers_are_unprivileged(stack: Stack, service: str) -> None:
     for container in stack.containers(service, stopped=True):
         config, host = container.attrs["Config"], container.attrs["HostConfig"]
@@ -83,7 +84,7 @@ def test_own_containers_are_unprivileged(stack: Stack, service: str) -> None:
         assert host["LogConfig"]["Config"] == {"max-size": "20m", "max-file": "5"}
 
 
-@pytest.mark.parametrize("service", ["tgi", "ui", "nginx"])
+@pytest.mark.parametrize("service", ["tgi", "ui", "openai-api", "nginx"])
 def test_no_question_of_dns_leaves(stack: Stack, service: str) -> None:
     """Docker's own answers names of containers; it hands other questions to the container itself."""
     for container in stack.containers(service):
@@ -95,7 +96,7 @@ NOWHERE, END = "198.51.100.77", "198.51.100.78"
 SEND = "import socket, sys; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', (sys.argv[1], 53))"
 
 
-@pytest.mark.parametrize("service", ["tgi", "ui"])
+@pytest.mark.parametrize("service", ["tgi", "ui", "openai-api"])
 def test_no_datagram_leaves(stack: Stack, service: str) -> None:
     """Past the host's every interface but those of the containers."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0003)) as wire:

@@ -23,6 +23,7 @@ from harness.waiting import wait_until
 SHORT = 4  # tokens
 LONG = 300  # tokens of an answer that others are asked beside
 TURNS = 3
+CHAT = {"model": "tgi", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": SHORT}
 MANY = 3  # of the four that an engine writes at a time
 # where nothing is done an engine is drawn by lot: so many do not all draw the same one
 IDS = [f"talk-{number}" for number in range(14)]
@@ -52,6 +53,17 @@ def test_a_conversation_keeps_its_engine(pair: Stack, talks: list[Caller]) -> No
     turns = [[engine_of(pair, talk) for talk in talks] for _ in range(TURNS)]
     assert turns[1:] == turns[:1] * (TURNS - 1)
     assert set(turns[0]) == set(engines(pair)), "both engines have conversations"
+
+
+def test_a_conversation_by_openais_api_keeps_the_same_engine(pair: Stack, talks: list[Caller]) -> None:
+    """openai-api stands between: it passes on whose conversation it is."""
+    for talk in talks[:4]:
+        expected = engine_of(pair, talk)
+        before = {address: gauge(engine, "tgi_request_count") for address, engine in engines(pair).items()}
+        for _ in range(TURNS):
+            assert talk.post("/v1/chat/completions", CHAT).status_code == 200
+        after = {address: gauge(engine, "tgi_request_count") for address, engine in engines(pair).items()}
+        assert {address for address in after if after[address] != before[address]} == {expected}
 
 
 def test_what_belongs_to_no_conversation_goes_where_least_is_done(pair: Stack, program: Caller) -> None:

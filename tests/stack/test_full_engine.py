@@ -85,7 +85,9 @@ def test_a_refusal_of_the_engine_itself_says_when_to_come_back(
     for path, body, refusal in ROUTES:
         if path == "/generate_stream":  # the echo streams there whatever it is asked
             continue
-        answer = requests.post(echoing.url + path, json=body, headers={"X-Echo-Full": own}, timeout=60)
+        answer = requests.post(
+            echoing.url + path, json=body, headers={"X-Echo-Full": own, "X-Echo-As-Is": "1"}, timeout=60
+        )
         assert (answer.status_code, answer.json()) == (429, refusal), (path, body)
         assert answer.raw.headers.getlist("retry-after") == [told], path
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -23,6 +23,7 @@ from model_init.kernels.pinned import PINNED
 
 STAND_IN = """
     image: {image}
+    entrypoint: !reset null
     command: !override [python3, -c, "import time; time.sleep(600)"]
     deploy: !reset null
     depends_on: !reset null
@@ -89,7 +90,8 @@ def test_one_pinned_card(rendered: dict[str, Any]) -> None:
 
 def test_the_model_is_read_only_and_found_without_the_hub(rendered: dict[str, Any]) -> None:
     tgi = rendered["services"]["tgi"]
-    (volume,) = tgi["volumes"]
+    volume, entry = tgi["volumes"]
+    assert (entry["target"], entry["read_only"]) == ("/start-when-ready", True)
     assert (volume["source"], volume["target"], volume["read_only"]) == ("models", "/models", True)
     assert tgi["working_dir"] == "/models"
     assert tgi["environment"]["HF_HUB_OFFLINE"] == "1"
@@ -114,9 +116,13 @@ def test_tgi_is_neither_published_nor_able_to_reach_out(rendered: dict[str, Any]
 def test_a_slow_load_is_not_an_illness(rendered: dict[str, Any]) -> None:
     tgi = rendered["services"]["tgi"]
     assert tgi["healthcheck"]["test"][:2] == ["CMD", "curl"]
-    assert tgi["healthcheck"]["start_period"] == "30m0s"
+    assert (
+        tgi["healthcheck"]["start_period"] == "720h0m0s"
+    )  # a first download may take days, and is waited for inside
     assert tgi["stop_grace_period"] == "3m20s"  # over TGI's two drains of 90 s
-    assert tgi["depends_on"]["model-init"]["condition"] == "service_completed_successfully"
+    # a container that only Compose would start is lost when Docker restarts in a first download
+    assert tgi["depends_on"]["model-init"]["condition"] == "service_started"
+    assert tgi["entrypoint"] == ["sh", "/start-when-ready", "/tgi-entrypoint.sh"]
     assert "tgi" not in rendered["services"]["ui"]["depends_on"]
     assert "depends_on" not in rendered["services"]["nginx"]
 
@@ -131,7 +137,7 @@ def test_services_stand_in_data_flow_order() -> None:
     assert re.findall(r"^  ([\w-]+):$", services, re.M) == [
         *("model-init", "tgi"),
         "cpu-engine",  # an image that runs in tgi's place
-        *("ui", "nginx"),
+        *("ui", "openai-api", "nginx"),
         *("gpu-metrics", "prometheus", "grafana", "grafana-door"),
     ]
 

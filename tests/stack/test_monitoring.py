@@ -112,7 +112,7 @@ def key(stack: Stack) -> Iterator[str]:
 
 def test_off_unless_asked_for() -> None:
     names = set(rendered("docker-compose.yml", profile="none"))
-    assert names == {"model-init", "tgi", "ui", "nginx"}
+    assert names == {"model-init", "tgi", "ui", "openai-api", "nginx"}
     more = {"gpu-metrics", "prometheus", "grafana", "grafana-door"}
     assert set(rendered("docker-compose.yml")) == names | more
 

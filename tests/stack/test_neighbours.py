@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import docker
 import pytest
 import requests
 from docker.models.containers import Container
 
+from appliance_cli.host import way_out
 from harness import raw_http
 from harness.lone_door import LoneDoor, headers_of
 from harness.neighbour import THERE, Neighbour, get
-from harness.stack import REPO, Stack, run_inside
+from harness.stack import Stack, run_inside
 from harness.waiting import wait_until
 
 pytest_plugins = ["harness.door_fixtures"]
@@ -110,30 +111,58 @@ def test_the_host_reaches_the_published_port(stack: Stack) -> None:
     assert get(f"{stack.url}/generate", *AS_JSON, before=AS_NOBODY) == 200
 
 
-@contextmanager
-def without_a_way_out(stack: Stack) -> Iterator[None]:
-    """What docs/security.md has an operator do, for this project's network."""
-    document = (REPO / "docs" / "security.md").read_text(encoding="utf-8")
-    (line,) = re.findall(r"^ +(iptables -I DOCKER-USER .+)$", document, re.MULTILINE)
-    command = line.replace("qwen-appliance_edge", f"{stack.project}_edge")
-    subprocess.run(["sh", "-c", command], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["sh", "-c", command.replace("-I", "-D", 1)], check=True)
+def own_rules(project: str) -> list[str]:
+    """Those of the firewall that name this project's network."""
+    listed = subprocess.run(way_out.listing("iptables"), capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if f"--comment {project}_edge " in line]
 
 
-def test_the_hosts_own_rule_stops_what_nginx_sends(stack: Stack, neighbour: Neighbour) -> None:
-    """Without it one packet gets out, which shows that the second half can fail."""
+def said_of_the_way_out(stack: Stack) -> object:
+    return json.loads(stack.appliance("status", "--json").stdout)["way_out"]["closed"]
+
+
+def calls_out(container: Container) -> None:
+    """One datagram and the beginning of a connection, to the neighbour."""
+    run_inside(container, "bash", "-c", f"echo x >/dev/udp/{THERE}/5353")
+    run_inside(container, "timeout", "1", "bash", "-c", f"echo x >/dev/tcp/{THERE}/5354")
+
+
+def test_up_closes_nginxs_way_out(stack: Stack, neighbour: Neighbour) -> None:
+    """Without its rule both packets leave, which shows that the first half can fail; `up` renews it."""
     nginx = stack.container("nginx")
-    send = f"echo x >/dev/udp/{THERE}/5353"
-    with neighbour.listening(5353) as arrived:
-        assert run_inside(nginx, "bash", "-c", send)[0] == 0
-        assert arrived()
-    with without_a_way_out(stack), neighbour.listening(5354) as arrived:
-        run_inside(nginx, "bash", "-c", send.replace("5353", "5354"))
-        assert not arrived()
-        assert get(f"{stack.url}/status") == 200
+    assert len(own_rules(stack.project)) == 1
+    with neighbour.listening() as arrived:
+        calls_out(nginx)
+        assert not arrived("udp", 5353)
+        assert not arrived("tcp", 5354)
+    assert get(f"{stack.url}/status", before=AS_NOBODY) == 200
+    assert get(f"{stack.url}/", before=AS_NOBODY) == 200
+    assert get(f"{stack.url}/generate", *AS_JSON, before=AS_NOBODY) == 200
+    assert said_of_the_way_out(stack) is True
+    way_out.open_again(stack.project)
+    assert said_of_the_way_out(stack) is False
+    with neighbour.listening() as arrived:
+        calls_out(nginx)
+        assert arrived("udp", 5353)
+        assert arrived("tcp", 5354)
+    for _ in range(2):
+        stack.up()
+        assert len(own_rules(stack.project)) == 1
+    assert said_of_the_way_out(stack) is True
+
+
+def test_down_takes_the_rule_away(tmp_path: Path) -> None:
+    """Of an appliance that was made and never started: it has its networks."""
+    with Stack(tmp_path) as other:
+        other.compose("create", "--no-build", "nginx")
+        edge = way_out.find(other.docker, other.project)
+        assert edge is not None
+        assert way_out.close(other.docker, edge).closed
+        assert len(own_rules(other.project)) == 1
+        done = other.appliance("down", "--volumes", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert own_rules(other.project) == []
+        assert way_out.find(other.docker, other.project) is None
 
 
 def test_a_neighbour_reaches_a_door_that_is_published(
@@ -175,7 +204,7 @@ def test_the_internal_listener_believes_the_page_alone(stack: Stack) -> None:
 
 def test_the_proof_is_nowhere_else(stack: Stack) -> None:
     proof = proof_of(stack.containers("ui")[0])
-    for service in ("model-init", "tgi", "ui", "nginx"):
+    for service in ("model-init", "tgi", "ui", "openai-api", "nginx"):
         for container in stack.containers(service, stopped=True):
             assert proof not in json.dumps(container.attrs)
             assert proof not in container.logs().decode()
@@ -216,7 +245,7 @@ def test_engine_and_page_reach_nothing_on_the_host(stack: Stack) -> None:
             "    try: socket.create_connection((host, int(sys.argv[1])), 2); print(host)\n"
             "    except OSError: pass"
         )
-        for service in ("tgi", "ui"):
+        for service in ("tgi", "ui", "openai-api"):
             container = stack.containers(service)[0]
             assert said(container, "python3", "-c", connect, str(port), *hosts) == "", service
         with container_on("bridge") as control:

@@ -45,7 +45,8 @@ def test_a_request_is_one_line_without_what_is_private(guarded: Stack, seen: Cal
     assert 0 <= float(entry["first_byte_seconds"]) <= entry["seconds"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", entry["time"])
     assert "secret" not in json.dumps(entry)
-    assert "secret prompt" not in guarded.compose("logs", "--no-color", "nginx", "tgi", "ui").stdout
+    services = ("nginx", "tgi", "ui", "openai-api")
+    assert "secret prompt" not in guarded.compose("logs", "--no-color", *services).stdout
 
 
 def test_who_is_refused_is_logged_as_such(guarded: Stack) -> None:

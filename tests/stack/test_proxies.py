@@ -24,8 +24,9 @@ def test_the_appliance_comes_up_although_dockers_client_has_proxies(
         running.up()
         given = running.container("model-init", stopped=True).attrs["Config"]["Env"]
         assert {f"HTTP_PROXY={DEAD}", f"http_proxy={DEAD}"} <= set(given)
-        for service in ("tgi", "ui", "nginx"):
-            assert {"HTTP_PROXY=", "http_proxy="} <= set(running.container(service).attrs["Config"]["Env"])
+        for service in ("tgi", "ui", "openai-api", "nginx"):
+            environment = running.containers(service)[0].attrs["Config"]["Env"]
+            assert {"HTTP_PROXY=", "http_proxy="} <= set(environment)
         one_token: dict[str, Any] = {"inputs": "x", "parameters": {"max_new_tokens": 1}}
         answer = requests.post(f"{running.url}/generate", json=one_token, timeout=60)
         assert answer.ok, answer.text

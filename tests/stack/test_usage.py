@@ -150,7 +150,7 @@ def test_every_prompt_of_an_abandoned_stream_is_booked(guarded: Stack) -> None:
         stream = someone.stream(
             "/v1/completions", {**COMPLETIONS, "prompt": prompts, "max_tokens": LONG, "stream": True}
         )
-        while not any("usage" in frame for frame in stream.frames):
+        while not any(frame.get("usage") for frame in stream.frames):
             stream.read(1)
         stream.close()
         generated = generated_for(guarded, stream)

@@ -55,16 +55,26 @@ def _eslint() -> list[str]:
     return [NODE, str(npm), "--prefix", "tests/javascript", "run", "--silent", "lint"]
 
 
+def _api_docs() -> list[str]:
+    return [PYTHON, "services/openai-api/generate_docs.py", "--check"]
+
+
 CHECKS = (
     Check("ruff", "mistakes and style in Python", lambda: [PYTHON, "-m", "ruff", "check", "."]),
     Check("format", "layout of Python", lambda: [PYTHON, "-m", "ruff", "format", "--check", *FORMATTED]),
     Check("mypy", "types in Python, strictly", lambda: [PYTHON, "-m", "mypy"]),
     Check("shellcheck", "mistakes in shell scripts", lambda: ["shellcheck", "-x", *shell_files()]),
     Check("eslint", "mistakes and style in JavaScript", _eslint),
+    Check("api-docs", "tables of parameters that the service has otherwise", _api_docs),
     Check(
         "view", "the conversation's view is what ui/web makes", lambda: [NODE, "ui/web/build.mjs", "--check"]
     ),
     Check("node", "the gate's modules, alone", lambda: [NODE, "--test", *tracked("*.test.mjs")]),
+    Check(
+        "troubles",
+        "docs/troubleshooting.md, in both languages, as doctor has it",
+        lambda: [PYTHON, "-m", "appliance_cli.doctor.troubleshooting", "--check"],
+    ),
     Check(
         "nginx", "nginx -t over what is rendered", lambda: [PYTHON, "-m", "pytest", NGINX_TESTS], counts=True
     ),

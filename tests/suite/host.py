@@ -9,7 +9,15 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/test/bin"
 PYTHON, NODE = str(BIN / "python"), str(BIN / "node")
 # Folders whose packages are imported, as pytest's pythonpath in pyproject.toml: for what tests start.
-IMPORTED = (".", "tests", "scripts", "services/model-init", "services/cpu-engine", "ui")
+IMPORTED = (
+    ".",
+    "tests",
+    "scripts",
+    "services/model-init",
+    "services/cpu-engine",
+    "services/openai-api",
+    "ui",
+)
 
 
 def environment() -> dict[str, str]:

@@ -16,7 +16,10 @@ from typing import IO
 
 from suite.host import PYTHON, ROOT, environment
 
-IN_IMAGE = ("tests/unit/chat_ui", "tests/unit/cpu_engine", "tests/unit/model_files", "tests/unit/model_init")
+IN_IMAGE = (
+    *("tests/unit/chat_ui", "tests/unit/cpu_engine", "tests/unit/model_files", "tests/unit/model_init"),
+    "tests/unit/openai_api",
+)
 COMPOSE = (
     *("docker", "compose", "--project-name", "appliance-unit-tests"),
     *("--env-file", ".env", "--file", "tests/compose.yml"),

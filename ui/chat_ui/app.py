@@ -1,11 +1,12 @@
 """The ASGI application: the page at `/`, and beside it what nginx, the operator's command and health checks
 ask.
 
-It assembles; what the routes say is decided in `status.py`, `unavailable.py` and `page.py`.
+It assembles; what the routes say is decided in `status.py`, `status_page.py`, `unavailable.py` and `page.py`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,9 +15,9 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from chat_ui import page, unavailable, view_files
+from chat_ui import messages, page, status_page, unavailable, view_files
 from chat_ui.admission import Admission
 from chat_ui.answers import Answers
 from chat_ui.caller import Caller
@@ -24,6 +25,7 @@ from chat_ui.chat import Chat, View
 from chat_ui.drain import Drain, DrainWatch
 from chat_ui.engine import EngineClient
 from chat_ui.gradio_internals import HEARTBEAT_ROUTE, bytes_held
+from chat_ui.history import History
 from chat_ui.page_routes import PageRoutes
 from chat_ui.readers import Readers
 from chat_ui.settings import Settings
@@ -48,16 +50,19 @@ def create_app(settings: Settings) -> FastAPI:
     )
 
     answers: Answers[View] = Answers(View.size)
+    history = History(engine, settings.engine_host_name)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with engine:
+            history.start()
             yield
             await answers.close()
+            await history.close()
             await status.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_routes(app, status)
+    _add_routes(app, status, history)
     PageRoutes(engine, answers).add_to(app)
     readers = Readers()
     demo = page.build(Chat(engine, status.current), settings.secret, readers, answers)
@@ -70,9 +75,14 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _add_routes(app: FastAPI, status: StatusService) -> None:
-    async def show_status(_: Request) -> Response:
-        return JSONResponse(await status.current(), headers=_NO_STORE)
+def _add_routes(app: FastAPI, status: StatusService, history: History) -> None:
+    async def show_status(request: Request) -> Response:
+        document, headers = await status.current(), {**_NO_STORE, "Vary": "Accept, Accept-Language"}
+        if "text/html" not in request.headers.get("accept", ""):
+            return JSONResponse(document, headers=headers)
+        language = messages.language_of(request.headers.get("accept-language"))
+        text = status_page.page(document, tuple(history.points), time.time(), language)
+        return HTMLResponse(text, headers=headers)
 
     async def whoami(request: Request) -> Response:
         return JSONResponse({"user": Caller.from_headers(request.headers).user}, headers=_NO_STORE)

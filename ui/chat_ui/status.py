@@ -189,17 +189,17 @@ class StatusService:
         return EngineHealth(await self._absence(), detail=detail)
 
     async def _absence(self) -> Phase:
-        if not await _addresses(self.engine_host_name):
+        if not await addresses(self.engine_host_name):
             return "gone"
         return "loading" if self._healthy_at == float("-inf") else "restarting"
 
     async def _replicas(self) -> tuple[int, int]:
         """How many replicas the name has, and how many of them answer; (1, 1) when the name is not known."""
-        addresses = await _addresses(self.host_name)
-        if not addresses:
+        found = await addresses(self.host_name)
+        if not found:
             return 1, 1
-        answers: list[Awaitable[bool]] = [self._answers(address) for address in addresses]
-        return len(addresses), sum(await asyncio.gather(*answers))
+        answers: list[Awaitable[bool]] = [self._answers(address) for address in found]
+        return len(found), sum(await asyncio.gather(*answers))
 
     async def _answers(self, address: str) -> bool:
         try:
@@ -214,7 +214,8 @@ class StatusService:
             return False
 
 
-async def _addresses(host_name: str) -> list[str]:
+async def addresses(host_name: str) -> list[str]:
+    """The IPv4 addresses of a name; none when nobody knows it."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host_name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)

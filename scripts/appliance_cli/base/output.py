@@ -13,6 +13,9 @@ from rich.status import Status
 
 from appliance_cli.base.errors import HostNotReady
 
+_IN_ASCII = str.maketrans(
+    {"✓": "ok", "✗": "x", "…": "...", "·": "-", "→": "->", "×": "x", "’": "'", "≥": ">="}
+)
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "todo": "[cyan]+[/]", "fail": "[red]✗[/]"}
 
 
@@ -37,7 +40,7 @@ class Output:
 
     def data(self, text: str) -> None:
         """Print a result on stdout, without any decoration."""
-        print(text, flush=True)
+        print(shown(text, sys.stdout.encoding), flush=True)
 
     def say(self, text: str) -> None:
         """Print one plain line."""
@@ -68,7 +71,7 @@ class Output:
 
     def allow(self, question: str) -> bool:
         """Whether a harmless, announced action may go on: asks on a terminal, and goes on elsewhere."""
-        if self.assume_yes or not (sys.stdin.isatty() and self.err.is_terminal):
+        if self.assume_yes or not self.can_ask:
             return True
         return self._ask(f"{question} [Y/n] ") not in ("n", "no")
 
@@ -76,18 +79,27 @@ class Output:
         """Whether data may be destroyed: default No; without a terminal only ``--yes`` allows it."""
         if self.assume_yes:
             return True
-        if not (sys.stdin.isatty() and self.err.is_terminal):
+        if not self.can_ask:
             raise HostNotReady(
                 "This deletes data and needs a person's consent",
                 expected="--yes, or a terminal to ask on",
                 found="no terminal",
                 remedy="run it again with --yes if that is what you want",
             )
+        return self.asks_no(question)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can answer."""
+        return sys.stdin.isatty() and self.err.is_terminal
+
+    def asks_no(self, question: str) -> bool:
+        """Ask a person; whatever is not yes is no."""
         return self._ask(f"{question} [y/N] ") in ("y", "yes")
 
     def _print(self, markup: str, end: str = "\n") -> None:
         # why: a wrapped line could not be copied as one
-        self.err.print(markup, end=end, soft_wrap=True)
+        self.err.print(shown(markup, self.err.encoding), end=end, soft_wrap=True)
 
     def _ask(self, prompt: str) -> str:
         self._print(escape(prompt), end="")
@@ -114,6 +126,15 @@ class Step:
         elif time.monotonic() - self._told >= 5:
             self._told = time.monotonic()
             self._output.say(f"    {text[:140]}")
+
+
+def shown(text: str, encoding: str) -> str:
+    """The text as a terminal of this encoding can show it, the marks in letters."""
+    try:
+        text.encode(encoding)
+        return text
+    except UnicodeEncodeError:
+        return text.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
 
 
 def duration(seconds: float) -> str:

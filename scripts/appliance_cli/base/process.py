@@ -1,4 +1,4 @@
-"""Ways to run other programs: ask, act, launch what goes on by itself, hand the terminal over.
+"""Ways to run other programs: ask, act, launch what goes on by itself, talk with one, hand the terminal over.
 
 What to run is decided elsewhere, as argument lists.
 """
@@ -13,6 +13,7 @@ from typing import IO
 
 from appliance_cli.base.errors import StepFailed
 
+Child = subprocess.Popen[bytes]
 TAIL_LINES = 15
 LOG_LIMIT_BYTES = 5_000_000
 
@@ -136,6 +137,21 @@ def launch(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=_environment(env),
+        )
+
+
+def converse(argv: Sequence[str], *, log: Path, cwd: Path) -> subprocess.Popen[bytes]:
+    """Start a program that is talked with through its standard streams; its errors go into ``log``."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as record:
+        # why: its own session: Ctrl-C reaches it as the end of its input, after which it leaves nothing
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=record,
+            start_new_session=True,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import door, gpu, keys, models, plan, users
+from appliance_cli.cli import bench, cost, doctor, door, gpu, keys, live, models, plan, service, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -41,6 +41,8 @@ EngineOption = Annotated[
     typer.Option(help="gpu: TGI; cpu: llama.cpp, for trying; auto: what .env says, else what the host has."),
 ]
 
+OnCpu = Annotated[bool, typer.Option("--cpu", help="Short for --engine cpu.")]
+
 
 def show_version(wanted: bool) -> None:
     """Print which version this is, and end."""
@@ -66,19 +68,20 @@ def main(
     context.obj = env_file
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def up(
     run: Run,
     engine: EngineOption = "auto",
     replicas: Replicas = None,
     port: Port = None,
+    cpu: OnCpu = False,
 ) -> None:
     """Bring the appliance up: look at the host, install what is missing, build, start, wait until it answers.
 
     Safe to repeat: what is there is left alone. Options are remembered in .env.
     """
     output = run.output
-    request = preparing.Request(run.appliance, engine, replicas, port)
+    request = preparing.Request(run.appliance, "cpu" if cpu else engine, replicas, port)
     appliance = preparing.prepare(request, output)
     running.build(appliance, output)
     try:
@@ -89,18 +92,20 @@ def up(
     running.announce(appliance, status, output)
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def prepare(
     run: Run,
     engine: EngineOption = "auto",
+    cpu: OnCpu = False,
 ) -> None:
     """Install what is missing, make base images, write .env; start nothing."""
     output = run.output
-    preparing.prepare(preparing.Request(run.appliance, engine, starting=False), output)
+    request = preparing.Request(run.appliance, "cpu" if cpu else engine, starting=False)
+    preparing.prepare(request, output)
     output.say("\nPrepared. Next: ./scripts/appliance up")
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def down(
     run: Run,
     volumes: Annotated[bool, typer.Option("--volumes", help=f"Also delete {everything()}.")] = False,
@@ -141,8 +146,18 @@ def logs(
         raise typer.Exit(running.follow_logs(run.appliance, service=service, follow=follow, tail=str(tail)))
 
 
-for function in (models.verify, plan.plan, gpu.gpu, door.usage, door.scale, door.reload, door.tls):
+command(app, epilog="Exit codes: 0 nothing is wrong, 5 something is; then doctor says what to do.")(
+    doctor.doctor
+)
+for function in (
+    *(doctor.heal, live.watch, bench.bench),
+    *(models.verify, plan.plan, gpu.gpu),
+    *(door.usage, door.reload, door.tls),
+):
     command(app)(function)
+command(app, alone=True)(door.scale)
+command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(service.app, name="service")

@@ -31,7 +31,7 @@ def list_models(run: Run, as_json: Json = False) -> None:
     raise typer.Exit(models.run(run.appliance, "list", *(["--json"] if as_json else [])))
 
 
-@command(app, asks=True)
+@command(app, asks=True, alone=True)
 def use(
     run: Run,
     model_id: ModelId,
@@ -39,9 +39,11 @@ def use(
 ) -> None:
     """Switch to another model: fetched and verified while the present one is served, then swapped in."""
     output = run.output
-    models.use(run.appliance, model_id, revision, output)
-    appliance = preparing.prepare(preparing.Request(run.appliance), output)
-    running.announce(appliance, running.start(appliance, output), output)
+    with models.kept_env(run.appliance):
+        models.use(run.appliance, model_id, revision, output)
+        appliance = preparing.prepare(preparing.Request(run.appliance), output)
+        status = running.start(appliance, output)
+    running.announce(appliance, status, output)
 
 
 @command(app, asks=True)

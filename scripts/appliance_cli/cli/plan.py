@@ -72,7 +72,7 @@ def plan(
         settings = replace(settings, model_id=model)  # may be a folder
     output = run.output
     card = chosen_card(settings, gpu, vram, output)
-    found, files = model_of(settings.model_id, values)
+    found, files = model_of(settings.model_id, values, settings.mode)
     warnings = gpu_settings.validate(settings, found, [card] * settings.cards_needed)
     wanted = request(settings, found, card, users=users, files_bytes=files)
     result = fitting.fits(wanted)

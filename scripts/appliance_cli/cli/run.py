@@ -9,7 +9,7 @@ import inspect
 import os
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from appliance_cli.base.errors import ApplianceError, StepFailed, render
 from appliance_cli.base.output import Output
 from appliance_cli.compose import client
 from appliance_cli.config.appliance import Appliance, load
+from appliance_cli.host import alone as holding
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,9 +47,17 @@ class Run:
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, asks: bool = False, epilog: str | None = None
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    asks: bool = False,
+    alone: bool = False,
+    epilog: str | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command. ``asks``: it takes --yes. A bad .env ends it before it does anything."""
+    """Register a command. ``asks``: it takes --yes; ``alone``: none of its kind may run beside it.
+
+    A bad .env ends it before it does anything.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -59,7 +68,9 @@ def command(
             run = Run(env_path(env_file or context.obj), output)
             with edge(output):
                 _ = run.appliance
-                function(run, **own)
+                held = holding.alone(run.appliance, context.command_path) if alone else nullcontext()
+                with held:
+                    function(run, **own)
 
         _show_to_typer(guarded, function, asks=asks)
         app.command(name, epilog=epilog)(guarded)

@@ -34,7 +34,7 @@ def pull_engine(appliance: Appliance) -> list[str]:
 
 
 def up(appliance: Appliance) -> list[str]:
-    """Start everything. Returns only after model-init has ended, since the engine waits for it."""
+    """Start everything. Returns when all is started; the engine waits for the model by itself."""
     return [*base(appliance), "--progress", "plain", "up", "--detach", "--no-build", "--remove-orphans"]
 
 
@@ -79,6 +79,12 @@ def scale(appliance: Appliance, replicas: Mapping[str, int]) -> list[str]:
     return [*base(appliance), "--progress", "plain", "up", *options, *numbers, *replicas]
 
 
+def recreate(appliance: Appliance, service: str) -> list[str]:
+    """Make a service's containers anew, as they were."""
+    options = ["--detach", "--no-deps", "--no-build", "--force-recreate"]
+    return [*base(appliance), "--progress", "plain", "up", *options, service]
+
+
 def in_nginx(appliance: Appliance, *words: str) -> list[str]:
     """A program inside the running nginx container."""
     return [*base(appliance), "exec", "-T", "nginx", *words]
@@ -88,6 +94,12 @@ def once_in_nginx(appliance: Appliance, program: str, *words: str) -> list[str]:
     """A program in a container of its own, made from nginx's image, on nginx's volumes."""
     options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
     return [*base(appliance), "--progress", "quiet", "run", *options, "nginx", *words]
+
+
+def beside_the_engine(appliance: Appliance, program: str, *words: str) -> list[str]:
+    """A program in a container of its own on the engine's network, made from the chat's image."""
+    options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
+    return [*base(appliance), "--progress", "quiet", "run", *options, "ui", *words]
 
 
 def services(appliance: Appliance) -> list[str]:

@@ -11,7 +11,7 @@ ENGINE_SERVICE = "tgi"
 ONE_SHOT = "model-init"
 DEFAULT_RETRIES = 3  # Docker's, of a health check that names none
 # In data-flow order, as in docker-compose.yml; of several engines the first stands for all.
-ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "nginx")
+ORDER = (ONE_SHOT, ENGINE_SERVICE, "ui", "openai-api", "nginx")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Container:
 
     ``state`` and ``health`` are Docker's words; ``health`` is "" where no check is defined. ``failed_checks``
     failed in a row since the last one passed, after ``allowed_checks`` of which Docker calls it unhealthy;
-    ``check_words`` is what the last one said.
+    ``check_words`` is what the last one said. ``arguments`` and ``environment`` are what runs, whatever .env
+    says by now; ``cards`` what it was given, by index or UUID.
     """
 
     id: str
@@ -35,6 +36,12 @@ class Container:
     failed_checks: int = 0
     allowed_checks: int = DEFAULT_RETRIES
     check_words: tuple[str, ...] = ()
+    created_at: str = ""
+    policy: str = ""
+    short_of_memory: bool = False
+    arguments: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    cards: tuple[str, ...] = ()
 
     @property
     def fine(self) -> bool:
@@ -42,6 +49,11 @@ class Container:
         if self.service == ONE_SHOT:
             return self.state == "exited" and self.exit_code == 0
         return self.state == "running" and self.health in ("", "healthy")
+
+    def argument(self, name: str) -> str:
+        """The value of ``--name=…`` among its arguments; "" when it is not given."""
+        given = (each.partition("=")[2] for each in self.arguments if each.startswith(f"--{name}="))
+        return next(given, "")
 
     def age_s(self, now: datetime) -> float | None:
         """Seconds since it was started; None unless it runs."""
@@ -81,6 +93,7 @@ def _place(service: str) -> int:
 def _container(attrs: dict) -> Container:  # type: ignore[type-arg]
     state, config = attrs["State"], attrs["Config"]
     health = state.get("Health") or {}
+    host = attrs.get("HostConfig") or {}
     last_check = (health.get("Log") or [{}])[-1]
     return Container(
         id=attrs["Id"],
@@ -95,4 +108,12 @@ def _container(attrs: dict) -> Container:  # type: ignore[type-arg]
         failed_checks=health.get("FailingStreak", 0),
         allowed_checks=(config.get("Healthcheck") or {}).get("Retries") or DEFAULT_RETRIES,
         check_words=tuple(last_check.get("Output", "").strip().splitlines()[-5:]),
+        created_at=attrs.get("Created", ""),
+        policy=(host.get("RestartPolicy") or {}).get("Name", ""),
+        short_of_memory=bool(state.get("OOMKilled")),
+        arguments=tuple(config.get("Cmd") or ()),
+        environment=tuple(config.get("Env") or ()),
+        cards=tuple(
+            card for request in host.get("DeviceRequests") or () for card in request.get("DeviceIDs") or ()
+        ),
     )

@@ -39,6 +39,11 @@ def launch(appliance: Appliance, argv: Sequence[str], *, log: Path) -> subproces
     return process.launch(argv, log=log, env=ENVIRONMENT, cwd=appliance.root)
 
 
+def converse(appliance: Appliance, argv: Sequence[str], *, log: Path) -> subprocess.Popen[bytes]:
+    """See `process.converse`."""
+    return process.converse(argv, log=log, cwd=appliance.root)
+
+
 def hand_over(
     appliance: Appliance,
     argv: Sequence[str],

@@ -56,7 +56,7 @@ class Appliance:
     @property
     def url(self) -> str:
         """Where this host itself reaches the appliance; its certificate need not carry that name."""
-        return self._url_of(EVERY_ADDRESS.get(self.bind_address, self.bind_address))
+        return self.url_of(EVERY_ADDRESS.get(self.bind_address, self.bind_address))
 
     @property
     def public_url(self) -> str:
@@ -64,7 +64,7 @@ class Appliance:
         names = [name for name in self.tls.names if self.tls.on and not name.startswith("*")]
         if self.loopback or not (names or self.bind_address in EVERY_ADDRESS):
             return self.url
-        return self._url_of(names[0] if names else socket.gethostname())
+        return self.url_of(names[0] if names else socket.gethostname())
 
     def command(self, words: str) -> str:
         """What to type to run one of this program's commands on this very appliance."""
@@ -73,7 +73,8 @@ class Appliance:
         )
         return f"./scripts/appliance {words}{other}"
 
-    def _url_of(self, host: str) -> str:
+    def url_of(self, host: str) -> str:
+        """The page's address by a name or address of this host."""
         scheme = "https" if self.tls.on else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from appliance_cli.base import atomic_file
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.config.dotenv_syntax import DotenvError, Statement, statements
-from appliance_cli.config.interpolation import InterpolationError, Lookup, interpolate
+from appliance_cli.config.interpolation import InterpolationError, Lookup, interpolate, unset
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,%+=~-]*")
 _LITERAL = re.compile(r"[^'\\\r\n]*")
@@ -23,10 +23,14 @@ _IN_DOUBLE_QUOTES = {"\\": "\\\\", '"': '\\"', "$": "$$", "\n": "\\n", "\r": "\\
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says about one key: the value that holds, and the line that gives it."""
+    """What a file says about one key: the value that holds, and the line that gives it.
+
+    ``lacks``: a variable in it is not set, and Compose put nothing in its place.
+    """
 
     value: str
     line: int
+    lacks: bool = False
 
 
 def entries(text: str, environ: Mapping[str, str] | None = None) -> dict[str, Entry]:
@@ -45,7 +49,8 @@ def entries(text: str, environ: Mapping[str, str] | None = None) -> dict[str, En
     for statement in statements(text):
         value = _value(statement, lookup)
         if value is not None and statement.key:
-            found[statement.key] = Entry(value, statement.line)
+            lacks = statement.quote != "'" and unset(statement.value or "", lookup)
+            found[statement.key] = Entry(value, statement.line, lacks)
     return found
 
 
@@ -72,6 +77,13 @@ def content(path: Path) -> str:
 
 def read_entries(path: Path) -> dict[str, Entry]:
     """What a file sets; nothing when it does not exist. Raises BadSetting where Compose cannot read it."""
+    if "\0" in content(path):
+        raise BadSetting(
+            f"{path.name} cannot be read",
+            expected="text in UTF-8",
+            found=f"{path.name} line 1: bytes of 0, as in UTF-16 (Notepad's “Unicode”, PowerShell's >)",
+            remedy=f"save it as UTF-8, for example: iconv -f UTF-16 -t UTF-8 {path.name} > new",
+        )
     try:
         return entries(content(path))
     except DotenvError as error:

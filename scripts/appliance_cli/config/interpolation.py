@@ -40,6 +40,16 @@ def interpolate(text: str, lookup: Lookup) -> str:
     return "".join(done) + text[position:]
 
 
+def unset(text: str, lookup: Lookup) -> bool:
+    """Whether a ``$X`` or ``${X}`` in it stands for a variable that is not set, and so for nothing."""
+    for match in _VARIABLE.finditer(text):
+        braced = _BRACED.match(text, match.end()) if match["brace"] else None
+        name = match["named"] or (braced["name"] if braced and not braced["operator"] else None)
+        if name and lookup(name) is None:
+            return True
+    return False
+
+
 def _braced(text: str, position: int, lookup: Lookup) -> tuple[str, int]:
     """The value of what stands behind ``${``, and where the text goes on."""
     match = _BRACED.match(text, position)

@@ -1,15 +1,17 @@
-"""Names in .env that nobody reads: most often a misspelled one, whose default then holds in silence."""
+"""Names in .env that nobody reads: most often a misspelt one, whose default would hold in silence."""
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance_cli.base.errors import BadSetting
 from appliance_cli.config import dotenv_file
 from appliance_cli.config.dotenv_syntax import statements
 from appliance_cli.config.table import SETTINGS, default_of
 
+SURELY, LEAST_LETTERS = 0.88, 7  # a shorter name is soon near to another
 _COMPOSES_OWN = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_")
 
 
@@ -25,6 +27,24 @@ class UnknownName:
         """The warning about it."""
         hint = f"did you mean {self.nearest}?" if self.nearest else ".env.example lists the settings"
         return f"{file} line {self.line}: nothing reads {self.name}: {hint}"
+
+    @property
+    def misspelt(self) -> bool:
+        """Whether it is so near a setting's name that nothing else can be meant."""
+        ratio = difflib.SequenceMatcher(None, self.name.upper(), self.nearest or "").ratio()
+        return self.nearest is not None and ratio >= SURELY and len(self.name) >= LEAST_LETTERS
+
+
+def require_none_misspelt(unknown: Sequence[UnknownName], file: str) -> None:
+    """Raise BadSetting for the first that can only be a misspelt setting, whose default would hold."""
+    wrong = next((each for each in unknown if each.misspelt), None)
+    if wrong is not None:
+        raise BadSetting(
+            f"{wrong.name} is no setting",
+            expected=str(wrong.nearest),
+            found=f"{wrong.name}, from {file} line {wrong.line}",
+            remedy=f"write {wrong.nearest}, or remove the line",
+        )
 
 
 def find(root: Path, env_file: Path) -> list[UnknownName]:

@@ -91,13 +91,26 @@ class Values(Mapping[str, str]):
         )
 
 
+def _lacking(name: str, origin: str) -> BadSetting:
+    # why: not what is behind the $: it may be half of a password
+    return BadSetting(
+        f"{name} cannot be used",
+        expected="a value without $, or in single quotes where a $ is meant",
+        found=f"a $ before a name that nothing sets, from {origin}: Compose would leave both out",
+        remedy=f"write {name}='…' in single quotes, or $$ for each $",
+    )
+
+
 def read(env_file: Path, chosen: Mapping[str, str] | None = None) -> Values:
     """The settings of ``env_file``, the shell's over them, and over both ``chosen`` (command-line options).
 
-    Raises BadSetting for a file that Compose cannot read, and for a value that cannot work.
+    Raises BadSetting for a file that Compose cannot read, and for a value that cannot work or lacks a part.
     """
     entries = dotenv_file.read_entries(env_file)
     shell, options = dict(os.environ), dict(chosen or {})
+    for name, entry in entries.items():
+        if entry.value and entry.lacks and name in SETTINGS and name not in {**shell, **options}:
+            raise _lacking(name, f"{env_file.name} line {entry.line}")
     given = {**{name: entry.value for name, entry in entries.items()}, **shell, **options}
     origins = {
         **{name: f"{env_file.name} line {entry.line}" for name, entry in entries.items()},

@@ -16,6 +16,7 @@ from appliance_cli.config.kinds import is_dns_name
 from appliance_cli.door import certificates
 from appliance_cli.door.access import AccessDir
 from appliance_cli.door.certificates import Pair, Unfit
+from appliance_cli.host import addresses
 
 FILE = "tls/server.pem"
 RENEW_BEFORE = timedelta(days=30)
@@ -47,12 +48,13 @@ def install(appliance: Appliance, access: AccessDir, now: datetime) -> tuple[Pai
 
 
 def wanted_names(appliance: Appliance) -> tuple[str, ...]:
-    """What a self-signed certificate is for: TLS_NAMES, else the host's name, localhost, the bind address."""
+    """What a self-signed certificate is for: TLS_NAMES, else the host's name and what it listens on."""
     if appliance.tls.names:
         return appliance.tls.names
     host = socket.gethostname().lower()
     address = EVERY_ADDRESS.get(appliance.bind_address, appliance.bind_address)
-    return tuple(dict.fromkeys([*([host] if is_dns_name(host) else []), "localhost", address]))
+    others = addresses.reaching(appliance.bind_address)
+    return tuple(dict.fromkeys([*([host] if is_dns_name(host) else []), "localhost", address, *others]))
 
 
 def tell(pair: Pair, *, changed: bool, now: datetime, output: Output) -> None:

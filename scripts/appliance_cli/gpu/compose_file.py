@@ -42,6 +42,9 @@ def override(
         cards = devices[number * width : (number + 1) * width]
         lines += ["", *_engine(number, settings, command(settings, defaults, graphs), defaults, cards)]
     lines += ["", "  gpu-metrics:", *_pinned_to(devices)]
+    lines += ["", "  openai-api:", "    environment:", f"      MODEL_ID: {_scalar(model)}"]
+    total = _variable("MAX_TOTAL_TOKENS", defaults.get("MAX_TOTAL_TOKENS"))
+    lines.append(f"      MAX_TOTAL_TOKENS: {_scalar(total)}")
     at_once = _variable("MAX_CONCURRENT_REQUESTS", defaults.get("MAX_CONCURRENT_REQUESTS"))
     lines += ["", "  nginx:", "    environment:", f"      MAX_CONCURRENT_REQUESTS: {_scalar(at_once)}"]
     return _HEADING + "\n".join(lines) + "\n"

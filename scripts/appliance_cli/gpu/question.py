@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from appliance_cli.gpu import hub_config
+from appliance_cli.gpu import hub_config, served
+from appliance_cli.gpu.modes import Mode
 from appliance_cli.gpu.planning import known_models
 from appliance_cli.gpu.planning.architecture import Architecture, from_config
 from appliance_cli.gpu.planning.cards import Card
-from appliance_cli.gpu.planning.model_folder import read_folder
+from appliance_cli.gpu.planning.model_folder import read_config, read_folder
 from appliance_cli.gpu.planning.plan import Request
 from appliance_cli.gpu.settings import GpuSettings
 
@@ -43,18 +44,22 @@ def request(
     )
 
 
-def model_of(name: str, values: Mapping[str, str]) -> tuple[Architecture, int | None]:
+def model_of(name: str, values: Mapping[str, str], mode: Mode) -> tuple[Architecture, int | None]:
     """The architecture of a folder or an id, and the bytes of its tensors where they are there.
 
     ``values`` are .env's keys: where a hub is asked that knows the id.
 
     Raises:
+        NotServed: TGI would refuse it in this mode.
         BadSetting: nobody knows it, or the planner cannot work with it.
     """
     if (Path(name) / "config.json").is_file():
+        served.require(name, str(read_config(Path(name)).get("model_type", "")), mode)
         folder = read_folder(Path(name))
         return folder.architecture, folder.tensor_bytes
     known = known_models.find(name)
     if known is not None:
         return known, None
-    return from_config(hub_config.fetch(name, values), f"{name}'s config.json"), None
+    config = hub_config.fetch(name, values)
+    served.require(name, str(config.get("model_type", "")), mode)
+    return from_config(config, f"{name}'s config.json"), None

@@ -27,6 +27,7 @@ from appliance_cli.gpu.planning.plan import Plan
 from appliance_cli.gpu.planning.weights import checkpoint_bytes
 from appliance_cli.gpu.question import model_of, request
 from appliance_cli.gpu.report import summary
+from appliance_cli.gpu.served import NotServed
 from appliance_cli.gpu.settings import GpuSettings
 
 
@@ -66,11 +67,13 @@ class Setup:
 def read(values: Mapping[str, str]) -> Wanted:
     """The settings among .env's keys, and their model. Asks a hub about one that is not known here.
 
-    Raises BadSetting for a setting that cannot work.
+    Raises BadSetting for a setting that cannot work, and for a model that TGI refuses.
     """
     settings = gpu_settings.parse(values)
     try:
-        model, files = model_of(settings.model_id, values)
+        model, files = model_of(settings.model_id, values, settings.mode)
+    except NotServed:
+        raise
     except BadSetting as error:
         return Wanted(settings, None, None, f"{error}: {error.found}")
     return Wanted(settings, model, files)

@@ -22,7 +22,7 @@ from appliance_cli.base.output import Output
 from appliance_cli.base.process import act, ask
 from appliance_cli.compose.client import FAILURES, words
 from appliance_cli.config.table import default_of
-from appliance_cli.host.checks import version_tuple
+from appliance_cli.host.finding import version_tuple
 
 MIN_NGINX = (1, 29, 6)
 DEBOOTSTRAP_SCRIPTS = Path("/usr/share/debootstrap/scripts")

@@ -1,19 +1,20 @@
 """Judges the facts about a host: which engine, and what stands in the way. Pure: no I/O, no output."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import size
 from appliance_cli.config.appliance import Appliance, Engine
+from appliance_cli.host import surrounding_checks
+from appliance_cli.host.drivers import DRIVERS
 from appliance_cli.host.facts import Host
+from appliance_cli.host.finding import Finding, Level, version_tuple
 
-Level = Literal["ok", "warn", "todo", "fail"]
 Step = Literal["install-docker", "start-docker", "install-compose"]
 
 MIN_DOCKER = (20, 10)
-MIN_COMPOSE = (2, 24)
+MIN_COMPOSE = (2, 26)  # older ones misread the files here: docs/decisions.md
 MIN_DRIVER, GOOD_DRIVER = 550, 570  # TGI 3.3.7 is built on CUDA 12.4 with PyTorch for CUDA 12.8
 IMAGES_DISK: dict[Engine, int] = {"gpu": 14_700_000_000, "cpu": 2_900_000_000}  # TGI's is a download of 12 GB
 ASSUMED_MODEL_DISK: dict[Engine, int] = {"gpu": 15_300_000_000, "cpu": 100_000_000}  # the default models'
@@ -21,18 +22,9 @@ NEEDED_MEMORY: dict[Engine, int] = {"gpu": 8_000_000_000, "cpu": 2_000_000_000}
 GOOD_MEMORY: dict[Engine, int] = {"gpu": 16_000_000_000, "cpu": 4_000_000_000}
 GOOD_GPU_MEMORY_MIB = 12_000
 TOOLKIT_GUIDE = "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"
+DRIVER_GUIDE = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 DOCKER_GUIDE = "https://docs.docker.com/engine/install/"
 COMPOSE_GUIDE = "https://docs.docker.com/compose/install/linux/"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One fact judged: ``todo`` can be supplied by this command, ``fail`` stops it, ``warn`` does neither."""
-
-    level: Level
-    found: str
-    expected: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,13 +49,20 @@ def examine(
     host: Host, engine: Engine, appliance: Appliance, model: Model, *, starting: bool
 ) -> list[Finding]:
     """Every finding, in the order in which a person would look. The port matters only to a start."""
-    findings = [_system(host), _docker(host), _compose(host)]
-    if engine == "gpu":
-        findings += _gpu(host, appliance)
-    else:
-        findings.append(_no_gpu(host))
-    findings += [_disk(host, engine, model), _memory(host, engine)]
-    return [*findings, _port(host, appliance)] if starting else findings
+    findings = [
+        _named("system", _system(host)),
+        _named("docker", _docker(host)),
+        _named("compose", _compose(host)),
+    ]
+    if host.docker.error is None:
+        findings += surrounding_checks.examine(host.around, host.docker.version, appliance, engine)
+    findings += _gpu(host, appliance) if engine == "gpu" else [_named("gpu-unused", _no_gpu(host))]
+    findings += [_named("disk", _disk(host, engine, model)), _named("memory", _memory(host, engine))]
+    return [*findings, _named("port", _port(host, appliance))] if starting else findings
+
+
+def _named(check: str, finding: Finding) -> Finding:
+    return replace(finding, check=check)
 
 
 def steps(host: Host) -> list[Step]:
@@ -91,12 +90,6 @@ def require_no_failure(findings: list[Finding]) -> None:
         found=first.found,
         remedy="\n".join([first.remedy, *(other.remedy for other in others)]),
     )
-
-
-def version_tuple(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version: ``20.10.24+dfsg1`` is (20, 10, 24); () when there is none."""
-    match = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def may_install(host: Host) -> bool:
@@ -164,32 +157,47 @@ def _no_gpu(host: Host) -> Finding:
 
 def _gpu(host: Host, appliance: Appliance) -> list[Finding]:
     nvidia = host.nvidia
-    on_cpu = "; or try it without the GPU: --engine cpu"
+    on_cpu = "; or try it without the GPU: --cpu (short for --engine cpu)"
     if host.system.machine != "x86_64":
-        return [
-            Finding(
-                "fail", f"a {host.system.machine} host", "x86_64 (TGI's image)", f"use another host{on_cpu}"
-            )
-        ]
+        found, expected = f"a {host.system.machine} host", "x86_64 (TGI's image)"
+        return [Finding("fail", found, expected, f"use another host{on_cpu}", "gpu-none")]
     if not nvidia.cards and not nvidia.gpus:
-        return [Finding("fail", "no NVIDIA card", "an NVIDIA GPU with 12 GB or more", f"add one{on_cpu}")]
+        expected = "an NVIDIA GPU with 12 GB or more"
+        return [Finding("fail", "no NVIDIA card", expected, f"add one{on_cpu}", "gpu-none")]
     if not nvidia.driver:
         found = f"an NVIDIA card, but no working driver ({nvidia.error or 'nvidia-smi lists no card'})"
         remedy = (
-            f"install NVIDIA's driver {GOOD_DRIVER} or newer, restart, and see that nvidia-smi works{on_cpu}"
+            f"install NVIDIA's driver {GOOD_DRIVER} or newer, restart, and see that nvidia-smi "
+            f"works{on_cpu}\n"
+            f"{_driver_here(host)}"
         )
-        return [Finding("fail", found, f"NVIDIA driver {MIN_DRIVER} or newer", remedy)]
-    return [_driver(nvidia.driver, on_cpu), *_card(host, appliance), _toolkit(host, on_cpu)]
+        return [Finding("fail", found, f"NVIDIA driver {MIN_DRIVER} or newer", remedy, "driver-none")]
+    return [
+        _named("driver-old", _driver(host, nvidia.driver, on_cpu)),
+        *(_named("gpu-pinned", finding) for finding in _card(host, appliance)),
+        _named("toolkit", _toolkit(host, on_cpu)),
+    ]
 
 
-def _driver(version: str, on_cpu: str) -> Finding:
+def _driver_here(host: Host) -> str:
+    """The commands that bring a driver to this system."""
+    if host.around.wsl:
+        return "in Windows, not in WSL: NVIDIA's own driver"
+    ours = (
+        way for way in DRIVERS if way.system in host.system.family and way.codename == host.system.codename
+    )
+    way = next(ours, None)
+    return f"{way.has}: {way.commands}" if way else f"how: {DRIVER_GUIDE}"
+
+
+def _driver(host: Host, version: str, on_cpu: str) -> Finding:
     major = (version_tuple(version) or (0,))[0]
     expected, upgrade = (
         f"NVIDIA driver {MIN_DRIVER} or newer",
-        f"upgrade the driver to {GOOD_DRIVER} or newer",
+        f"upgrade the driver to {GOOD_DRIVER} or newer{on_cpu}\n{_driver_here(host)}",
     )
     if major < MIN_DRIVER:
-        return Finding("fail", f"NVIDIA driver {version}", expected, f"{upgrade}{on_cpu}")
+        return Finding("fail", f"NVIDIA driver {version}", expected, upgrade)
     return Finding("ok" if major >= GOOD_DRIVER else "warn", f"NVIDIA driver {version}", expected, upgrade)
 
 

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker import DockerClient
@@ -13,10 +13,15 @@ from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect, has_image
 from appliance_cli.compose.volumes import MODELS
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.host import surroundings
+from appliance_cli.host.surroundings import Surroundings
 
 DOCKER_DATA = Path("/var/lib/docker")
 NVIDIA_PCI_VENDOR = "0x10de"
 DISPLAY_PCI_CLASS = "0x03"
+WSL_NVIDIA_SMI = Path("/usr/lib/wsl/lib/nvidia-smi")
+"""There when Windows has NVIDIA's driver; not on root's PATH everywhere."""
+DRIVER_LIST = Path("/proc/driver/nvidia/gpus")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Nvidia:
-    """NVIDIA hardware (``cards``: seen on the PCI bus) and what drives it.
+    """NVIDIA hardware (``cards``: seen on the PCI bus or passed in by a host) and what drives it.
 
     ``error`` is nvidia-smi's, if it failed.
     """
@@ -74,11 +79,15 @@ class Nvidia:
 
 @dataclass(frozen=True)
 class Project:
-    """What Docker already holds of this appliance. ``port_owner``: free, ours, or who has the port."""
+    """What Docker already holds of this appliance. ``port_owner``: free, ours, or who has the port.
+
+    ``elsewhere``: another folder that its containers were started from; "" when there is none.
+    """
 
     port_owner: str
     has_model_volume: bool
     has_engine_image: bool
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,13 +98,21 @@ class Host:
     docker: Docker
     nvidia: Nvidia
     project: Project
+    around: Surroundings = field(default_factory=Surroundings)
 
 
 def look(appliance: Appliance) -> Host:
     """Gather the facts (about two seconds); nothing on the host changes."""
     client, error = connect()
     try:
-        return Host(_system(), _docker(client, error), _nvidia(), _project(client, appliance))
+        info = client.info() if client is not None else {}
+        return Host(
+            _system(),
+            _docker(info, error),
+            _nvidia(),
+            _project(client, appliance),
+            surroundings.look(client, info),
+        )
     finally:
         if client is not None:
             client.close()
@@ -124,8 +141,7 @@ def _os_release(path: Path) -> dict[str, str]:
     return {key: value.strip("\"'") for key, value in pairs}
 
 
-def _docker(client: DockerClient | None, error: str | None) -> Docker:
-    info = client.info() if client is not None else {}
+def _docker(info: dict, error: str | None) -> Docker:  # type: ignore[type-arg]
     data_dir = Path(info.get("DockerRootDir") or DOCKER_DATA)
     existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     compose = ask(["docker", "compose", "version", "--short"])
@@ -153,11 +169,18 @@ def _serves_nvidia(info: dict) -> bool:  # type: ignore[type-arg]
 
 def _nvidia() -> Nvidia:
     query = "--query-gpu=index,uuid,name,memory.total,driver_version"
-    answer = ask(["nvidia-smi", query, "--format=csv,noheader,nounits"])
+    program = shutil.which("nvidia-smi") or (str(WSL_NVIDIA_SMI) if WSL_NVIDIA_SMI.exists() else "nvidia-smi")
+    answer = ask([program, query, "--format=csv,noheader,nounits"])
     gpus, driver = parse_gpus(answer.out) if answer.code == 0 else ((), None)
     hook = shutil.which("nvidia-container-runtime-hook") or shutil.which("nvidia-ctk")
     error = "" if answer.code == 0 else (answer.err or answer.out).strip().split("\n")[0]
-    return Nvidia(_pci_cards(), driver, gpus, error, toolkit=hook is not None)
+    return Nvidia(max(_pci_cards(), _other_traces()), driver, gpus, error, toolkit=hook is not None)
+
+
+def _other_traces() -> int:
+    """Cards that are on no PCI bus here: WSL 2's, and those of a container's host that its driver lists."""
+    listed = len(list(DRIVER_LIST.iterdir())) if DRIVER_LIST.is_dir() else 0
+    return max(listed, int(WSL_NVIDIA_SMI.exists()))
 
 
 def parse_gpus(csv: str) -> tuple[tuple[Gpu, ...], str | None]:
@@ -185,7 +208,17 @@ def _project(client: DockerClient | None, appliance: Appliance) -> Project:
     if client is not None:
         volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_{MODELS}"}))
         image = has_image(client, appliance.tgi_image)
-    return Project(_port_owner(client, appliance), volume, image)
+    return Project(_port_owner(client, appliance), volume, image, _elsewhere(client, appliance))
+
+
+def _elsewhere(client: DockerClient | None, appliance: Appliance) -> str:
+    if client is None:
+        return ""
+    label = "com.docker.compose.project"
+    own = f"{label}={appliance.project}"
+    found = client.containers.list(all=True, filters={"label": own}, ignore_removed=True)
+    folders = {container.labels.get(f"{label}.working_dir", "") for container in found}
+    return next((folder for folder in sorted(folders - {"", str(appliance.root)})), "")
 
 
 def _port_owner(client: DockerClient | None, appliance: Appliance) -> str:

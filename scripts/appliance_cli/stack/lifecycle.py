@@ -5,6 +5,8 @@ import re
 import time
 from typing import Any
 
+from docker import DockerClient
+
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output, Ticker, duration
 from appliance_cli.compose import commands as compose
@@ -13,6 +15,8 @@ from appliance_cli.compose.client import FAILURES, docker_client
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
+from appliance_cli.host import addresses, way_out
+from appliance_cli.host.way_out import Edge, WayOut
 from appliance_cli.stack import watch
 
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
@@ -63,21 +67,51 @@ def start(appliance: Appliance, output: Output) -> dict[str, Any]:
     """
     output.phase("Starting")
     client = docker_client()
+    _drop_twin_networks(client, appliance.project, output)
     log = appliance.logs / f"{appliance.project}.up.log"
     judge = watch.Judge(time.time(), lambda container: containers.log_tail(client, container.id), log)
     child = runner.launch(appliance, compose.up(appliance), log=log)
+    closed: Edge | None = None
 
     def look() -> watch.Snapshot:
         # why: first, so that the containers are seen as they were at its end or later
+        nonlocal closed
         compose_exit = child.poll()
         try:
             found = containers.of_project(client, appliance.project)
+            edge = way_out.find(client, appliance.project)
+            if edge is not None and edge != closed:
+                _tell(way_out.close(client, edge), output)
+                closed = edge
         except FAILURES:
             found = ()  # why: one call that fails in a download of hours must not end the watch
         return watch.Snapshot(watch.fetch_status(appliance.url), found, compose_exit)
 
     with Ticker(output) as ticker:
         return watch.until_ready(look, judge, lambda p: ticker.show(p.title, p.detail, p.done, p.total))
+
+
+def _tell(found: WayOut, output: Output) -> None:
+    if found.closed:
+        output.item("ok", "nginx cannot call out of this machine")
+    else:
+        output.item("warn", f"nginx could send packets out of this machine: {found.why}", found.command)
+
+
+def _drop_twin_networks(client: DockerClient, project: str, output: Output) -> None:
+    """Leave one network of each name: Docker lets two commands make the same one, and then knows neither."""
+    found = client.networks.list(filters={"label": f"com.docker.compose.project={project}"})
+    for name in sorted({str(network.name) for network in found}):
+        *twins, _ = sorted((network for network in found if network.name == name), key=_members)
+        for twin in twins:
+            if _members(twin) == 0:
+                twin.remove()
+                output.item("ok", f"a second network {name} removed, which two commands at once had made")
+
+
+def _members(network: Any) -> int:
+    network.reload()
+    return len(network.containers)
 
 
 def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> None:
@@ -92,6 +126,10 @@ def announce(appliance: Appliance, status: dict[str, Any], output: Output) -> No
     output.data(f"Chat:  {appliance.public_url}/")
     needs_key = not guard.is_open_to_programs(appliance)
     self_signed = appliance.tls.mode == "self-signed"
+    for url in addresses.urls(appliance):
+        output.data(f"       {url}/")
+    if way := addresses.tunnel(appliance):
+        output.say(f"From your own computer: {way}   then open {appliance.public_url}/ there")
     output.data(f"API:   {curl_line(appliance.public_url, model, key=needs_key, insecure=self_signed)}")
     missing = [] if needs_key else [(appliance.command("keys add NAME"), "have programs show a key")]
     if guard.is_open_to_people(appliance):
@@ -130,6 +168,7 @@ def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
             on_line=step.update,
             remedy="run it again; docker ps shows what is left",
         )
+    way_out.open_again(appliance.project)
     if not volumes:
         output.say(f"  Kept: {everything()}. Delete them too: {appliance.command('down --volumes')}")
 

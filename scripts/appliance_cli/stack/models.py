@@ -7,17 +7,19 @@ This module runs them and changes .env; what they do to files is services/model-
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
-from appliance_cli.base.errors import BadSetting, StepFailed
+from appliance_cli.base.errors import ApplianceError, BadSetting, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose import commands as compose
 from appliance_cli.compose import runner
 from appliance_cli.config import dotenv_file
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.gpu import setup as gpu_setup
 
 HEADING = "Chosen with ./scripts/appliance model use."
 
@@ -39,13 +41,42 @@ def run(
     return runner.hand_over(appliance, argv, stdin=where, stdout=stdout)
 
 
+@contextmanager
+def kept_env(appliance: Appliance) -> Iterator[None]:
+    """Have .env as it was when what happens inside fails."""
+    path = appliance.env_file
+    before = dotenv_file.content(path) if path.exists() else None
+    try:
+        yield
+    except ApplianceError:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            dotenv_file.write(path, before)
+        raise
+
+
+def judge(appliance: Appliance, chosen: Mapping[str, str], output: Output) -> None:
+    """Refuse a model that the GPU engine would not serve, or that does not fit, before a byte of it comes.
+
+    Raises:
+        BadSetting, HostNotReady: with the reason. On a host whose engine is the CPU's nothing is judged.
+    """
+    if appliance.engine != "gpu":
+        return
+    wanted = gpu_setup.read(given_values.read(appliance.env_file, chosen))
+    gpu_setup.judge(wanted, appliance.project, output)
+
+
 def use(appliance: Appliance, model_id: str, revision: str, output: Output) -> None:
     """Fetch and prove another model while the present one is served, then name it in .env.
 
     Raises:
+        BadSetting, HostNotReady: the engine would refuse it, or it does not fit; nothing was fetched.
         StepFailed: the model could not be made ready; .env and the running appliance are as before.
     """
     chosen = {"MODEL_ID": model_id, "MODEL_REVISION": revision}
+    judge(appliance, chosen, output)
     output.phase(f"Fetching and verifying {model_id} (the present model stays in use)")
     code = run(appliance, "fetch", environment=chosen)
     if code != 0:

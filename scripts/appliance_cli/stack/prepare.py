@@ -20,7 +20,17 @@ from appliance_cli.config.table import SETTINGS
 from appliance_cli.config.values import Values
 from appliance_cli.door import guard
 from appliance_cli.gpu import setup as gpu_setup
-from appliance_cli.host import base_images, checks, dockerd, facts, install, model_here, proxy
+from appliance_cli.host import (
+    base_images,
+    card_in_container,
+    checks,
+    dockerd,
+    facts,
+    install,
+    model_here,
+    proxy,
+)
+from appliance_cli.host.finding import Finding
 
 CPU_MODEL_BYTES = 98_362_432  # of compose.cpu.yml's default model
 
@@ -63,14 +73,14 @@ def prepare(request: Request, output: Output) -> Appliance:
     values = given_values.read(wanted.env_file, chosen)
     if request.starting:
         proxy.require_usable(values)
+    strangers = unknown_names.find(wanted.root, wanted.env_file)
+    unknown_names.require_none_misspelt(strangers, wanted.env_file.name)
     output.phase("Looking at this host (no impact yet)")
-    for unknown in unknown_names.find(wanted.root, wanted.env_file):
+    for unknown in strangers:
         output.item("warn", unknown.said(wanted.env_file.name))
-    found = facts.look(wanted)
-    engine = checks.choose_engine(found, request.engine, wanted.engine)
-    on_gpu = gpu_setup.read(values) if engine == "gpu" else None
-    model = _model_on_cpu(values) if on_gpu is None else _model_on_gpu(on_gpu)
-    findings = checks.examine(found, engine, wanted, model, starting=request.starting)
+    judged = judge_host(wanted, request.engine, starting=request.starting, values=values)
+    found, engine, on_gpu, findings = judged.host, judged.engine, judged.on_gpu, judged.findings
+    _require_own_folder(found, wanted, output)
     _tell(findings, output)
     checks.require_no_failure(findings)
     output.item("ok", f"Engine: {ENGINES[engine]}")
@@ -86,7 +96,68 @@ def prepare(request: Request, output: Output) -> Appliance:
     first_env.save(wanted, engine, bases, chosen, output)
     complete = request.with_(chosen)
     guard.make_ready(complete, datetime.now(UTC), output)
+    if engine == "gpu":
+        _require_card(complete, output)
     return complete
+
+
+def _require_own_folder(found: facts.Host, wanted: Appliance, output: Output) -> None:
+    """Ask before an appliance that was started from another folder is taken over, with this one's keys."""
+    folder = found.project.elsewhere
+    if not folder or output.assume_yes:
+        return
+    question = (
+        f"{wanted.project} runs from {folder}. Take it over, with the keys and settings of {wanted.root}?"
+    )
+    if output.can_ask and output.asks_no(question):
+        return
+    remedies = (
+        f"work there: cd {folder}",
+        f"or a second one beside it: COMPOSE_PROJECT_NAME=another-name, HTTP_PORT=N in {wanted.env_file}",
+        "or take it over: --yes (to keep keys and users, copy .env and nginx/access from there first)",
+    )
+    raise HostNotReady(
+        f"{wanted.project} runs from another folder; nothing was changed",
+        expected=f"one that was started from {wanted.root}, or none",
+        found=f"{folder}, where its keys, users and .env are",
+        remedy="\n".join(remedies),
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A host, the engine for it, what .env asks of a card, if any, and what stands in the way."""
+
+    host: facts.Host
+    engine: Engine
+    on_gpu: gpu_setup.Wanted | None
+    findings: list[Finding]
+
+
+def judge_host(
+    wanted: Appliance, engine: str = "auto", *, starting: bool = True, values: Values | None = None
+) -> Judged:
+    """What `up` and `doctor` look at first. Nothing changes."""
+    settings = values or given_values.read(wanted.env_file)
+    found = facts.look(wanted)
+    chosen = checks.choose_engine(found, engine, wanted.engine)
+    on_gpu = gpu_setup.read(settings) if chosen == "gpu" else None
+    model = _model_on_cpu(settings) if on_gpu is None else _model_on_gpu(on_gpu)
+    return Judged(found, chosen, on_gpu, checks.examine(found, chosen, wanted, model, starting=starting))
+
+
+def _require_card(complete: Appliance, output: Output) -> None:
+    """Raise StepFailed when a container cannot have the card: before 27 GB are fetched for it, not after."""
+    with output.step("Giving the card to a small container") as step:
+        finding = card_in_container.judge(card_in_container.try_it(complete.python_base, complete.gpu_device))
+        if finding.level != "ok":
+            raise StepFailed(
+                "Docker cannot give the card to a container",
+                expected=finding.expected,
+                found=finding.found,
+                remedy=f"{finding.remedy}\nor try it without the GPU: ./scripts/appliance up --engine cpu",
+            )
+        step.title = f"The card, {finding.found}"
 
 
 def _model_found_here(wanted: Appliance, engine: Engine, output: Output) -> dict[str, str]:
@@ -113,7 +184,7 @@ def _model_on_cpu(values: Values) -> checks.Model:
     return checks.Model(name, CPU_MODEL_BYTES if name == own else None)
 
 
-def _tell(findings: list[checks.Finding], output: Output) -> None:
+def _tell(findings: list[Finding], output: Output) -> None:
     for finding in findings:
         output.item(finding.level, finding.found)
         if finding.level != "ok":

@@ -1,5 +1,6 @@
 """``appliance status``: what runs, how far the model is, and where to reach it. Changes nothing."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from appliance_cli.compose import containers
 from appliance_cli.compose.client import docker_client
 from appliance_cli.compose.containers import Container
 from appliance_cli.config.appliance import ENGINES, Appliance
+from appliance_cli.host import way_out
 from appliance_cli.stack import watch
 
 TITLES = ("SERVICE", "CONTAINER", "STATE", "IMAGE", "UP")
@@ -17,7 +19,9 @@ TITLES = ("SERVICE", "CONTAINER", "STATE", "IMAGE", "UP")
 
 def report(appliance: Appliance) -> tuple[dict[str, Any], int]:
     """Everything that ``--json`` prints, and the exit code. Raises StepFailed when Docker does not answer."""
-    found = containers.of_project(docker_client(), appliance.project)
+    client = docker_client()
+    found = containers.of_project(client, appliance.project)
+    edge = way_out.find(client, appliance.project) if found else None
     status = watch.fetch_status(appliance.url) if found else None
     state = overall(found, status)
     now = datetime.now(UTC)
@@ -28,6 +32,7 @@ def report(appliance: Appliance) -> tuple[dict[str, Any], int]:
         "engine": appliance.engine,
         "project": appliance.project,
         "model": (status or {}).get("model"),
+        "way_out": None if edge is None else asdict(way_out.look(client, edge)),
         "containers": [_row(container, now) for container in found],
     }
     codes = {"ready": STATUS_EXIT.ready, "failed": STATUS_EXIT.failed, "stopped": STATUS_EXIT.stopped}
@@ -70,7 +75,16 @@ def table(content: dict[str, Any]) -> str:
     facts = [f"State   {content['state']}{message}", f"Model   {model}", f"Engine  {engine}"]
     if kernels:
         facts.append(f"Kernels {kernels['package']}: {kernels['detail'] or kernels['state']}")
+    if content["way_out"]:
+        facts.append(f"Way out {_way_out(content['way_out'])}")
     return "\n".join([*lines, *facts, f"URL     {content['url']}/"])
+
+
+def _way_out(found: dict[str, Any]) -> str:
+    if found["closed"]:
+        return "closed: nginx cannot call out of this machine"
+    state = "not known" if found["closed"] is None else "open"
+    return f"{state}: {found['why']}; to close it: {found['command']}"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

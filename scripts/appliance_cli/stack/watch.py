@@ -1,7 +1,7 @@
 """Follows a start until the appliance is ready, or tells why it never will be.
 
-Looks at three things: the ``docker compose up`` that runs beside it (which ends only after model-init has),
-the containers, and the appliance's own /status. Changes nothing.
+Looks at three things: the ``docker compose up`` that runs beside it (which ends when every container was
+started), the containers, and the appliance's own /status. Changes nothing.
 """
 
 import json
@@ -86,15 +86,17 @@ class Judge:
         if error and model.get("updated_at", 0) >= self.began and error.get("code") in HARD_ERRORS:
             raise _model_failed(error["message"])
         self._failing.require_none(seen.containers)
-        if seen.compose_exit:
-            raise self._compose_failed(seen, error)
-
-    def _compose_failed(self, seen: Snapshot, error: dict[str, Any] | None) -> Exception:
+        if seen.compose_exit is None:
+            return  # what ended before may be what this start is about to start again
         init = next((c for c in seen.containers if c.service == ONE_SHOT), None)
         if init is not None and init.state == "exited" and init.exit_code != 0:
             if error:
-                return _model_failed(error["message"])
-            return _model_failed(f"model-init ended with exit code {init.exit_code}", self.log_tail(init))
+                raise _model_failed(error["message"])
+            raise _model_failed(f"model-init ended with exit code {init.exit_code}", self.log_tail(init))
+        if seen.compose_exit != 0:
+            raise self._compose_failed(seen)
+
+    def _compose_failed(self, seen: Snapshot) -> Exception:
         tail = self.compose_log.read_text(errors="replace").strip().splitlines()[-15:]
         return StepFailed(
             "Starting the containers failed",

@@ -213,7 +213,7 @@ async def test_replicas_that_do_not_answer_are_counted_apart(
         # only the first one has a listener on the port
         return ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
-    monkeypatch.setattr(status, "_addresses", three)
+    monkeypatch.setattr(status, "addresses", three)
     assert (await service.current())["ui"] == {"replicas": 3, "healthy": 1}
 
 

@@ -5,11 +5,13 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import { freshNgx, load, request } from './njs.mjs';
 
+const engines = await load('engines.js');
 const meter = await load('meter.js');
 const TGI_TOKEN = '{"index":1,"token":{"id":5,"text":"\\"usage\\":{ü","logprob":-1,"special":false},"generated_text":null,"details":null}';
 const TGI_LAST = '{"index":3,"token":{"id":9,"text":".","logprob":-1,"special":false},"generated_text":"a.",'
     + '"details":{"finish_reason":"length","generated_tokens":3,"seed":null,"input_length":11}}';
 const CHAT_TOKEN = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"\\"details\\":{你"}}],"usage":null}';
+const CHAT_END = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"tool_calls"}],"usage":null}';
 const CHAT_USAGE = '{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}';
 const COMPLETION_LAST = '{"choices":[{"text":"a","index":0}],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}';
 const frames = (...texts) => texts.map(text => `data: ${text}\n\n`).join('');
@@ -31,8 +33,11 @@ const STREAMS = {
     'one that stops inside a frame': ['tgi', frames(TGI_TOKEN) + 'data: {"index":2', { prompt: null, generated: 1 }],
     'one refused at once': ['tgi', frames('{"error":"too long","error_type":"validation"}'), { prompt: 0, generated: 0 }],
     'one that fails on the way': ['tgi', frames(TGI_TOKEN, '{"error":"lost","error_type":"generation"}'), { prompt: null, generated: 1 }],
+    'words that look like an error': ['tgi', frames('{"index":1,"token":{"text":"{\\"error\\":"}}'), { prompt: null, generated: 1 }],
+    'a token whose frame begins with an e': ['tgi', frames('{"echo":1}', TGI_TOKEN), { prompt: null, generated: 2 }],
     'a chat with usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, CHAT_USAGE, '[DONE]'), { prompt: 7, generated: 2 }],
     'a chat without usage': ['openai', frames(CHAT_TOKEN, CHAT_TOKEN, '[DONE]'), { prompt: null, generated: 2 }],
+    'a call whose end has a frame of its own': ['openai', frames(CHAT_TOKEN, CHAT_END, '[DONE]'), { prompt: null, generated: 1 }],
     'a chat left before [DONE]': ['openai', frames(CHAT_TOKEN, CHAT_USAGE), { prompt: null, generated: 2 }],
     'answers to two prompts': ['openai', frames(COMPLETION_LAST, COMPLETION_LAST, '[DONE]'), { prompt: 8, generated: 4 }],
     'comments and other fields': ['tgi', `: alive\n\nevent: x\nid: 5\n${frames(TGI_TOKEN)}\n\n`, { prompt: null, generated: 1 }],
@@ -54,6 +59,17 @@ for (const [name, [kind, text, expected]] of Object.entries(STREAMS)) {
         }
     });
 
+    test(`${name}: with one line end between its lines`, () => {
+        const dense = Buffer.from(text.replaceAll('\n\n', '\n'));
+        for (let at = 0; at <= dense.length; at++) {
+            assert.deepEqual(counted(kind, [dense.subarray(0, at), dense.subarray(at)]), expected, `cut at ${at}`);
+        }
+    });
+
+    test(`${name}: frame by frame, as an engine sends it`, () => {
+        assert.deepEqual(counted(kind, text.split(/(?<=\n\n)/).map(piece => Buffer.from(piece))), expected);
+    });
+
     test(`${name}: with lines that end as HTTP's do`, () => {
         const crlf = Buffer.from(text.replaceAll('\n', '\r\n'));
         for (let at = 0; at <= crlf.length; at++) {
@@ -73,12 +89,14 @@ test('a piece is flushed, and what waits for its end is a copy of it', () => {
     assert.deepEqual(r.sent.pieces.map(([, flags]) => flags), [{ flush: true }, { last: true, flush: true }]);
 });
 
-test('whoever begins to answer is known as an engine, a refusal of our own as none', () => {
-    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined]) {
+test('whoever begins to answer is known as an engine, a refusal of our own and openai-api as none', () => {
+    for (const upstream_addr of ['10.0.0.1:3000', '10.0.0.9:3000, 10.0.0.8:3000 : 10.0.0.2:3000', '', undefined, '10.0.0.7:8000']) {
         meter.begin();
         meter.watch(request({ variables: { upstream_addr, frames: 'tgi' } }), Buffer.from('{}'), { last: true });
     }
     assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000']);
+    assert.equal(engines.note(request({ variables: { upstream_addr: '10.0.0.3:3000' } })), '');
+    assert.deepEqual(ngx.shared.engines.keys(), ['10.0.0.1:3000', '10.0.0.2:3000', '10.0.0.3:3000']);
 });
 
 test('what is no stream passes, and is counted elsewhere', () => {

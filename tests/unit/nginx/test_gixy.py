@@ -22,6 +22,10 @@ MEANT = {
         "http_splitting",
         "$sso_host",
     ): "gate.js lets only hosts through that match HOST, which has no line feed",
+    (
+        "http_splitting",
+        "$account",
+    ): "a name of the operator's files, or one that matched NAME; inside, what the door has said",
     ("http_splitting", "$sso_url"): "comes from the operator's environment, nothing of a request is in it",
     ("http_splitting", "$sso_sign_in_url"): "comes from the operator's environment as well",
     ("host_spoofing", ""): "the page is reached by any name and port that the operator publishes",

@@ -12,14 +12,14 @@ SECTION = Section(
             when="a proxy inspects TLS",
             kind=Text("a file"),
             default="/dev/null",
-            services=("model-init", "tgi", "ui"),
+            services=("model-init", "tgi", "ui", "openai-api"),
         ),
         Setting(
             "PIP_INDEX_URL",
             says="A mirror of the Python package index.",
             when="the index does not answer",
             kind=Url(),
-            services=("model-init", "tgi", "ui"),
+            services=("model-init", "tgi", "ui", "openai-api"),
         ),
         Setting(
             "HTTPS_PROXY",
@@ -49,7 +49,7 @@ SECTION = Section(
             when="you have a base image of your own",
             kind=Image(),
             default="python:3.13-slim",
-            services=("model-init", "tgi", "ui"),
+            services=("model-init", "tgi", "ui", "openai-api"),
         ),
         Setting(
             "NGINX_BASE",

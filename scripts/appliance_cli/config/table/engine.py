@@ -76,7 +76,7 @@ SECTION = Section(
             kind=Whole(2, 1_000_000),
             default="8192",
             cpu_default="4096",
-            services=_ENGINE,
+            services=(*_ENGINE, "openai-api"),
             common=True,
         ),
         Setting(

@@ -27,7 +27,7 @@ SECTION = Section(
             kind=ModelId(),
             default="Qwen/Qwen2.5-7B-Instruct",
             cpu_default="HuggingFaceTB/SmolLM2-135M-Instruct",
-            services=("model-init", "tgi"),
+            services=("model-init", "tgi", "openai-api"),
             common=True,
         ),
         Setting(

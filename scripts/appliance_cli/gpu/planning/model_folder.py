@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.gpu.planning.architecture import Architecture, from_config
@@ -28,14 +29,7 @@ def read_folder(folder: Path) -> ModelFolder:
 
     Raises BadSetting when it holds none, or files that contradict its config.json.
     """
-    config = folder / "config.json"
-    try:
-        content = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unusable(config, "a model's config.json", str(error)) from None
-    if not isinstance(content, dict):
-        raise _unusable(config, "a JSON object", type(content).__name__)
-    architecture = from_config(content, str(config))
+    architecture = from_config(read_config(folder), str(folder / "config.json"))
     tensors = [
         tensor for file in sorted(folder.glob("*.safetensors")) for tensor in read_header(file).values()
     ]
@@ -45,6 +39,18 @@ def read_folder(folder: Path) -> ModelFolder:
     stored = sum(tensor.end - tensor.start for tensor in tensors)
     _require_agreement(folder, architecture, elements, stored)
     return ModelFolder(architecture, elements, stored)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What its config.json says. Raises BadSetting."""
+    config = folder / "config.json"
+    try:
+        content = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unusable(config, "a model's config.json", str(error)) from None
+    if not isinstance(content, dict):
+        raise _unusable(config, "a JSON object", type(content).__name__)
+    return content
 
 
 def read_header(file: Path) -> dict[str, Tensor]:

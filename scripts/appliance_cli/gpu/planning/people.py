@@ -77,14 +77,14 @@ class Choice:
 def of(plan: Plan, prompt: int = DEFAULT_PROMPT, answer: int = DEFAULT_ANSWER) -> People:
     """The plan for people who ask with ``prompt`` new tokens and read ``answer``."""
     at_once = plan.users_with(prompt + answer)
-    job, machine, unknown = _measurable(plan.request)
+    job, machine, unknown = measurable(plan.request)
     crowds: tuple[Crowd, ...] = ()
     first = None
     if machine is not None:
         budget = plan.max_batch_prefill_tokens
         first = speed.first_token(job, machine, prompt, budget)
         sizes = sorted({size for size in (*_CROWDS, at_once) if size <= at_once})
-        crowds = tuple(_crowd(job, machine, size, prompt, answer, budget) for size in sizes)
+        crowds = tuple(crowd(job, machine, size, prompt, answer, budget) for size in sizes)
     return People(
         prompt=prompt,
         answer=answer,
@@ -127,7 +127,8 @@ def doubts(plan: Plan) -> tuple[str, ...]:
     return (f"MAX_CONCURRENT_REQUESTS={asked}: {slower}, and all of them are slower",)
 
 
-def _measurable(request: Request) -> tuple[speed.Job, speed.Machine | None, str]:
+def measurable(request: Request) -> tuple[speed.Job, speed.Machine | None, str]:
+    """The job, the card's speed, and why there is none."""
     token = kv_bytes_per_token(request.model, request.kv_element_bytes)
     job = speed.Job(request.model, request.format_, request.fast_nf4, token)
     machine = speed.machine(request.card)
@@ -141,9 +142,10 @@ def _measurable(request: Request) -> tuple[speed.Job, speed.Machine | None, str]
     return job, None if unknown else machine, unknown
 
 
-def _crowd(
+def crowd(
     job: speed.Job, machine: speed.Machine, people: int, prompt: int, answer: int, budget: int
 ) -> Crowd:
+    """So many people who ask at once."""
     return Crowd(
         people=people,
         each=1 / speed.step(job, machine, people, prompt + answer // 2),

@@ -111,6 +111,14 @@ def pause(job: Job, machine: Machine, prompt: int, budget: int, readers: int = 1
     return prefill(job, machine, min(prompt, budget)) + 2 * step(job, machine, readers, _CONTEXT)
 
 
+def roofline(job: Job, card: Card, rows: int, context: int) -> float | None:
+    """Tokens a second that nothing could pass: the weights and the conversations read once a step, as fast
+    as the card's data sheet says. None for a card that is not in the table."""
+    if card.bandwidth is None:
+        return None
+    return rows * card.bandwidth / (_read(job, dequantised=False) + rows * context * job.kv_bytes)
+
+
 def is_measured(format_: Format) -> bool:
     """Whether the mode's steps were measured; others are taken from bf16's, with their own weights' bytes."""
     return format_ in ("nf4", "bf16")

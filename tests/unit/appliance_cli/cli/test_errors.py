@@ -114,7 +114,7 @@ def test_a_misspelled_service_is_named_from_any_folder(tmp_path: Path) -> None:
     env_file.write_text("COMPOSE_FILE=docker-compose.yml:compose.cpu.yml\n")
     done = run("logs", "ngins", env_file=env_file, cwd=tmp_path)
     assert "✗ No such service" in done.stderr
-    assert "expected  one of model-init, nginx, tgi, ui" in done.stderr
+    assert "expected  one of model-init, nginx, openai-api, tgi, ui" in done.stderr
     assert "do        name one of them" in done.stderr
     assert done.returncode == 4
 
@@ -209,6 +209,7 @@ def test_the_report_for_people_names_state_model_engine_and_address() -> None:
         "url": "http://127.0.0.1:8080",
         "engine": "cpu",
         "containers": rows,
+        "way_out": None,
     }
     text = status.table({**content, "model": {"model_id": "a/b"}})
     assert json.loads(json.dumps(rows))[1]["uptime_s"] == 125

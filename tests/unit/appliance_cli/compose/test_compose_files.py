@@ -43,7 +43,7 @@ def test_what_has_no_way_out_gets_no_proxy(files: str) -> None:
     """Docker's client puts its own into every container that does not name them."""
     services = rendered(files)
     inside = {name for name, service in services.items() if "egress" not in service["networks"]}
-    assert {"tgi", "ui", "nginx", "prometheus", "grafana"} <= inside
+    assert {"tgi", "ui", "openai-api", "nginx", "prometheus", "grafana"} <= inside
     for name in inside:
         environment = services[name]["environment"]
         assert {key: environment.get(key) for key in PROXIES} == dict.fromkeys(PROXIES, ""), name
@@ -55,6 +55,14 @@ def test_every_container_is_bounded_in_processes_and_what_is_inside_in_names(fil
     assert [name for name, service in services.items() if not 0 < service.get("pids_limit", 0) <= 4096] == []
     inside = {name for name, service in services.items() if "egress" not in service["networks"]}
     assert [name for name in inside if services[name].get("dns") != ["127.0.0.1"]] == []
+
+
+@BOTH
+def test_docker_starts_everything_again_whatever_ended_it(files: str) -> None:
+    """A dockerd that died takes its containers for stopped ones, and leaves those that are unless-stopped."""
+    policies = {name: service.get("restart") for name, service in rendered(files).items()}
+    assert policies.pop("model-init") == "on-failure:3"
+    assert [name for name, policy in policies.items() if policy != "always"] == []
 
 
 @BOTH
@@ -89,15 +97,16 @@ def test_curl_asks_no_proxy_for_the_engines_health() -> None:
 def test_every_image_that_is_built_here_carries_the_version(files: str) -> None:
     services = rendered(files)
     built = {name: service["build"] for name, service in services.items() if "build" in service}
-    assert {"model-init", "ui", "nginx"} <= set(built)
+    assert {"model-init", "ui", "openai-api", "nginx"} <= set(built)
     assert ("tgi" in built) == ("cpu" in files)
     for name, build in built.items():
         assert build["labels"] == {"org.opencontainers.image.version": version.of(REPO)}, name
 
 
 @BOTH
-def test_the_page_knows_the_version(files: str) -> None:
-    assert rendered(files)["ui"]["environment"]["APPLIANCE_VERSION"] == version.of(REPO)
+def test_page_and_api_know_the_version(files: str) -> None:
+    for service in ("ui", "openai-api"):
+        assert rendered(files)[service]["environment"]["APPLIANCE_VERSION"] == version.of(REPO)
 
 
 def test_the_program_says_the_version_whatever_the_settings_are(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance_cli.base.errors import BadSetting
 from appliance_cli.config import unknown_names
 from appliance_cli.config.unknown_names import UnknownName
 
@@ -28,6 +29,23 @@ def find(folder: Path, text: str) -> list[UnknownName]:
 )
 def test_the_nearest_name_is_named(name: str, nearest: str | None, tmp_path: Path) -> None:
     assert find(tmp_path, f"# mine\n\n{name}=1\nHTTP_PORT=9000\n") == [UnknownName(name, 3, nearest)]
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        *((name, True) for name in ("HTTP_PROT", "http_port", "UI_REPLIKAS", "MODELID", "BANDWITH_LIMIT")),
+        *((name, False) for name in ("MY_OWN_NOTE", "HF_TOKEN", "GRAFANA_PASSWORD", "MODEL", "UI_PORT")),
+    ],
+)
+def test_what_can_only_be_misspelt_is_refused_by_its_line(name: str, refused: bool, tmp_path: Path) -> None:
+    found = find(tmp_path, f"# mine\n{name}=secret-value\n")
+    if not refused:
+        unknown_names.require_none_misspelt(found, ".env")
+        return
+    with pytest.raises(BadSetting, match=f"{name} is no setting") as refusal:
+        unknown_names.require_none_misspelt(found, ".env")
+    assert refusal.value.found == f"{name}, from .env line 2"
 
 
 def test_composes_own_names_are_known(tmp_path: Path) -> None:

@@ -120,11 +120,11 @@ def test_names_that_nobody_reads_are_said_before_anything_changes(
     def stop(_appliance: Appliance) -> None:
         raise LookedEnoughError
 
-    appliance.env_file.write_text("HTTP_PORT=9000\nUI_REPLIKAS=5\n")
+    appliance.env_file.write_text("HTTP_PORT=9000\nREPLICAS=5\n")
     monkeypatch.setattr(facts, "look", stop)
     monkeypatch.setenv("HTTP_PROT", "9001")
     with pytest.raises(LookedEnoughError):
         prepare.prepare(prepare.Request(appliance), Output())
     told = capsys.readouterr().err
-    assert ".env line 2: nothing reads UI_REPLIKAS: did you mean UI_REPLICAS?" in told
+    assert ".env line 2: nothing reads REPLICAS: did you mean UI_REPLICAS?" in told
     assert "HTTP_PROT" not in told

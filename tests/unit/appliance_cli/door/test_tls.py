@@ -30,6 +30,7 @@ from appliance_cli.base.errors import BadSetting
 from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import certificates, tls
 from appliance_cli.door.access import AccessDir
+from appliance_cli.host import addresses
 from appliance_cli.stack import watch
 
 Cli = Callable[..., CompletedProcess[str]]
@@ -147,9 +148,9 @@ def test_it_is_made_anew_for_other_names_and_instead_of_anything_else(
     ("host", "address", "names"),
     [
         ("The-Box", "127.0.0.1", ("the-box", "localhost", "127.0.0.1")),
-        ("box", "0.0.0.0", ("box", "localhost", "127.0.0.1")),
+        ("box", "0.0.0.0", ("box", "localhost", "127.0.0.1", "192.0.2.10")),
         ("box", "192.168.1.4", ("box", "localhost", "192.168.1.4")),
-        ("not a name", "::", ("localhost", "::1")),
+        ("not a name", "::", ("localhost", "::1", "192.0.2.10", "2001:db8::1")),
         ("localhost", "::1", ("localhost", "::1")),
     ],
 )
@@ -161,6 +162,7 @@ def test_the_names_without_a_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: host)
+    monkeypatch.setattr(addresses, "of_host", lambda: ("192.0.2.10", "2001:db8::1"))
     bound = load(appliance.root, appliance.env_file, {"TLS": "self-signed", "BIND_ADDRESS": address})
     assert tls.wanted_names(bound) == names
 

@@ -12,11 +12,13 @@ import pytest
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.gpu import hub_config
+from appliance_cli.gpu.modes import MODES
 from appliance_cli.gpu.question import model_of
 from harness.hub import Hub, running_hub
 from harness.planned_models import TINY_CONFIG
 
 ID = "someone/their-model"
+NF4 = MODES["nf4"]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
@@ -34,7 +36,7 @@ def places(**values: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("place", ["HF_ENDPOINT", "HF_MIRROR_ENDPOINT", "MODELSCOPE_ENDPOINT"])
 def test_whichever_place_answers_is_taken(hub: Hub, place: str) -> None:
-    architecture, files = model_of(ID, places(**{place: hub.endpoint}))
+    architecture, files = model_of(ID, places(**{place: hub.endpoint}), NF4)
     assert (architecture.hidden_size, architecture.num_hidden_layers, files) == (64, 1, None)
 
 
@@ -88,7 +90,7 @@ def test_without_one_everything_that_was_answered_is_told(hub: Hub) -> None:
         "someone/huge": "more than 1000000 bytes",
     }.items():
         with pytest.raises(BadSetting, match="cannot be planned before its download") as refusal:
-            model_of(model_id, values)
+            model_of(model_id, values, NF4)
         assert told in refusal.value.found
 
 
@@ -104,7 +106,7 @@ def test_without_one_everything_that_was_answered_is_told(hub: Hub) -> None:
 )
 def test_nobody_is_asked_without_need(model_id: str, values: dict[str, str], told: str, hub: Hub) -> None:
     with pytest.raises(BadSetting) as refusal:
-        model_of(model_id, places(HF_ENDPOINT=hub.endpoint, **values))
+        model_of(model_id, places(HF_ENDPOINT=hub.endpoint, **values), NF4)
     assert told in refusal.value.found
     assert hub.requests == []
 
@@ -112,5 +114,5 @@ def test_nobody_is_asked_without_need(model_id: str, values: dict[str, str], tol
 def test_a_model_that_the_planner_cannot_work_out_is_refused_by_name(hub: Hub) -> None:
     hub.add("someone/other", {"config.json": b'{"model_type": "bert"}'})
     with pytest.raises(BadSetting) as refusal:
-        model_of("someone/other", places(HF_ENDPOINT=hub.endpoint))
+        model_of("someone/other", places(HF_ENDPOINT=hub.endpoint), NF4)
     assert "bert" in f"{refusal.value} {refusal.value.expected} {refusal.value.found}"

@@ -11,6 +11,7 @@ from appliance_cli.base.errors import HostNotReady
 from appliance_cli.config.appliance import Appliance, Engine, load
 from appliance_cli.host import checks
 from appliance_cli.host.facts import Gpu, Host, Nvidia, parse_gpus
+from appliance_cli.host.finding import Finding, version_tuple
 
 NO_TOOLKIT = "no NVIDIA Container Toolkit"
 
@@ -27,7 +28,7 @@ MODELS: dict[Engine, checks.Model] = {
 
 def findings(
     host: Host, engine: Engine, appliance: Appliance, model: checks.Model | None = None
-) -> list[checks.Finding]:
+) -> list[Finding]:
     return checks.examine(host, engine, appliance, model or MODELS[engine], starting=True)
 
 
@@ -237,7 +238,7 @@ def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, appliance: App
     assert "sudo systemctl start docker" in failure.value.remedy
 
 
-@pytest.mark.parametrize("version", [None, "2.23.3", "1.29.2"])
+@pytest.mark.parametrize("version", [None, "2.25.0", "2.24.6", "1.29.2"])
 def test_a_missing_or_old_compose_is_installed(
     version: str | None, cpu_host: Host, appliance: Appliance
 ) -> None:
@@ -258,7 +259,7 @@ def test_where_no_compose_can_be_installed_the_guide_is_named(cpu_host: Host, ap
     [("20.10.24+dfsg1", (20, 10, 24)), ("2.40.3", (2, 40, 3)), ("1.30.6", (1, 30, 6)), ("dev", ()), ("", ())],
 )
 def test_versions_are_compared_as_numbers(text: str, expected: tuple[int, ...]) -> None:
-    assert checks.version_tuple(text) == expected
+    assert version_tuple(text) == expected
 
 
 def test_nvidia_smi_lines_become_cards() -> None:

@@ -38,6 +38,7 @@ def said_by_status(kernels: Any) -> str:
         "message": None,
         "model": {"model_id": "a/b", "fast_kernels": kernels},
         "url": "http://127.0.0.1:8080",
+        "way_out": None,
     }
     return status.table(content)
 

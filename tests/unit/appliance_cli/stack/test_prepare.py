@@ -7,6 +7,8 @@ import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -105,3 +107,29 @@ def test_the_cpu_engines_default_is_compose_cpu_ymls() -> None:
     assert (
         json.loads(text)["services"]["model-init"]["environment"]["MODEL_ID"] == SETTINGS["MODEL_ID"].on_cpu
     )
+
+
+def test_an_appliance_that_runs_from_another_folder_is_not_taken_over_unasked(
+    appliance: Appliance, cpu_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = replace(cpu_host, project=replace(cpu_host.project, elsewhere="/srv/first-clone"))
+    monkeypatch.setattr(facts, "look", lambda _: elsewhere)
+    with pytest.raises(HostNotReady, match="runs from another folder") as refusal:
+        prepare.prepare(prepare.Request(appliance), Output())
+    told = refusal.value.remedy
+    assert "cd /srv/first-clone" in told and "COMPOSE_PROJECT_NAME" in told and "--yes" in told
+    assert not appliance.env_file.exists()
+    prepare._require_own_folder(elsewhere, appliance, Output(assume_yes=True))
+    prepare._require_own_folder(cpu_host, appliance, Output())
+
+
+def test_the_folder_is_known_by_the_containers_labels(appliance: Appliance) -> None:
+    label = "com.docker.compose.project.working_dir"
+
+    def client(*folders: str) -> Any:
+        found = [SimpleNamespace(labels={label: folder} if folder else {}) for folder in folders]
+        return SimpleNamespace(containers=SimpleNamespace(list=lambda **_: found))
+
+    assert facts._elsewhere(None, appliance) == ""
+    assert facts._elsewhere(client(str(appliance.root), ""), appliance) == ""
+    assert facts._elsewhere(client(str(appliance.root), "/srv/other"), appliance) == "/srv/other"

@@ -195,11 +195,17 @@ def test_a_passing_failure_is_waited_out_while_model_init_tries_again(
     assert status["state"] == "ready"
 
 
-def test_when_model_init_gave_up_its_reason_is_told(judge: watch.Judge) -> None:
+@pytest.mark.parametrize("compose_exit", [0, 1])
+def test_when_model_init_gave_up_its_reason_is_told(judge: watch.Judge, compose_exit: int) -> None:
     gone = container("model-init", state="exited", health="", exit_code=13)
     with pytest.raises(ApplianceFailed) as failure:
-        judge.require_hope(watch.Snapshot(failed("no_network"), (gone,), 1))
+        judge.require_hope(watch.Snapshot(failed("no_network"), (gone,), compose_exit))
     assert failure.value.found == "no_network: expected this, found that"
+
+
+def test_a_model_init_that_gave_up_before_is_about_to_be_started_again(judge: watch.Judge) -> None:
+    gone = container("model-init", state="exited", health="", exit_code=13)
+    judge.require_hope(watch.Snapshot(failed("no_network"), (gone,), None))
 
 
 def test_when_model_init_said_nothing_its_exit_code_and_last_words_are_told(judge: watch.Judge) -> None:

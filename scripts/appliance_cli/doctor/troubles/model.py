@@ -1,0 +1,123 @@
+"""Troubles of the model's download and verification, in model-init's own words."""
+
+from appliance_cli.doctor.troubles.trouble import Trouble
+
+_BY = "model-init"
+
+MODEL = (
+    Trouble(
+        "model-incomplete",
+        "`the model is not complete: …`",
+        "not every file is there and proven: the engine waits",
+        "`./scripts/appliance up` goes on where it stopped",
+        ("模型文件不全或未校验完：引擎在等待", "`./scripts/appliance up` 会从中断处继续"),
+    ),
+    Trouble(
+        "no-disk-space",
+        "`no disk space: expected … on the models volume`",
+        "the model does not fit",
+        "free space, start again: what is there is kept",
+        ("模型放不下", "清理空间后重新启动，已下载的部分会保留"),
+        log=r"no disk space",
+        service=_BY,
+    ),
+    Trouble(
+        "nothing-comes",
+        "`nothing has come for … min`",
+        "no source answers",
+        "nothing, it goes on when the line is back; or `HTTPS_PROXY`, another `MODEL_SOURCES`, "
+        "`model import`",
+        (
+            "所有来源都没有响应",
+            "不用处理，网络恢复后会继续；也可设置 `HTTPS_PROXY`、换 `MODEL_SOURCES` 或用 `model import`",
+        ),
+        log=r"nothing has come for",
+        service=_BY,
+        harmless=True,
+    ),
+    Trouble(
+        "no-network",
+        "`no network: expected an answer from …`",
+        "no source gives the model: what each said stands behind it",
+        "every source in `MODEL_SOURCES` was tried; set `HTTPS_PROXY`, or bring the model by `model import`",
+        (
+            "所有来源都取不到模型，后面是各来源的答复",
+            "`MODEL_SOURCES` 里的来源都试过了；设置 `HTTPS_PROXY`，或用 `model import` 导入",
+        ),
+        log=r"no network: ",
+        service=_BY,
+    ),
+    Trouble(
+        "proxy-deaf",
+        "`the proxy … does not answer`",
+        "`HTTPS_PROXY` leads nowhere",
+        "correct it; on this machine: `host.docker.internal`, and let it listen for other machines",
+        ("`HTTPS_PROXY` 连不通", "改正它；代理在本机时写 `host.docker.internal`，并让代理监听其他机器"),
+        log=r"the proxy \S+ does not answer",
+        service=_BY,
+    ),
+    Trouble(
+        "no-such-model",
+        "`no such model: …`, `no such revision: …`",
+        "a typo in `MODEL_ID` or `MODEL_REVISION`",
+        "correct it in `.env`",
+        ("`MODEL_ID` 或 `MODEL_REVISION` 写错了", "在 `.env` 里改正"),
+        log=r"no such (?:model|revision)",
+        service=_BY,
+    ),
+    Trouble(
+        "gated",
+        "`gated model: …`",
+        "the model wants a licence accepted",
+        "accept it on the Hub, put a read token in a file, set `HF_TOKEN_FILE` to it",
+        ("该模型需要先接受许可协议", "在 Hub 上接受协议，把只读令牌存成文件，用 `HF_TOKEN_FILE` 指向它"),
+        log=r"gated model",
+        service=_BY,
+    ),
+    Trouble(
+        "corrupt",
+        "`corrupt download: … 3 times`",
+        "a source keeps serving wrong bytes",
+        "another `MODEL_SOURCES`; the bad file is in `.quarantine`",
+        ("某个来源反复给出错误的数据", "换 `MODEL_SOURCES`；坏文件在 `.quarantine` 里"),
+        log=r"corrupt download",
+        service=_BY,
+    ),
+    Trouble(
+        "folder-closed",
+        "`MODEL_FOLDER: expected files that uid … can read`",
+        "only their owner may read them",
+        "the `chmod` that it names",
+        ("只有文件所有者能读", "执行提示里的 `chmod`"),
+        log=r"expected files that uid",
+        service=_BY,
+    ),
+    Trouble(
+        "lfs-pointer",
+        "`a pointer of git-lfs, not the file itself`",
+        "a clone without its large files",
+        "`git lfs pull` in that folder",
+        ("克隆时没有取大文件", "在该目录执行 `git lfs pull`"),
+        log=r"pointer of git-lfs",
+        service=_BY,
+    ),
+    Trouble(
+        "disk-failed",
+        "`the disk failed: …`",
+        "the volume's file system gave an error",
+        "`dmesg`; another disk",
+        ("模型卷的文件系统报错", "看 `dmesg`；换一块盘"),
+        log=r"the disk failed",
+        service=_BY,
+    ),
+    Trouble(
+        "damaged",
+        "`damaged: … moved to .quarantine`",
+        "a published file changed on disk",
+        "nothing, it is being fetched again; if it recurs, check the disk and the memory",
+        ("已校验的文件在磁盘上变了", "不用处理，会重新下载；若反复出现，检查磁盘和内存"),
+        log=r"damaged.*quarantine",
+        service=_BY,
+        harmless=True,
+    ),
+)

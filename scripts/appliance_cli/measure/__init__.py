@@ -1,0 +1,1 @@
+"""Measures the running appliance, and counts what it costs."""

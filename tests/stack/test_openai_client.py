@@ -1,0 +1,323 @@
+"""What people send with the official `openai` package: answered, or refused by OpenAI's own exception."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import openai
+import pytest
+from openai import OpenAI
+from openai.types.chat import ChatCompletion
+from pydantic import BaseModel
+
+from harness.caller import MODEL
+from harness.stack import Stack
+
+HELLO: Any = [{"role": "user", "content": "Say hello."}]
+PERSON: Any = [{"role": "user", "content": "Ann is thirty. As JSON."}]
+WEATHER: Any = [{"role": "user", "content": "Weather in Paris?"}]
+CITY = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"]}
+FUNCTION = {"name": "get_weather", "description": "Weather", "parameters": CITY}
+TOOLS: Any = [{"type": "function", "function": FUNCTION}]
+SCHEMA: Any = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "person",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"name": {"enum": ["Ann", "Bob"]}},
+            "required": ["name"],
+            "additionalProperties": False,
+        },
+    },
+}
+CALLED: Any = [
+    *WEATHER,
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "get_weather", "arguments": '{"city":"Paris"}'},
+            }
+        ],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "18 C"},
+]
+IMAGE: Any = [
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "What is it?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+        ],
+    }
+]
+
+
+class Person(BaseModel):
+    """With few values, so that the small model comes to an end."""
+
+    name: Literal["Ann", "Bob"]
+    is_grown_up: bool
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{stack.url}/v1", api_key="none", max_retries=0, timeout=120) as made:
+        yield made
+
+
+def chat(client: OpenAI, **options: Any) -> ChatCompletion:
+    asked = {"model": MODEL, "messages": HELLO, "max_tokens": 16, "temperature": 0, **options}
+    answer: ChatCompletion = client.chat.completions.create(**asked)
+    return answer
+
+
+ANSWERED: dict[str, dict[str, Any]] = {
+    "the defaults of many UIs": {
+        **{"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "n": 1}
+    },
+    "stop as a text": {"stop": "\n"},
+    "a format of text": {"response_format": {"type": "text"}},
+    "no tools": {"tools": []},
+    "null": {"extra_body": {"stream_options": None, "tools": None, "stop": None, "seed": None}},
+    "developer": {"messages": [{"role": "developer", "content": "Be short."}, *HELLO]},
+    "parts of text": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Say hello."}]}]},
+    "labels": {"seed": 1, "user": "u", "metadata": {"a": "b"}, "store": False, "service_tier": "auto"},
+    "hints": {"reasoning_effort": "low", "extra_body": {"verbosity": "low"}},
+    "another model's name": {"model": "gpt-4o"},
+    "a tool's result": {"messages": CALLED, "tools": TOOLS, "tool_choice": "none"},
+}
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_an_ordinary_request_is_answered(client: OpenAI, name: str) -> None:
+    answer = chat(client, **ANSWERED[name])
+    (choice,) = answer.choices
+    assert choice.finish_reason in ("stop", "length")
+    assert choice.message.content
+    assert answer.id.startswith("chatcmpl-")
+    assert answer.model == ANSWERED[name].get("model", MODEL)
+    assert answer.usage
+    assert 0 < answer.usage.completion_tokens <= 16
+
+
+def test_ids_are_answers_own_and_a_penalty_of_zero_changes_nothing(client: OpenAI) -> None:
+    plain, zero = chat(client), chat(client, presence_penalty=0, frequency_penalty=0)
+    assert plain.choices[0].message.content == zero.choices[0].message.content
+    assert plain.id != zero.id
+
+
+def test_of_two_limits_the_newer_counts(client: OpenAI) -> None:
+    for more in ({"max_completion_tokens": 5}, {"max_tokens": openai.omit, "max_completion_tokens": 5}):
+        answer = chat(client, **more)
+        assert answer.choices[0].finish_reason == "length"
+        assert answer.usage
+        assert answer.usage.completion_tokens == 5
+
+
+def test_an_answer_ends_before_its_stop(client: OpenAI) -> None:
+    whole = chat(client).choices[0].message.content or ""
+    stop = whole[5:8]
+    answer = chat(client, stop=[stop])
+    assert answer.choices[0].message.content == whole[: whole.index(stop)]
+    assert answer.choices[0].finish_reason == "stop"
+    pieces = [
+        chunk.choices[0]
+        for chunk in client.chat.completions.create(
+            model=MODEL, messages=HELLO, max_tokens=16, temperature=0, stop=stop, stream=True
+        )
+    ]
+    assert "".join(piece.delta.content or "" for piece in pieces) == whole[: whole.index(stop)]
+    assert pieces[-1].finish_reason == "stop"
+
+
+def test_json_is_json(client: OpenAI) -> None:
+    asked = [{"role": "user", "content": 'Repeat: {"name": "Ann"}'}]
+    answer = chat(client, messages=asked, response_format={"type": "json_object"}, max_tokens=60)
+    assert answer.choices[0].finish_reason == "stop"
+    assert isinstance(json.loads(answer.choices[0].message.content or ""), dict)
+
+
+def test_json_follows_its_schema(client: OpenAI) -> None:
+    answer = chat(client, messages=PERSON, response_format=SCHEMA, max_tokens=60)
+    assert json.loads(answer.choices[0].message.content or "")["name"] in ("Ann", "Bob")
+    parsed = client.chat.completions.parse(
+        model=MODEL, messages=PERSON, response_format=Person, max_tokens=60
+    )
+    assert isinstance(parsed.choices[0].message.parsed, Person)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tool_choice": "required"},
+        {"tool_choice": {"type": "function", "function": {"name": "get_weather"}}},
+        {"tool_choice": "required", "parallel_tool_calls": False, "strict": True},
+    ],
+    ids=["required", "by name", "strict"],
+)
+def test_a_tool_is_called(client: OpenAI, options: dict[str, Any]) -> None:
+    strict = {"strict": True} if options.pop("strict", False) else {}
+    tools = [{"type": "function", "function": {**FUNCTION, **strict}}]
+    answers = [chat(client, messages=WEATHER, tools=tools, max_tokens=60, **options) for _ in range(2)]
+    ids = set()
+    for answer in answers:
+        assert answer.choices[0].finish_reason == "tool_calls"
+        (call,) = answer.choices[0].message.tool_calls or []
+        assert call.type == "function"
+        assert call.function.name == "get_weather"
+        assert json.loads(call.function.arguments)["city"] in ("Paris", "Rome")
+        ids.add(call.id)
+    assert len(ids) == 2
+
+
+def test_a_tool_without_parameters_is_called_with_none(client: OpenAI) -> None:
+    tools = [{"type": "function", "function": {"name": "ping"}}]
+    answer = chat(client, tools=tools, tool_choice="required", max_tokens=60)
+    (call,) = answer.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments)) == ("ping", {})
+
+
+def test_a_model_may_choose_whether_to_call(client: OpenAI) -> None:
+    answer = chat(client, messages=WEATHER, tools=TOOLS, max_tokens=60)
+    choice = answer.choices[0]
+    assert choice.message.content or choice.message.tool_calls
+    assert (choice.finish_reason == "tool_calls") == bool(choice.message.tool_calls)
+
+
+def test_a_streamed_call_has_an_end_and_usage(client: OpenAI) -> None:
+    with client.chat.completions.create(
+        model=MODEL,
+        messages=WEATHER,
+        tools=TOOLS,
+        tool_choice="required",
+        max_tokens=60,
+        stream=True,
+        stream_options={"include_usage": True},
+    ) as stream:
+        *chunks, last = list(stream)
+    assert last.choices == []
+    assert last.usage
+    assert last.usage.completion_tokens > 0
+    calls = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or []]
+    assert calls[0].function
+    assert calls[0].function.name == "get_weather"
+    assert calls[0].id
+    arguments = "".join(call.function.arguments or "" for call in calls if call.function)
+    assert json.loads(arguments)["city"] in ("Paris", "Rome")
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["tool_calls"]
+
+
+def test_a_stream_tells_its_usage_when_asked(client: OpenAI) -> None:
+    told: dict[bool, Any] = {}
+    for include in (True, False):
+        options: Any = {"stream_options": {"include_usage": True}} if include else {}
+        chunks = list(
+            client.chat.completions.create(
+                model=MODEL, messages=HELLO, max_tokens=16, temperature=0, stream=True, **options
+            )
+        )
+        told[include] = [chunk.usage for chunk in chunks if chunk.usage]
+        assert len({chunk.id for chunk in chunks}) == 1
+        reasons = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+        assert reasons[-1] in ("stop", "length")
+        assert set(reasons[:-1]) == {None}
+    assert told[False] == []
+    assert told[True] == [chat(client).usage]
+
+
+def test_probabilities_are_told(client: OpenAI) -> None:
+    (choice,) = chat(client, logprobs=True, top_logprobs=2).choices
+    assert choice.logprobs
+    assert choice.logprobs.content
+    assert "".join(token.token for token in choice.logprobs.content) == choice.message.content
+    assert {len(token.top_logprobs) for token in choice.logprobs.content} == {2}
+
+
+def test_models(client: OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == [MODEL]
+    assert client.models.retrieve(MODEL).id == MODEL
+
+
+def test_completions(client: OpenAI) -> None:
+    prompt = "The capital of France is"
+    asked: dict[str, Any] = {"model": MODEL, "max_tokens": 4, "temperature": 0}
+    text = client.completions.create(prompt=prompt, **asked).choices[0].text
+    assert client.completions.create(prompt=prompt, echo=True, **asked).choices[0].text == prompt + text
+    with client.completions.create(prompt=[prompt, "1, 2, 3,"], stream=True, **asked) as stream:
+        pieces = [choice for chunk in stream for choice in chunk.choices]
+    assert "".join(piece.text for piece in pieces if piece.index == 0) == text
+    assert {piece.index for piece in pieces if piece.finish_reason} == {0, 1}
+
+
+Ask = Callable[[OpenAI], object]
+REFUSED: dict[str, tuple[Ask, type[openai.APIStatusError], str, str | None]] = {
+    "logit_bias": (
+        lambda c: chat(c, logit_bias={"50256": -100}),
+        *(openai.BadRequestError, "Unsupported parameter 'logit_bias'", "logit_bias"),
+    ),
+    "two answers": (lambda c: chat(c, n=2), openai.BadRequestError, "send several requests", "n"),
+    "a presence penalty": (
+        lambda c: chat(c, presence_penalty=0.5),
+        *(openai.BadRequestError, "use frequency_penalty", "presence_penalty"),
+    ),
+    "an image": (
+        lambda c: chat(c, messages=IMAGE),
+        *(openai.BadRequestError, "this model reads text only", "messages[0].content[1]"),
+    ),
+    "too long": (
+        lambda c: chat(c, messages=[{"role": "user", "content": "word " * 9000}]),
+        *(openai.BadRequestError, "maximum context length", "messages"),
+    ),
+    "a bad temperature": (
+        lambda c: chat(c, temperature=-1),
+        *(openai.BadRequestError, "expected a number from 0 to 2", "temperature"),
+    ),
+    "a bad temperature, streamed": (
+        lambda c: chat(c, temperature=-1, stream=True),
+        *(openai.BadRequestError, "expected a number from 0 to 2", "temperature"),
+    ),
+    "too long, streamed": (
+        lambda c: chat(c, messages=[{"role": "user", "content": "word " * 9000}], stream=True),
+        *(openai.BadRequestError, "maximum context length", "messages"),
+    ),
+    "an unknown parameter": (
+        lambda c: chat(c, extra_body={"best_off": 2}),
+        *(openai.BadRequestError, "Unknown parameter: 'best_off'", "best_off"),
+    ),
+    "probabilities of a completion": (
+        lambda c: c.completions.create(model=MODEL, prompt="The capital", logprobs=1),
+        *(openai.BadRequestError, "/v1/chat/completions has logprobs", "logprobs"),
+    ),
+    "another model": (
+        lambda c: c.models.retrieve("gpt-4o"),
+        *(openai.NotFoundError, "does not exist", "model"),
+    ),
+    "embeddings": (
+        lambda c: c.embeddings.create(model=MODEL, input="a"),
+        *(openai.NotFoundError, "No such route", None),
+    ),
+    "responses": (
+        lambda c: c.responses.create(model=MODEL, input="Say hello."),
+        *(openai.NotFoundError, "No such route", None),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_is_refused_by_name(client: OpenAI, name: str) -> None:
+    ask, kind, sentence, param = REFUSED[name]
+    with pytest.raises(kind) as refused:
+        ask(client)
+    assert sentence in refused.value.message
+    assert refused.value.param == param
+    assert refused.value.code
+    assert refused.value.type == "invalid_request_error"

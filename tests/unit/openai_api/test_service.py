@@ -1,0 +1,351 @@
+"""The service over HTTP, between a client and an engine that does what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+from unit.openai_api import recorded
+from unit.openai_api.fake_engine import WHOLE, FakeEngine, token
+
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+ASKED = {"messages": [{"role": "user", "content": "Say hello."}]}
+STREAMED = {**ASKED, "stream": True}
+DONE = b"data: [DONE]\n\n"
+
+
+async def refusal(http: aiohttp.ClientSession, status: int, path: str = CHAT, **request: Any) -> Any:
+    """What stands in the error with which a request is answered."""
+    async with http.post(path, **request) as response:
+        assert response.status == status, await response.text()
+        assert response.content_type == "application/json"
+        error = (await response.json())["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["message"]
+    return {**error, "retry": response.headers.get("Retry-After")}
+
+
+async def stream(http: aiohttp.ClientSession, body: Any = STREAMED, path: str = CHAT) -> list[Any]:
+    async with http.post(path, json=body) as response:
+        assert response.status == 200, await response.text()
+        assert response.content_type == "text/event-stream"
+        assert response.headers["X-Accel-Buffering"] == "no"
+        return recorded.events(await response.read())
+
+
+async def test_a_whole_answer(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    engine.headers = {"x-prompt-tokens": "3", "x-generated-tokens": "2"}
+    caller = {
+        "X-Request-ID": "r-12345678",
+        "X-User": "ann",
+        "X-Account": "user:ann",
+        "X-Conversation-ID": "c1",
+    }
+    async with http.post(
+        CHAT, json={**ASKED, "top_p": 1}, headers={**caller, "Authorization": "Bearer k"}
+    ) as response:
+        answer = await response.json()
+    assert answer["choices"][0]["message"]["content"] == "Hello."
+    # by these the door counts
+    assert response.headers["x-prompt-tokens"] == "3"
+    assert response.headers["x-generated-tokens"] == "2"
+    ((path, headers, body),) = engine.asked
+    assert (path, body) == (CHAT, ASKED)
+    assert {name: headers.get(name) for name in caller} == caller
+    assert headers["X-Appliance-Proof"] == "0123abcd"
+    assert "Authorization" not in headers
+
+
+async def test_tokens_are_sent_as_they_come(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    engine.stream = [token("one"), None, token("two", '"stop"') + DONE]
+    async with http.post(CHAT, json=STREAMED) as response:
+        first = await response.content.readuntil(b"\n\n")
+        assert b'"content":"one"' in first
+        engine.go_on.set()
+        rest = recorded.events(await response.read())
+    assert [event if event == "[DONE]" else event["choices"][0]["finish_reason"] for event in rest] == [
+        "stop",
+        "[DONE]",
+    ]
+
+
+async def test_a_sign_of_life_before_the_first_token_is_passed_on(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    engine.stream = [b":\n\n", None, token("one", '"stop"') + DONE]
+    async with http.post(CHAT, json=STREAMED) as response:
+        assert await response.content.readuntil(b"\n\n") == b":\n\n"
+        engine.go_on.set()
+        assert len(recorded.events(await response.read())) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "retry"),
+    [
+        ("chat too long stream", 400, "context_length_exceeded", None),
+        ("full completions stream", 429, "overloaded", "5"),
+    ],
+)
+async def test_an_error_before_the_first_token_is_a_status(
+    http: aiohttp.ClientSession, engine: FakeEngine, name: str, status: int, code: str, retry: str | None
+) -> None:
+    engine.stream = [recorded.body(name)]
+    error = await refusal(http, status, json=STREAMED)
+    assert (error["code"], error["retry"]) == (code, retry)
+
+
+async def test_an_error_after_it_is_an_event(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    words = "Request failed during generation: Server error: out of memory"
+    told = json.dumps({"error": {"message": words, "http_status_code": 422}}).encode()
+    engine.stream = [token("one"), b"data: " + told + b"\n\n" + DONE]
+    _, error, done = await stream(http)
+    assert error == {
+        "error": {"message": words, "type": "server_error", "param": None, "code": "engine_error"}
+    }
+    assert done == "[DONE]"
+
+
+@pytest.mark.parametrize("before", [[], [token("one")]])
+async def test_an_engine_that_breaks_off(
+    http: aiohttp.ClientSession, engine: FakeEngine, before: list[bytes | Exception | None]
+) -> None:
+    engine.stream = [*before, ConnectionError()]
+    if before:
+        _, error, _ = await stream(http)
+        assert error["error"]["code"] == "engine_broke_off"
+    else:
+        assert (await refusal(http, 500, json=STREAMED))["code"] == "engine_broke_off"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        ((422, recorded.body("chat too long")), 400, "context_length_exceeded"),
+        ((422, recorded.body("chat tools, choice unknown")), 400, None),
+        ((422, recorded.body("chat messages null content")), 400, None),
+        ((429, recorded.body("full chat")), 429, "overloaded"),
+        ((429, {"error": "Too many.", "code": "rate_limited"}), 429, "rate_limited"),
+        (
+            (424, {"error": "Request failed during generation: x", "error_type": "generation"}),
+            500,
+            "engine_error",
+        ),
+        (
+            (500, {"error": "Incomplete generation", "error_type": "incomplete_generation"}),
+            500,
+            "engine_error",
+        ),
+        ((413, b"length limit exceeded"), 413, "request_too_large"),
+        ((502, b"<html>"), 503, "engine_unavailable"),
+        ((503, {"error": {"message": "Loading.", "code": "model_not_ready"}}), 503, "model_not_ready"),
+        ((200, b"not json"), 500, "engine_error"),
+        ((200, {}), 500, "engine_error"),
+    ],
+)
+async def test_an_error_of_the_engine(
+    http: aiohttp.ClientSession, engine: FakeEngine, answer: tuple[int, Any], status: int, code: str | None
+) -> None:
+    engine.answer, engine.headers = answer, {"Retry-After": "7"}
+    for body in (ASKED, STREAMED) if answer[0] != 200 else (ASKED,):
+        error = await refusal(http, status, json=body)
+        assert error["code"] == code
+        assert error["retry"] == ("7" if status in (429, 503) else None)
+
+
+async def test_no_engine(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    engine.answer = (503, {"error": "The engine cannot be reached.", "code": "unavailable"})
+    error = await refusal(http, 503, json=ASKED)
+    assert (error["type"], error["code"]) == ("service_unavailable", "engine_unavailable")
+    assert int(error["retry"]) > 0
+
+
+@pytest.mark.parametrize("body", [ASKED, STREAMED])
+async def test_who_leaves_stops_the_engine(
+    http: aiohttp.ClientSession, engine: FakeEngine, body: Any
+) -> None:
+    engine.answer, engine.stream = (200, None), [token("one"), None]
+    asking = asyncio.create_task(http.post(CHAT, json=body).__aenter__())
+    if body is STREAMED:
+        response = await asking
+        await response.content.readuntil(b"\n\n")
+        response.close()
+    else:
+        async with asyncio.timeout(10):
+            while not engine.asked:
+                await asyncio.sleep(0.01)
+        asking.cancel()
+    async with asyncio.timeout(10):
+        await engine.left.wait()
+
+
+async def test_after_a_stop_the_engine_is_left(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    engine.stream = [token("one"), token(" two"), None]
+    events = await stream(http, {**STREAMED, "stop": "ne t", "stream_options": {"include_usage": True}})
+    assert [event["choices"][0]["delta"]["content"] for event in events[:2]] == ["o", ""]
+    assert events[1]["choices"][0]["finish_reason"] == "stop"
+    assert events[2]["usage"] == {"prompt_tokens": 2, "completion_tokens": 2, "total_tokens": 4}
+    async with asyncio.timeout(10):
+        await engine.left.wait()
+
+
+async def test_the_usage_of_a_streamed_call_is_counted(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    engine.stream = [recorded.body("chat tools, choice required, stream")]
+    tools = [{"type": "function", "function": {"name": "get_weather"}}]
+    asked = {**STREAMED, "tools": tools, "stream_options": {"include_usage": True}}
+    events = await stream(http, asked)
+    assert events[-2]["choices"] == []
+    assert events[-2]["usage"]["prompt_tokens"] == 2
+    counted = [(path, body.get("tools"), body.get("inputs")) for path, _, body in engine.asked[1:]]
+    shown = [
+        {
+            "type": "function",
+            "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}},
+        }
+    ]
+    assert counted == [
+        ("/chat_tokenize", shown, None),
+        ("/tokenize", None, '{"function":{"_name":"get_weather","city":"Paris"}}'),
+    ]
+
+
+async def test_a_call_that_was_cut(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    words = (
+        "Tool error: Failed to parse generated text: EOF while parsing a string at line 1 column 40 "
+        + json.dumps('{"function": {"_name": "f", "a": "ü\n')
+    )
+    engine.answer = (422, {"error": words, "error_type": "tool_error"})
+    asked = {**ASKED, "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}
+    async with http.post(CHAT, json=asked) as response:
+        choice = (await response.json())["choices"][0]
+    assert response.headers["x-prompt-tokens"] == "2"
+    assert choice["finish_reason"] == "length"
+    assert choice["message"]["tool_calls"][0]["function"]["arguments"].startswith('{"a": "')
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {**ASKED, "response_format": {"type": "regex", "value": "a+"}}),
+        (CHAT, {**ASKED, "tool_prompt": "x"}),
+        (COMPLETIONS, {"prompt": "a", "repetition_penalty": 1.1}),
+    ],
+)
+async def test_tgis_own_form_is_left_to_nginx(
+    http: aiohttp.ClientSession, engine: FakeEngine, path: str, body: Any
+) -> None:
+    async with http.post(path, json=body) as response:
+        assert response.headers["X-Accel-Redirect"] == "@engine_as_is"
+    assert engine.asked == []
+
+
+async def test_prompts_are_counted_as_the_engine_would_get_them(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    async with http.post(f"/count{CHAT}", json={**ASKED, "top_p": 1, "stream": True}) as response:
+        assert await response.json() == {"tokens": 2}
+    assert engine.asked.pop()[2] == STREAMED
+    async with http.post(f"/count{CHAT}", json={**ASKED, "tool_prompt": "x"}) as response:
+        assert await response.json() == {"tokens": 2}
+    async with http.post(f"/count{COMPLETIONS}", json={"prompt": ["a b", "c"]}) as response:
+        assert await response.json() == {"tokens": 3}
+    await refusal(http, 400, f"/count{CHAT}", json={**ASKED, "n": 2})
+
+
+async def test_models(http: aiohttp.ClientSession) -> None:
+    model = {"id": "Org/model", "object": "model", "created": 0, "owned_by": "Org/model", "max_model_len": 64}
+    async with http.get("/v1/models") as response:
+        assert await response.json() == {"object": "list", "data": [model]}
+    async with http.get("/v1/models/Org/model") as response:
+        assert await response.json() == model
+    async with http.get("/v1/models/gpt-4o") as response:
+        assert response.status == 404
+        assert (await response.json())["error"]["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses", "/nothing"])
+async def test_a_route_that_is_not_here(http: aiohttp.ClientSession, path: str) -> None:
+    assert (await refusal(http, 404, path, json={}))["code"] == "not_found"
+
+
+async def test_a_method_that_is_not_for_a_route(http: aiohttp.ClientSession) -> None:
+    async with http.get(CHAT) as response:
+        assert response.status == 405
+        assert (await response.json())["error"]["code"] == "method_not_allowed"
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({"data": b"{}"}, 400, "invalid_content_type"),
+        ({"data": b"{}", "headers": {"Content-Type": "text/plain"}}, 400, "invalid_content_type"),
+        ({"data": b"", "headers": JSON}, 400, "invalid_json"),
+        ({"data": b'{"messages": [', "headers": JSON}, 400, "invalid_json"),
+        ({"data": b"[]", "headers": JSON}, 400, "invalid_json"),
+        ({"data": b"null", "headers": JSON}, 400, "invalid_json"),
+        ({"data": b'{"temperature": NaN}', "headers": JSON}, 400, "invalid_json"),
+        ({"data": b'{"temperature": 1e999}', "headers": JSON}, 400, "invalid_json"),
+        ({"data": b'{"user": "\\ud800"}', "headers": JSON}, 400, "invalid_json"),
+        ({"data": b"\xff\xfe", "headers": JSON}, 400, "invalid_json"),
+        ({"data": b"[" * 100_000, "headers": JSON}, 400, "invalid_json"),
+        ({"data": b'{"a":' * 900 + b"1" + b"}" * 900, "headers": JSON}, 400, "unknown_parameter"),
+    ],
+)
+async def test_a_body_that_is_none(
+    http: aiohttp.ClientSession, engine: FakeEngine, request_: dict[str, Any], status: int, code: str
+) -> None:
+    for path in (CHAT, COMPLETIONS, f"/count{CHAT}"):
+        assert (await refusal(http, status, path, **request_))["code"] == code
+    assert engine.asked == []
+
+
+async def test_a_body_that_is_too_large(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    """It is read to its end: who still sends would not see the answer."""
+    for size in (2_000_001, 20_000_000):
+        error = await refusal(http, 413, data=io.BytesIO(b" " * size), headers=JSON)
+        assert error["code"] == "request_too_large"
+    assert engine.asked == []
+
+
+async def test_a_long_request_is_as_a_short_one(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    long = {"messages": [{"role": "user", "content": "a" * 100_000}]}
+    async with http.post(CHAT, json={**long, "top_p": 1}) as response:
+        assert response.status == 200
+    assert engine.asked[0][2] == long
+    assert (await refusal(http, 400, json={**long, "n": 2}))["param"] == "n"
+
+
+async def test_the_last_of_two_equal_keys_counts(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
+    body = b'{"max_tokens": "x", "max_tokens": 3, "messages": [{"role": "user", "content": "\\u0000"}]}'
+    async with http.post(
+        CHAT, data=body, headers={"Content-Type": "application/json; charset=utf-8"}
+    ) as response:
+        assert response.status == 200
+    assert engine.asked[0][2] == {"messages": [{"role": "user", "content": "\0"}], "max_tokens": 3}
+
+
+async def test_health_says_whether_there_is_an_engine(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    async def status() -> int:
+        async with http.get("/health") as response:
+            return response.status
+
+    async with asyncio.timeout(20):
+        while await status() != 200:
+            await asyncio.sleep(0.05)
+        engine.healthy = False
+        while await status() != 503:
+            await asyncio.sleep(0.05)
+
+
+def test_the_whole_answer_of_these_tests_is_tgis() -> None:
+    assert set(WHOLE) <= set(json.loads(recorded.body("chat minimal")))
