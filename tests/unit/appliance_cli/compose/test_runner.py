@@ -51,7 +51,9 @@ def test_every_way_runs_in_the_appliances_folder(
 
 def test_nothing_else_runs_composes_commands() -> None:
     """Whoever makes such a command cannot run it but here."""
-    runs = re.compile(r"process import .*(?:ask|act|launch|hand_over)|subprocess\.(?:call|check|run|Popen\()")
+    runs = re.compile(
+        r"process import .*(?:ask|act|launch|converse|hand_over)|subprocess\.(?:call|check|run|Popen)"
+    )
     makers = [path for path in PACKAGE.rglob("*.py") if "compose import commands" in path.read_text()]
     assert len(makers) >= 5
     assert [str(path) for path in makers if runs.search(path.read_text())] == []
