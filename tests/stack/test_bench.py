@@ -32,7 +32,7 @@ def test_counts_are_the_engine_s_and_nothing_is_left(stack: Stack, tmp_path: Pat
         assert again.returncode == 0, again.stderr
         assert "Against first.json" in again.stdout and "820 ms" in again.stdout
     finally:
-        stack.appliance("keys", "revoke", "somebody")
+        assert stack.appliance("keys", "revoke", "somebody", "--yes").returncode == 0
     assert {container.id for container in stack.docker.containers.list(all=True)} == before
 
 

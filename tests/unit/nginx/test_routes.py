@@ -16,8 +16,8 @@ from harness.routes import TABLE, largest_body, routes
 
 NGINX = TABLE.parent
 REPO = NGINX.parent
-# The kinds that ask nobody who he is, each on purpose.
-OPEN = {"public_icon", "public_status", "public_health", "sign_in_page", "sign_in", "sign_out"}
+# The kinds that ask nobody who he is, each on purpose. (public_status asks for its page alone: gate.status.)
+OPEN = {"public_icon", "public_health", "sign_in_page", "sign_in", "sign_out"}
 
 
 def _render(table: str, folder: Path) -> subprocess.CompletedProcess[str]:
