@@ -187,7 +187,7 @@ def test_without_a_replica_openais_api_says_so_and_the_rest_goes_on(guarded: Sta
             program.post("/generate", {"inputs": "x", "parameters": {"max_new_tokens": 1}}).status_code == 200
         )
         assert requests.get(f"{guarded.url}/health", timeout=30).status_code == 200
-        assert guarded.status()["state"] == "ready"
+        wait_until(lambda: guarded.status()["state"] == "ready", "the page is ready without a replica of it")
     finally:
         for replica in replicas:
             replica.start()

@@ -131,7 +131,7 @@ def test_the_question_itself_cannot_be_asked_from_outside(door: LoneDoor) -> Non
 def test_api_keys_work_as_before(door: LoneDoor, bearer: str) -> None:
     assert raw_http.ask(door.port, "GET", "/v1/models", VOUCHED).status == 401
     assert raw_http.ask(door.port, "GET", "/v1/models", bearer).status == 200
-    assert [seen["service"] for seen in door.seen()] == ["tgi"]
+    assert [seen["service"] for seen in door.seen()] == ["openai-api"]
     assert raw_http.ask(door.port, "GET", "/whoami", bearer).status == 401
 
 

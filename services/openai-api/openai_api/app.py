@@ -34,7 +34,8 @@ def create_app(settings: Settings, find: Find | None = None) -> Starlette:
     described = openapi.document(settings.version)
 
     async def health(_: Request) -> Response:
-        if warmth.is_ready:
+        # both: what is known of the engines is some seconds old
+        if warmth.is_ready and await engine.is_healthy():
             return Response()  # as TGI's
         return JSONResponse({"status": "warming" if warmth.warming else "loading"}, 503)
 

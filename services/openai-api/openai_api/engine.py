@@ -107,6 +107,18 @@ class Engine:
         async with self.asked(path, body, caller, SHORT_CALL_SECONDS) as response:
             return _decoded(await response.read())
 
+    async def is_healthy(self) -> bool:
+        """Whether an engine answers its health route with 200 now, through whoever stands between."""
+        try:
+            async with self.session.get(
+                self.base_url + "/health",
+                headers=self._headers({}),
+                timeout=aiohttp.ClientTimeout(total=SHORT_CALL_SECONDS, sock_connect=CONNECT_SECONDS),
+            ) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
     def _headers(self, caller: Mapping[str, str]) -> dict[str, str]:
         """The proof is read anew each time: nginx makes the file, perhaps after this service has started."""
         headers = {"Content-Type": "application/json", **caller}
