@@ -238,7 +238,7 @@ def test_the_settings_cover_nothing_where_there_is_room_beside_the_chat(person: 
     person.message.fill("Say a color.")
     person.send.click()
     person.finishes()
-    person.conversation.get_by_role("button", name="Edit").click()
+    person.conversation.get_by_role("button", name="Edit").first.click()
     expect(person.conversation.get_by_role("textbox")).to_be_focused()
 
 
