@@ -179,7 +179,8 @@ def test_stop_needs_no_server(reader: Person) -> None:
     for route in held:
         route.continue_()
     # and the next question is asked and answered
-    say(reader, "Here I am.")
+    reader.message.fill(f"{SLOW}\nHere I am.")
+    reader.send.click()
     expect(reader.answers.last).to_have_text("Here I am.")
     reader.finishes()
     expect(reader.questions).to_have_count(2)

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from harness.caller import Caller, Stream
 from harness.person import Person
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 WAITS = "Your question waits"
 FRANCE = "What is the capital of France?"
@@ -26,11 +27,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def somebody_else(stack: Stack) -> Iterator[Stream]:
-    """An answer that takes the only place."""
-    stream = Caller(stack.url, "-", "-").count_on()
-    stream.read(1)
-    yield stream
-    stream.close()
+    """An answer that takes the only place, once nobody has it: a conversation's title is written, too."""
+    opened: list[Stream] = []
+
+    def has_it() -> bool:
+        opened.append(Caller(stack.url, "-", "-").count_on())
+        return opened[-1].status == 200
+
+    wait_until(has_it, "there is a place")
+    opened[-1].read(1)
+    yield opened[-1]
+    opened[-1].close()
 
 
 def test_a_question_waits_until_there_is_a_place(person: Person, somebody_else: Stream) -> None:
@@ -62,7 +69,7 @@ def test_a_wait_can_be_stopped_and_the_question_asked_again(person: Person, some
     expect(person.questions).to_have_count(1)
 
 
-def test_a_page_that_is_reloaded_in_the_wait_keeps_the_question(
+def test_a_page_that_is_reloaded_in_the_wait_waits_on(
     arrive: Callable[..., Person], somebody_else: Stream
 ) -> None:
     person = arrive("zh-CN")
@@ -71,6 +78,8 @@ def test_a_page_that_is_reloaded_in_the_wait_keeps_the_question(
     message.press("Enter")
     expect(person.conversation).to_contain_text("你的问题正在排队")
     person.page.reload()
-    expect(person.conversation).to_contain_text("连接在回答之前中断")
+    expect(person.conversation).to_contain_text("你的问题正在排队")
+    somebody_else.close()
     expect(person.conversation).not_to_contain_text("你的问题正在排队")
+    expect(person.answers.last).not_to_be_empty()
     expect(person.questions).to_have_count(1)
