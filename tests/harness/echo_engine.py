@@ -41,8 +41,15 @@ class EchoEngine(FakeEngine):
         return await super()._generate_stream(request)
 
 
+async def _without_grammars(_: web.Request) -> web.Response:
+    """To openai-api, which has every engine prepare one before it calls it ready."""
+    return web.json_response({"error": "grammar is not supported", "error_type": "validation"}, status=422)
+
+
 async def _serve(port: int) -> None:
-    runner = web.AppRunner(EchoEngine().app(), handler_cancellation=True)
+    app = EchoEngine().app()
+    app.router.add_post("/generate", _without_grammars)
+    runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "0.0.0.0", port).start()
     await asyncio.Event().wait()
