@@ -31,6 +31,15 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+# A first visit finds a bound kept: the small model may write on for as long as there is room.
+BOUNDED = """
+const key = "qwen-appliance.chat.1";
+if (!localStorage.getItem(key) && !sessionStorage.getItem(key)) {
+  localStorage.setItem(key, JSON.stringify({ messages: [], settings: { max_new_tokens: 400 } }));
+}
+"""
+
+
 @pytest.fixture
 def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Person]]:
     """Opens the page for one more person; afterwards: nobody's browser asked for anything elsewhere."""
@@ -42,6 +51,7 @@ def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Person]]:
             locale=locale, **{"viewport": {"width": 1280, "height": 860}, **options}
         )
         contexts.append(context)
+        context.add_init_script(BOUNDED)
         page: Page = context.new_page()
         here = urlsplit(stack.url).netloc
         page.on(
