@@ -147,7 +147,7 @@ def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
         [*kept, *c.named.values()],
         js=f"() => chatPage.restore({json.dumps([*c.named])})",
         **local,
-    )
+    ).then(None, js="() => { chatPage.restored(); }", **local)
 
 
 class _Handlers:

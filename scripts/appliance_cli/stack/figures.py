@@ -18,7 +18,7 @@ import json, socket, urllib.request
 def get(url):
     try:
         return urllib.request.urlopen(url, timeout=5).read().decode()
-    except Exception:
+    except (OSError, ValueError):
         return ""
 try:
     found = {entry[4][0] for entry in socket.getaddrinfo("tgi", 3000, socket.AF_INET, socket.SOCK_STREAM)}

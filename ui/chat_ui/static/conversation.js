@@ -277,7 +277,6 @@
       });
       window.chatAttachments.put(found.files);
       window.chatAttachments.start();
-      announce();
       const settingsShown = Object.entries(found.settings).map(([name, value]) => update({
         value, label: text(`page_${name}`), info: text(`page_${name}_info`),
       }));
@@ -285,6 +284,8 @@
       const box = update({ value: found.draft, placeholder: text(placeholder), label: text("page_message") });
       return [box, ...settingsShown, ...named.map((key) => update({ value: text(key) }))];
     },
+    // Gradio has put in place what restore() returned: a question is asked with the settings that were kept.
+    restored: () => announce(),
     keepInputs([draft, ...values]) {
       window.chatRefusals.leave();
       const names = Object.keys(window.CHAT.settings);
