@@ -17,6 +17,7 @@ from appliance_cli.config.appliance import Appliance, Engine
 from appliance_cli.doctor import engine_traps, heal_log, log_lines, network, running
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu.cards_here import Gpu
+from appliance_cli.gpu.setup import engine_pids
 from appliance_cli.host import card_in_container
 from appliance_cli.host.facts import Host
 from appliance_cli.host.finding import Finding
@@ -60,7 +61,7 @@ def of_what_runs(appliance: Appliance, engine: Engine, client: DockerClient) -> 
     if engine == "gpu":
         cards = cards_of_host()
         found += running.cards_inside(nvidia_smi_inside(seen), host_sees=bool(cards))
-        found += running.cards(seen, cards, appliance.gpu_device)
+        found += running.cards(seen, cards, appliance.gpu_device, engine_pids(client, appliance.project))
     found += engine_traps.examine(seen, _mapped_libraries(seen), figures.read(seen))
     found += log_lines.examine(_logs(client, seen))
     return found + heal_log.lately(appliance, now)

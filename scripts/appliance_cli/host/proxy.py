@@ -26,7 +26,7 @@ def require_usable(values: Values) -> None:
 
 
 def on_this_host(url: str, values: Mapping[str, str]) -> dict[str, str]:
-    """By which proxy `requests` asks a hub from here as model-init will from its container: its ``proxies``."""
+    """The ``proxies`` with which `requests` asks a hub from here as model-init will from its container."""
     proxy, around = values.get(_NAME), values.get("NO_PROXY") or None
     if not proxy:
         return {}
