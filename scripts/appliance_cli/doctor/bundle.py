@@ -25,6 +25,7 @@ from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.table import SETTINGS
 from appliance_cli.doctor import redact, report
 from appliance_cli.host.finding import Finding
+from appliance_cli.measure import bench_report
 from appliance_cli.stack import status
 
 LOG_LINES = 2000
@@ -92,8 +93,8 @@ def _parts(appliance: Appliance, findings: list[Finding], secrets: list[str]) ->
     plan = appliance.root / f"compose.engine.{appliance.project}.yml"
     if plan.is_file():
         yield "plan.yml", plan.read_text()
-    benchmark = _last_benchmark(appliance)
-    if benchmark:
+    benchmark = bench_report.path_of(appliance)
+    if benchmark.is_file():
         yield f"benchmark/{benchmark.name}", benchmark.read_text(errors="replace")
     for own in sorted(appliance.logs.glob("*.log")):
         yield (
@@ -131,9 +132,3 @@ def _versions(appliance: Appliance) -> str:
     name = next((line for line in release.read_text().splitlines() if line.startswith("PRETTY")), "")
     lines = [f"appliance {version.of(appliance.root)}", f"commit {commit or 'none'}", system, name]
     return "\n".join([*lines, f"python {platform.python_version()}"]) + "\n"
-
-
-def _last_benchmark(appliance: Appliance) -> Path | None:
-    """The newest result that `appliance bench` left, if there is one."""
-    found = [*appliance.logs.glob("bench*.json"), *appliance.logs.glob("bench/*.json")]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)

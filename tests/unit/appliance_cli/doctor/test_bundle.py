@@ -11,6 +11,7 @@ import pytest
 from appliance_cli.config.appliance import load
 from appliance_cli.doctor import bundle, redact
 from appliance_cli.host.finding import Finding
+from appliance_cli.measure import bench_report
 
 KEY = "sk-qwen-AbCdEf0123456789"
 HF_TOKEN = "hf_abcdefghijklmnopqrst"
@@ -45,6 +46,7 @@ def test_nothing_that_was_planted_is_in_it(tmp_path: Path, monkeypatch: pytest.M
     )
     (tmp_path / "docker-compose.yml").write_text('x-version: &version "1.0.0"\n')
     (tmp_path / ".appliance").mkdir()
+    bench_report.path_of(load(tmp_path, env_file)).write_text('{"schema": 1}')
     (tmp_path / ".appliance" / "build.log").write_text("\n".join(LINES))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     target = tmp_path / "support.tar.gz"
@@ -63,6 +65,7 @@ def test_nothing_that_was_planted_is_in_it(tmp_path: Path, monkeypatch: pytest.M
     assert "UI_SECRET=(set, not shown)" in content["appliance-support/settings.env"]
     assert "10.0.0.1 does not answer" in content["appliance-support/doctor.txt"]
     assert "appliance 1.0.0" in content["appliance-support/versions.txt"]
+    assert content["appliance-support/benchmark/qwen-appliance.bench.json"] == '{"schema": 1}'
     assert target.stat().st_mode & 0o777 == 0o600
 
 
