@@ -10,7 +10,7 @@ from appliance_cli.compose.containers import Container, is_engine
 from appliance_cli.gpu.cards_here import Gpu
 from appliance_cli.gpu.planning import MIB
 from appliance_cli.host.finding import Finding, Level
-from appliance_cli.stack.stranded import stopped, stranded
+from appliance_cli.stack.stranded import KILLED, stopped, stranded
 
 MAX_RESTARTS = 3
 LONG_LOAD_S = 1800
@@ -31,11 +31,18 @@ def containers(found: Sequence[Container], now: datetime) -> list[Finding]:
 
 
 def _stranded(container: Container) -> Finding:
+    killed = container.exit_code == KILLED
+    by_force = " by force (docker kill, or a stop that ran out of time)" if killed else ""
+    stay = (
+        f"\nto have it stay stopped, give it time to end: docker stop -t 60 {container.name}"
+        if killed
+        else ""
+    )
     return Finding(
         "fail",
-        f"{container.name} is {container.state}, and nothing will start it again",
+        f"{container.name} is {container.state}{by_force}, and nothing will start it again",
         "running",
-        "./scripts/appliance heal, or ./scripts/appliance up",
+        f"./scripts/appliance heal, or ./scripts/appliance up{stay}",
         "containers",
     )
 

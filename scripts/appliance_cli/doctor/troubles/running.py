@@ -6,11 +6,15 @@ RUNNING = (
     Trouble(
         "containers",
         'the banner "The engine is not running"; `nothing will start … again`',
-        "a container was never started or was stopped by hand, and Docker leaves it so",
-        "`./scripts/appliance heal`, or `up`; if it comes back so: `./scripts/appliance logs SERVICE`",
+        "a container was never started, or was ended by force (exit code 137: `docker kill`, or a "
+        "`docker stop` that ran out of time), and Docker leaves it so",
+        "`./scripts/appliance heal`, or `up`; if it comes back so: `./scripts/appliance logs SERVICE`. "
+        "`heal` leaves what ended when it was asked to (`docker stop -t 60`) stopped: `up` starts that",
         (
-            "容器没被启动过，或被手动停止，Docker 不会再启动它",
-            "`./scripts/appliance heal` 或 `up`；若再次出现：`./scripts/appliance logs 服务名`",
+            "容器没被启动过，或被强制结束（退出码 137：`docker kill`，或 `docker stop` 超时），"
+            "Docker 不会再启动它",
+            "`./scripts/appliance heal` 或 `up`；若再次出现：`./scripts/appliance logs 服务名`。"
+            "正常停下的容器（`docker stop -t 60`），`heal` 不会启动，用 `up` 启动",
         ),
         see_zh="页面横幅“引擎未运行”；`nothing will start … again`",
     ),

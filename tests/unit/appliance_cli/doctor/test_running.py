@@ -57,6 +57,12 @@ def test_each_fault_of_a_container_is_named(spoiled: Container, level: str, chec
     assert (level, check) in wrong(running.containers(seen, NOW))
 
 
+def test_what_was_ended_by_force_is_told_so_with_how_it_stays_stopped() -> None:
+    killed = container("ui", state="exited", exit_code=137)
+    finding = running.containers((killed, container("nginx")), NOW)[0]
+    assert "by force" in finding.found and "docker stop -t 60 p-ui-1" in finding.remedy
+
+
 def test_a_start_that_goes_on_is_no_stranding() -> None:
     fresh = container("tgi", state="created")
     fresh = replace(fresh, created_at=(NOW - timedelta(seconds=5)).isoformat())
