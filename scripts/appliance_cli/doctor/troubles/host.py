@@ -1,6 +1,9 @@
 """Troubles of the host: its system, Docker, the network around it."""
 
 from appliance_cli.doctor.troubles.trouble import Trouble
+from appliance_cli.host.checks import MIN_COMPOSE
+
+_COMPOSE = ".".join(map(str, MIN_COMPOSE))
 
 HOST = (
     Trouble(
@@ -32,11 +35,11 @@ HOST = (
     ),
     Trouble(
         "compose",
-        "`no Docker Compose plugin`, or one before 2.24",
+        f"`no Docker Compose plugin`, or one before {_COMPOSE}",
         "docker-compose.yml uses what only newer ones know",
         "`./scripts/appliance up` installs it",
         ("docker-compose.yml 用到了新版才有的功能", "`./scripts/appliance up` 会安装它"),
-        see_zh="`no Docker Compose plugin`，或版本低于 2.24",
+        see_zh=f"`no Docker Compose plugin`，或版本低于 {_COMPOSE}",
     ),
     Trouble(
         "wsl",
