@@ -15,6 +15,18 @@ HOST = (
         see_zh="`Darwin` 等非 Linux 系统",
     ),
     Trouble(
+        "settings",
+        "`nothing reads …: did you mean …?`, `TGI 3.3.7 does not serve …`, `HF_TOKEN_FILE: …`",
+        "a name in `.env` that nothing reads, a model that the engine refuses, settings that contradict each "
+        "other, or a token's file that cannot be read",
+        "correct the line of `.env` that it names",
+        (
+            "`.env` 中有无人读取的名称、引擎不支持的模型、互相矛盾的设置，或读不了的令牌文件",
+            "改正 `.env` 里提示的那一行",
+        ),
+        see_zh="`nothing reads …: did you mean …?`、`TGI 3.3.7 does not serve …`、`HF_TOKEN_FILE: …`",
+    ),
+    Trouble(
         "docker",
         "`Cannot connect to the Docker daemon`, `no Docker Engine`, `permission denied on Docker's socket`",
         "Docker is missing, stopped, too old, or not yours to use",
