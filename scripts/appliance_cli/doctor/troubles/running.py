@@ -56,6 +56,7 @@ RUNNING = (
         "the two commands that it names",
         ("还没有密钥或用户", "执行提示里的两条命令"),
         see_zh="`up` 拒绝 BIND_ADDRESS 时的 `everybody could use it`",
+        elsewhere=True,
     ),
     Trouble(
         "overloaded",
@@ -63,6 +64,7 @@ RUNNING = (
         "more than `MAX_CONCURRENT_REQUESTS` at once",
         "wait as long as `Retry-After` says; the chat page does so by itself, for up to 10 minutes",
         ("同时的请求超过 `MAX_CONCURRENT_REQUESTS`", "按 `Retry-After` 等待；聊天页会自己等，最长 10 分钟"),
+        elsewhere=True,
     ),
     Trouble(
         "not-yet",
@@ -70,6 +72,7 @@ RUNNING = (
         "the model is not ready yet",
         "wait as long as `Retry-After` says",
         ("模型还没有就绪", "按 `Retry-After` 等待"),
+        elsewhere=True,
     ),
     Trouble(
         "no-key",
@@ -77,6 +80,7 @@ RUNNING = (
         "keys exist, or the address is not loopback",
         "send `Authorization: Bearer …`; `keys add NAME` makes one",
         ("已经有密钥，或监听的不是回环地址", "发送 `Authorization: Bearer …`；用 `keys add NAME` 创建"),
+        elsewhere=True,
     ),
     Trouble(
         "own-limit",
@@ -85,5 +89,6 @@ RUNNING = (
         "wait as long as `Retry-After` says, or `keys list` and another limit",
         ("这个密钥或用户自己的限额", "按 `Retry-After` 等待，或用 `keys list` 查看并调整限额"),
         see_zh="429，带 `rate_limit_exceeded`、`concurrency_limit_exceeded` 或 `insufficient_quota`",
+        elsewhere=True,
     ),
 )
