@@ -25,9 +25,9 @@ _TITLES = {
 _ENGLISH = """# Troubleshooting
 
 `./scripts/appliance doctor` looks for all of this by itself, but for the rows with an asterisk, which `up` or
-the API tells whoever meets them. It says what it expected, what it found and what to do; `--quick` is the part
-that `up` looks at, too; `--json` is for programs; `--bundle FILE` packs what a person who helps needs to see,
-without secrets, prompts or answers. The last column is the name that doctor gives to the trouble.
+the API tells whoever meets them. It says what it expected, what it found and what to do; `--quick` is the
+part that `up` looks at, too; `--json` is for programs; `--bundle FILE` packs what a person who helps needs to
+see, without secrets, prompts or answers. The last column is the name that doctor gives to the trouble.
 """
 _CHINESE = """# 故障排查
 

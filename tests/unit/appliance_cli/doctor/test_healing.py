@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from appliance_cli.base.process import Answer
+from appliance_cli.compose import containers
 from appliance_cli.compose.containers import Container
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.doctor import examination, heal_log, healing
 from appliance_cli.doctor.healing import Patient
+from appliance_cli.gpu import cards_here
 from appliance_cli.gpu.cards_here import Gpu, Gpus
 from appliance_cli.host.alone import alone
 
@@ -81,9 +83,9 @@ def test_who_needs_help(
         return inside
 
     monkeypatch.setattr(healing, "docker_client", lambda: None)
-    monkeypatch.setattr(healing.containers, "of_project", lambda *_: found)
+    monkeypatch.setattr(containers, "of_project", lambda *_: found)
     monkeypatch.setattr(examination, "ask", ask)
-    monkeypatch.setattr(examination.cards_here, "look", lambda: Gpus("570", host))
+    monkeypatch.setattr(cards_here, "look", lambda: Gpus("570", host))
     assert [(each.name, each.recreate) for each in healing.patients(appliance, NOW)] == ill
     assert asked == ["id-tgi"], "who has no card is not asked for it"
 

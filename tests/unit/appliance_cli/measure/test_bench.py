@@ -10,9 +10,10 @@ import pytest
 
 from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
+from appliance_cli.compose import containers
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.host.alone import alone
-from appliance_cli.measure import bench, prompts
+from appliance_cli.measure import bench, prompts, visitor
 from appliance_cli.measure.bench import Case, Measured, _Bench
 from appliance_cli.measure.generator.load import Load
 from appliance_cli.measure.generators import Generator
@@ -130,8 +131,8 @@ def test_a_second_benchmark_is_refused_before_it_takes_the_first_one_s_key(
 ) -> None:
     monkeypatch.setattr(bench, "_require_ready", lambda _: None)
     monkeypatch.setattr(bench, "docker_client", lambda: None)
-    monkeypatch.setattr(bench.containers, "of_project", lambda *_: ())
-    monkeypatch.setattr(bench.visitor, "key", lambda *_: pytest.fail("it makes its key"))
+    monkeypatch.setattr(containers, "of_project", lambda *_: ())
+    monkeypatch.setattr(visitor, "key", lambda *_: pytest.fail("it makes its key"))
     with (
         alone(appliance, "appliance bench", to_be="measured"),
         pytest.raises(HostNotReady, match="being measured"),
