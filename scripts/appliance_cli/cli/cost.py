@@ -13,6 +13,7 @@ from appliance_cli.base.errors import ApplianceError, BadSetting
 from appliance_cli.cli.run import Json, Run
 from appliance_cli.compose import containers
 from appliance_cli.compose.client import connect
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import usage
 from appliance_cli.door.usage import Counts, Row
@@ -217,13 +218,16 @@ def _watts(
 
 
 def _cards(appliance: Appliance) -> tuple[str, ...]:
-    """The cards of the engines that are there, else the one that .env names for the GPU."""
+    """The cards of the engines that are there, else those that .env names for them."""
     client, _ = connect()
     if client is not None:
         with closing(client):
             if found := cards_of(containers.of_project(client, appliance.project)):
                 return found
-    return () if appliance.engine == "cpu" else (appliance.gpu_device,)
+    if appliance.engine == "cpu":
+        return ()
+    values = given_values.read(appliance.env_file)
+    return values.words("GPU_DEVICES") or values.words("GPU_DEVICE") or (appliance.gpu_device,)
 
 
 def _busy(file: Path) -> tuple[float, float, str] | None:

@@ -1,7 +1,6 @@
 """One command at a time changes an appliance: two of them would make its networks and containers twice.
 
-The same holds for measuring it, beside which it may be changed.
-
+One at a time measures it, too; it may be changed meanwhile.
 The lock is a file that the kernel frees with its holder, whatever ends that. It says who holds it.
 """
 

@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from appliance_cli.cli import cost
-from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import usage
 from appliance_cli.door.usage import Counts, Row
 from appliance_cli.measure import bench_report
@@ -98,6 +98,23 @@ def test_the_card_s_draw_is_weighed_by_how_long_it_works(
     bench_report.path_of(appliance).write_text(json.dumps({"levels": levels}))
     assert cost._watts(appliance, None, 60, day, sources) == pytest.approx(90)
     assert "120 for 10.0% of the day, as benchmarked with 1 at a time" in sources["watts"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "cards"),
+    [
+        ("", ("0",)),
+        ("GPU_DEVICE=GPU-4a", ("GPU-4a",)),
+        ("GPU_DEVICES=GPU-4a,GPU-4b", ("GPU-4a", "GPU-4b")),
+        ("COMPOSE_FILE=docker-compose.yml:compose.cpu.yml", ()),
+    ],
+)
+def test_without_docker_the_cards_are_those_that_env_names(
+    settings: str, cards: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    (tmp_path / ".env").write_text(settings)
+    assert cost._cards(load(tmp_path, tmp_path / ".env")) == cards
 
 
 @pytest.mark.parametrize(("account", "said"), [("-", True), ("key:alice", False)])
