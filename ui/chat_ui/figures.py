@@ -23,6 +23,19 @@ def total(series: Iterable[tuple[str, dict[str, str], float]], name: str) -> flo
     return sum(found) if found else None
 
 
+def growth(before: Mapping[str, Series], now: Mapping[str, Series], name: str) -> float | None:
+    """How much a counter grew between two looks, of those (by address) that told it in both.
+
+    One that began anew counts from 0 and is left out; None where none is left.
+    """
+    grown = []
+    for address, series in now.items():
+        earlier, later = total(before.get(address, ()), name), total(series, name)
+        if earlier is not None and later is not None and later >= earlier:
+            grown.append(later - earlier)
+    return sum(grown) if grown else None
+
+
 def buckets(series: Series, name: str, without: Mapping[str, str]) -> dict[float, float]:
     """A histogram's cumulative counts by upper bound, over all series but those with a label of `without`."""
     found: dict[float, float] = {}
@@ -34,10 +47,13 @@ def buckets(series: Series, name: str, without: Mapping[str, str]) -> dict[float
 
 
 def quantile(share: float, before: Mapping[float, float], after: Mapping[float, float]) -> float | None:
-    """Of what was gained between two looks; evenly spread within a bucket. None where nothing was gained."""
+    """Of what was gained between two looks; evenly spread within a bucket. None where nothing was gained.
+
+    None, too, where `before` is empty: all that it ever counted was not gained in between.
+    """
     gained = {bound: count - before.get(bound, 0.0) for bound, count in after.items()}
     bounds = sorted(gained)
-    if not bounds or gained[bounds[-1]] <= 0:
+    if not before or not bounds or gained[bounds[-1]] <= 0:
         return None
     wanted = share * gained[bounds[-1]]
     lower, below = 0.0, 0.0

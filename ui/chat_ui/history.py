@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -44,10 +44,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Look:
-    """What was read, and when (of a clock that never jumps)."""
+    """What was read, the engines' by their addresses, and when (of a clock that never jumps)."""
 
     at: float
-    engines: Series
+    engines: Mapping[str, Series]
     door: Series
 
 
@@ -55,19 +55,19 @@ def point(before: Look, now: Look, at: float) -> Point:
     """What two looks say together."""
     seconds = max(now.at - before.at, 0.001)
 
-    def rate(name: str, old: Series, new: Series) -> float | None:
-        earlier, later = figures.total(old, name), figures.total(new, name)
-        # why: an engine that was started anew counts from 0
-        return None if earlier is None or later is None or later < earlier else (later - earlier) / seconds
+    def rate(name: str) -> float | None:
+        grown = figures.growth(before.engines, now.engines, name)
+        return None if grown is None else grown / seconds
 
+    engines = [each for series in now.engines.values() for each in series]
     tokenizing = {"route": "tokenize"}
     old, new = figures.buckets(before.door, TTFT, tokenizing), figures.buckets(now.door, TTFT, tokenizing)
     return Point(
         at,
-        figures.total(now.engines, "tgi_batch_current_size"),
-        figures.total(now.engines, "tgi_queue_size"),
-        rate("tgi_request_generated_tokens_sum", before.engines, now.engines),
-        rate("tgi_request_count", before.engines, now.engines),
+        figures.total(engines, "tgi_batch_current_size"),
+        figures.total(engines, "tgi_queue_size"),
+        rate("tgi_request_generated_tokens_sum"),
+        rate("tgi_request_count"),
         figures.quantile(0.5, old, new),
         figures.quantile(0.95, old, new),
     )
@@ -114,7 +114,7 @@ class History:
         door, *engines = await asyncio.gather(
             self._text(f"{self.engine.base_url}/metrics"), *(self._text(url) for url in urls)
         )
-        read = [series for text in engines for series in figures.parse(text)]
+        read = {host: figures.parse(text) for host, text in zip(hosts, engines, strict=True)}
         return Look(self.clock(), read, figures.parse(door))
 
     async def _text(self, url: str) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,13 +17,15 @@ from appliance_cli.base.errors import StepFailed
 Child = subprocess.Popen[bytes]
 TAIL_LINES = 15
 LOG_LIMIT_BYTES = 5_000_000
+AFTER_KILL_S = 1.0
+NOT_INSTALLED, TIMED_OUT = 127, 124
 
 
 @dataclass(frozen=True)
 class Answer:
     """What a short program said.
 
-    ``code`` is 127 when it is not installed and 124 when it did not answer in time.
+    ``code`` is NOT_INSTALLED or TIMED_OUT (it did not answer in time) where it did not end by itself.
     """
 
     code: int
@@ -39,24 +42,39 @@ def ask(
 ) -> Answer:
     """Run a program that only answers a question; never raises for what it says or fails at."""
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             argv,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=timeout,
             env=_environment(env),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            check=False,
         )
     except FileNotFoundError:
-        return Answer(127, "", f"{argv[0]}: not installed")
+        return Answer(NOT_INSTALLED, "", f"{argv[0]}: not installed")
     except PermissionError as error:
         return Answer(126, "", str(error))
+    try:
+        out, err = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        return Answer(124, "", f"{argv[0]}: no answer in {timeout:.0f} s")
-    return Answer(done.returncode, done.stdout, done.stderr)
+        _give_up(child)
+        return Answer(TIMED_OUT, "", f"{argv[0]}: no answer in {timeout:.0f} s")
+    except BaseException:
+        _give_up(child)
+        raise
+    return Answer(child.returncode, out, err)
+
+
+def _give_up(child: subprocess.Popen[str]) -> None:
+    """End a program; one that the kernel does not let go, as with a driver that hangs, is left behind."""
+    child.kill()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(AFTER_KILL_S)
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def act(

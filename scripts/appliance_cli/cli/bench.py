@@ -92,7 +92,7 @@ def bench(
     if earlier is not None and against is not None:
         compared = bench_report.against(content, earlier, against.name)
         output.say(f"\n{compared}") if as_json else output.data(f"\n{compared}")
-    for file in [appliance.logs / f"{appliance.project}.bench.json", *([out] if out else [])]:
+    for file in [bench_report.path_of(appliance), *([out] if out else [])]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(told + "\n", encoding="utf-8")
         output.item("ok", f"written to {_short(file)}")

@@ -1,6 +1,8 @@
 """``appliance cost``: finds the numbers (given, measured, counted), has them reckoned with, and tells."""
 
 import json
+import math
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,13 +11,16 @@ import typer
 
 from appliance_cli.base.errors import ApplianceError, BadSetting
 from appliance_cli.cli.run import Json, Run
+from appliance_cli.compose import containers
+from appliance_cli.compose.client import connect
+from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import usage
 from appliance_cli.door.usage import Counts, Row
-from appliance_cli.measure import article, cost, cost_report, visitor
+from appliance_cli.measure import article, bench_report, cost, cost_report, visitor
 from appliance_cli.measure.cost import Draw, Elsewhere, Own, Tokens
 from appliance_cli.measure.cost_report import Calculation
-from appliance_cli.measure.power import Meter
+from appliance_cli.measure.power import Meter, cards_of
 
 KWH_PRICE, HOST_WATTS = 0.6, 60.0
 METER_S = 5.0
@@ -149,19 +154,22 @@ def _tokens(appliance: Appliance, given: str | None, days: int, sources: dict[st
     except ApplianceError as error:
         sources["tokens"] = f"not known: {error.title.lower()}"
         return None
-    found = average(rows, datetime.now(UTC).date(), days)
+    today = datetime.now(UTC).date()
+    found = average(rows, today, days)
     if found is None:
         sources["tokens"] = "nothing was counted yet; give --tokens-day IN,OUT"
         return None
     tokens, counted = found
-    sources["tokens"] = f"counted by nginx, {counted} {'day' if counted == 1 else 'days'}"
+    unnamed = any(row.account == usage.NOBODY for row in usage.since(rows, usage.first_day(today, days)))
+    also = "; benchmarks that needed no key are among them" if unnamed else ""
+    sources["tokens"] = f"counted by nginx, {counted} {'day' if counted == 1 else 'days'}{also}"
     return tokens
 
 
 def average(rows: list[Row], today: date, days: int) -> tuple[Tokens, int] | None:
     """The average day since the first that was counted, at most ``days`` back, and how many days that is.
 
-    Without benchmarks' own tokens; None where nothing was used.
+    Without what benchmarks asked with a key of their own; None where nothing was used.
     """
     own = f"key:{visitor.NAME}"
     recent = [row for row in usage.since(rows, usage.first_day(today, days)) if row.account != own]
@@ -190,7 +198,7 @@ def _watts(
     if given is not None:
         sources["watts"] = "given"
         return given
-    idle = Meter().now(METER_S)
+    idle = Meter(_cards(appliance)).now(METER_S)
     if idle is None:
         raise BadSetting(
             "What this machine draws is not known",
@@ -198,22 +206,40 @@ def _watts(
             found="no NVIDIA card with a meter",
             remedy="read a socket's meter over a usual day and give --watts",
         )
-    busy = _busy(appliance.logs / f"{appliance.project}.bench.json")
+    busy = _busy(bench_report.path_of(appliance))
     if busy is None or tokens is None:
         sources["watts"] = f"{idle:.0f} the card now, {host:.0f} the rest as given or assumed"
         return idle + host
-    watts, speed = busy
+    watts, speed, load = busy
     draw = Draw(idle, watts, cost.busy_share(tokens.generated, speed), host)
     card = f"the card {idle:.0f} now and {watts:.0f} for {draw.busy_share:.1%} of the day"
-    sources["watts"] = f"{card}, as benchmarked; {host:.0f} the rest as given or assumed"
+    sources["watts"] = f"{card}, as benchmarked with {load}; {host:.0f} the rest as given or assumed"
     return draw.average
 
 
-def _busy(file: Path) -> tuple[float, float] | None:
-    """What the card drew in the last benchmark's fastest load, and that load's tokens a second."""
+def _cards(appliance: Appliance) -> tuple[str, ...]:
+    """The cards of the engines that are there, else those that .env names for them."""
+    client, _ = connect()
+    if client is not None:
+        with closing(client):
+            if found := cards_of(containers.of_project(client, appliance.project)):
+                return found
+    if appliance.engine == "cpu":
+        return ()
+    values = given_values.read(appliance.env_file)
+    return values.words("GPU_DEVICES") or values.words("GPU_DEVICE") or (appliance.gpu_device,)
+
+
+def _busy(file: Path) -> tuple[float, float, str] | None:
+    """What the card drew in the last benchmark's lightest load, its tokens a second, and its name.
+
+    The lightest, since a box of one's own mostly answers few at a time: the fastest would have it done sooner
+    than it is.
+    """
     try:
         levels: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["levels"]
-        fastest = max(levels, key=lambda level: level["tokens_per_second"])
-        return float(fastest["watts"]), float(fastest["tokens_per_second"])
+        lightest = min(levels, key=lambda level: (level["people"] or math.inf, level["rate"]))
+        load = f"{lightest['people']} at a time" if lightest["people"] else f"{lightest['rate']:.3g} a second"
+        return float(lightest["watts"]), float(lightest["tokens_per_second"]), load
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -32,7 +32,7 @@ def doctor(
     if bundle is not None:
         names = support.write(bundle, run.appliance, findings)
         output.item("ok", f"{bundle}: {len(names)} files, for you to look through before you send it")
-    raise typer.Exit(report.exit_code(findings))
+    raise typer.Exit(report.exit_code(findings, quick=quick))
 
 
 def heal(run: Run) -> None:

@@ -12,6 +12,7 @@ from appliance_cli.config.dotenv_syntax import statements
 from appliance_cli.config.table import SETTINGS, default_of
 
 SURELY, LEAST_LETTERS = 0.88, 7  # a shorter name is soon near to another
+_PROXIES = tuple(f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "FTP", "ALL", "NO"))
 _COMPOSES_OWN = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_")
 
 
@@ -26,13 +27,22 @@ class UnknownName:
     def said(self, file: str) -> str:
         """The warning about it."""
         hint = f"did you mean {self.nearest}?" if self.nearest else ".env.example lists the settings"
+        if self._of_a_proxy:
+            hint = "the model's download goes by HTTPS_PROXY and NO_PROXY"
         return f"{file} line {self.line}: nothing reads {self.name}: {hint}"
 
     @property
     def misspelt(self) -> bool:
         """Whether it is so near a setting's name that nothing else can be meant."""
+        if self._of_a_proxy:
+            return False
         ratio = difflib.SequenceMatcher(None, self.name.upper(), self.nearest or "").ratio()
         return self.nearest is not None and ratio >= SURELY and len(self.name) >= LEAST_LETTERS
+
+    @property
+    def _of_a_proxy(self) -> bool:
+        """Whether other programs know their proxy by this name: it is meant as it is written."""
+        return self.name.upper() in _PROXIES
 
 
 def require_none_misspelt(unknown: Sequence[UnknownName], file: str) -> None:

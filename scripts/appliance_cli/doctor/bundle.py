@@ -11,6 +11,7 @@ import platform
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,11 +25,12 @@ from appliance_cli.config import version
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.table import SETTINGS
 from appliance_cli.doctor import redact, report
+from appliance_cli.doctor.settings import token_file
 from appliance_cli.host.finding import Finding
+from appliance_cli.measure import bench_report
 from appliance_cli.stack import status
 
 LOG_LINES = 2000
-_PRIVATE_FILES = ("HF_TOKEN_FILE",)
 _ASKED = {
     "nvidia-smi.txt": ["nvidia-smi"],
     "nvidia-smi-processes.txt": ["nvidia-smi", "--query-compute-apps=pid,name,used_memory", "--format=csv"],
@@ -45,6 +47,7 @@ def write(target: Path, appliance: Appliance, findings: list[Finding]) -> list[s
     secrets = secrets_of(appliance)
     names = []
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(handle, 0o600)  # why: a file that was there keeps its mode
     with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
         for name, content in _parts(appliance, findings, secrets):
             data = redact.text(content, secrets).encode("utf-8", "replace")
@@ -62,10 +65,10 @@ def secrets_of(appliance: Appliance) -> list[str]:
         values[name] for name, setting in SETTINGS.items() if setting.kind.private and values.get(name)
     ]
     found = [part for value in private for part in (value, *_of_address(value))]
-    for name in _PRIVATE_FILES:
-        path = values.given(name)
-        if path and Path(path).is_file():
-            found += Path(path).read_text(errors="replace").split()
+    token = token_file(appliance, values)
+    # why: what cannot be read here stands in nothing that is; doctor names it
+    with suppress(OSError):
+        found += token.read_text(errors="replace").split() if token else []
     return found
 
 
@@ -92,8 +95,8 @@ def _parts(appliance: Appliance, findings: list[Finding], secrets: list[str]) ->
     plan = appliance.root / f"compose.engine.{appliance.project}.yml"
     if plan.is_file():
         yield "plan.yml", plan.read_text()
-    benchmark = _last_benchmark(appliance)
-    if benchmark:
+    benchmark = bench_report.path_of(appliance)
+    if benchmark.is_file():
         yield f"benchmark/{benchmark.name}", benchmark.read_text(errors="replace")
     for own in sorted(appliance.logs.glob("*.log")):
         yield (
@@ -118,7 +121,7 @@ def _running(appliance: Appliance, client: DockerClient, secrets: list[str]) -> 
         return
     for container in found:
         lines = containers.log_tail(client, container.id, LOG_LINES)
-        yield f"logs/{container.name}.log", "\n".join(redact.log(lines, secrets)) + "\n"
+        yield f"logs/{container.name}.log", "\n".join(redact.log(lines, secrets, container.service)) + "\n"
         engine = " ".join(container.arguments) if containers.is_engine(container.service) else ""
         if engine:
             yield f"engines/{container.name}.txt", engine + "\n"
@@ -131,9 +134,3 @@ def _versions(appliance: Appliance) -> str:
     name = next((line for line in release.read_text().splitlines() if line.startswith("PRETTY")), "")
     lines = [f"appliance {version.of(appliance.root)}", f"commit {commit or 'none'}", system, name]
     return "\n".join([*lines, f"python {platform.python_version()}"]) + "\n"
-
-
-def _last_benchmark(appliance: Appliance) -> Path | None:
-    """The newest result that `appliance bench` left, if there is one."""
-    found = [*appliance.logs.glob("bench*.json"), *appliance.logs.glob("bench/*.json")]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from appliance_cli.compose.containers import Container, is_engine
 from appliance_cli.host.finding import Finding
-from appliance_cli.stack.figures import Figures
+from appliance_cli.stack.figures import Figures, values
 
-SMOOTH_PREFILL = 4096
+SMOOTH_PREFILL, SHORT_PREFILL = 4096, 2048
 LONG_PREFILL_S = 1.0
+_ROWS = "tgi_batch_current_size"
 OWN_LIBRARY = "/site-packages/bitsandbytes/"
 FAST_FOLDER = "/.engine-packages/"
 
@@ -50,7 +51,8 @@ def _graphs(engine: Container, seen: Figures | None) -> list[Finding]:
     sizes = [int(size) for size in engine.argument("cuda-graphs").split(",") if size.isdigit()]
     largest = max(sizes, default=0)
     at_most = int(engine.argument("max-concurrent-requests") or 128)
-    rows = int((seen.engine("tgi_batch_current_size") if seen else None) or 0)
+    # why: of several engines each has a graph of its own, and whose figures are whose is not known here
+    rows = max((int(sum(values(each, _ROWS))) for each in seen.engines.values()), default=0) if seen else 0
     if largest == 0:
         return []  # switched off, as LoRA adapters need it
     if rows <= largest and at_most <= largest:
@@ -70,7 +72,8 @@ def _graphs(engine: Container, seen: Figures | None) -> list[Finding]:
 def _prefill(engine: Container, seen: Figures | None) -> list[Finding]:
     budget = int(engine.argument("max-batch-prefill-tokens") or 0)
     slow = _share_of_long_prefills(seen)
-    remedy = "MAX_BATCH_PREFILL_TOKENS=2048 in .env, ./scripts/appliance up"
+    shorter = max(1, min(SHORT_PREFILL, (budget or SMOOTH_PREFILL) // 2))
+    remedy = f"MAX_BATCH_PREFILL_TOKENS={shorter} in .env, ./scripts/appliance up"
     if slow:
         found = f"{slow:.0%} of the prefills took more than {LONG_PREFILL_S:.0f} s"
         expected = "less: whoever reads an answer stands still as long"
@@ -90,7 +93,7 @@ def _share_of_long_prefills(seen: Figures | None) -> float:
     name = "tgi_batch_inference_duration"
     total = seen.engine(f"{name}_count", method="prefill") or 0.0
     quick = 0.0
-    for series in seen.engines:
+    for series in seen.engines.values():
         bounds = [
             (float(labels["le"]), value)
             for found, labels, value in series

@@ -7,17 +7,18 @@ from dataclasses import replace
 
 from docker import DockerClient
 
-from appliance_cli.base.errors import HostNotReady
+from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.process import Answer, ask
 from appliance_cli.compose import containers
 from appliance_cli.compose.client import connect, has_image
 from appliance_cli.compose.containers import Container, is_engine
 from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance, Engine
-from appliance_cli.doctor import engine_traps, heal_log, log_lines, network, running
+from appliance_cli.doctor import engine_traps, heal_log, log_lines, network, running, settings
 from appliance_cli.gpu import cards_here
 from appliance_cli.gpu.cards_here import Gpu
-from appliance_cli.host import card_in_container
+from appliance_cli.gpu.setup import engine_pids
+from appliance_cli.host import card_in_container, checks, facts
 from appliance_cli.host.facts import Host
 from appliance_cli.host.finding import Finding
 from appliance_cli.stack import figures, watch
@@ -34,19 +35,33 @@ Tell = Callable[[str], None]
 def examine(appliance: Appliance, tell: Tell, *, quick: bool = False) -> list[Finding]:
     """Every finding, in the order in which a person would look. ``quick``: what `up` looks at, no more."""
     tell("Looking at this host")
-    judged = judge_host(appliance)
-    host, engine, found = judged.host, judged.engine, list(judged.findings)
+    values = given_values.read(appliance.env_file)
+    host, engine, found = _host(appliance)
+    found += settings.examine(appliance, values)
     client, _ = connect()
     if client is None or quick:
         return found
     with closing(client):
         tell("Asking where files come from")
-        places = network.places(replace(appliance, engine=engine), given_values.read(appliance.env_file))
+        places = network.places(replace(appliance, engine=engine), values)
         found += network.examine(network.ask_all(places, _environment(appliance)))
         if engine == "gpu":
             found += _trial(appliance, host, client, tell)
         tell("Looking at what runs")
         return found + of_what_runs(appliance, engine, client)
+
+
+def _host(appliance: Appliance) -> tuple[Host, Engine, list[Finding]]:
+    """The host, the engine for it, and what `up` would say of them; also where a setting is refused."""
+    try:
+        judged = judge_host(appliance)
+        return judged.host, judged.engine, list(judged.findings)
+    except BadSetting as error:
+        host = facts.look(appliance)
+        engine = checks.choose_engine(host, "auto", appliance.engine)
+        model = checks.Model("the model", None)
+        judgements = checks.examine(host, engine, appliance, model, starting=True)
+        return host, engine, [settings.refused(error), *judgements]
 
 
 def of_what_runs(appliance: Appliance, engine: Engine, client: DockerClient) -> list[Finding]:
@@ -60,7 +75,7 @@ def of_what_runs(appliance: Appliance, engine: Engine, client: DockerClient) -> 
     if engine == "gpu":
         cards = cards_of_host()
         found += running.cards_inside(nvidia_smi_inside(seen), host_sees=bool(cards))
-        found += running.cards(seen, cards, appliance.gpu_device)
+        found += running.cards(seen, cards, appliance.gpu_device, engine_pids(client, appliance.project))
     found += engine_traps.examine(seen, _mapped_libraries(seen), figures.read(seen))
     found += log_lines.examine(_logs(client, seen))
     return found + heal_log.lately(appliance, now)

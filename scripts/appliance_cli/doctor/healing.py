@@ -5,17 +5,20 @@ Each is mended once in half an hour; what it did is logged. What somebody stoppe
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance_cli.base import atomic_file
+from appliance_cli.base.errors import HostNotReady, StepFailed
 from appliance_cli.compose import commands, containers, runner
 from appliance_cli.compose.client import docker_client
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.doctor import heal_log
 from appliance_cli.doctor.examination import cards_of_host, nvidia_smi_inside
 from appliance_cli.doctor.running import lost_card
+from appliance_cli.host.alone import alone
 from appliance_cli.stack.stranded import stranded
 
 AGAIN_AFTER = timedelta(minutes=30)
@@ -33,8 +36,28 @@ class Patient:
 
 
 def heal(appliance: Appliance, tell: Callable[[str], None], now: datetime | None = None) -> bool:
-    """Mend what there is to mend. False when something was mended lately already and is broken again."""
+    """Mend what there is to mend. False when something was mended lately already and is broken again.
+
+    Leaves all as it is while another command changes the appliance, and while Docker is silent.
+    """
     at = now or datetime.now(UTC)
+    try:
+        # why: held only where there is something to do, so that no `up` meets the timer's empty look
+        if not patients(appliance, at):
+            return True
+    except StepFailed as silent:
+        tell(f"nothing can be mended: {silent}: {silent.found}")
+        return True
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(appliance, "appliance heal"))
+        except HostNotReady as held:
+            tell(f"nothing is mended now: {held.found} is at work")
+            return True
+        return _heal(appliance, tell, at)
+
+
+def _heal(appliance: Appliance, tell: Callable[[str], None], at: datetime) -> bool:
     treated = _treated(_record(appliance), at)
     well = True
     for patient in patients(appliance, at):

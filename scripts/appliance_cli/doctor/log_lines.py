@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from appliance_cli.compose.containers import ENGINE_SERVICE, is_engine
 from appliance_cli.doctor.troubles import TROUBLES, Trouble
 from appliance_cli.host.finding import Finding, Level
 
@@ -19,7 +20,7 @@ def examine(logs: Mapping[str, Sequence[str]]) -> list[Finding]:
     """A finding for each trouble that a log shows, the last line of each. ``logs``: lines by service."""
     found = []
     for service, lines in logs.items():
-        shown = _shown(service.split("-")[0] if service.startswith("tgi") else service, lines)
+        shown = _shown(ENGINE_SERVICE if is_engine(service) else service, lines)
         specific = [trouble for trouble in shown if not trouble.generic]
         found += [_finding(trouble, service, *shown[trouble]) for trouble in specific or list(shown)]
     return found

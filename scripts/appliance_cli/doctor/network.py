@@ -3,7 +3,6 @@
 `ask_all` asks, each once and with a short patience; what the answers mean is pure.
 """
 
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,10 @@ from urllib.parse import urlsplit
 import requests
 from docker.auth import resolve_repository_name
 
+from appliance_cli.base.process import ask
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.values import Values
+from appliance_cli.host import proxy
 from appliance_cli.host.finding import Finding
 from model_files import hubs
 
@@ -166,13 +167,16 @@ def _clock(answers: Sequence[Reached]) -> list[Finding]:
 
 
 def _ask(place: Place, environ: Mapping[str, str]) -> Reached:
-    session = requests.Session()
-    proxy = environ.get("HTTPS_PROXY") if place.kind == "hubs" else None
-    if proxy:
-        session.proxies = {"http": proxy, "https": proxy}
-    session.verify = _trusted(place, environ)
+    proxies = proxy.on_this_host(place.url, environ) if place.kind == "hubs" else None
     try:
-        with session.get(place.url, timeout=PATIENCE_S, stream=True, allow_redirects=False) as answer:
+        with requests.get(
+            place.url,
+            timeout=PATIENCE_S,
+            proxies=proxies,
+            verify=_trusted(place, environ),
+            stream=True,
+            allow_redirects=False,
+        ) as answer:
             return Reached(place, "", _offset(answer.headers.get("Date")))
     except requests.exceptions.SSLError as error:
         return _refused(place, str(error))
@@ -202,5 +206,4 @@ def _offset(date: str | None) -> float | None:
 
 
 def _index_of_pip() -> str:
-    command = [sys.executable, "-c", _OF_PIP]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ask([sys.executable, "-c", _OF_PIP]).out.strip()

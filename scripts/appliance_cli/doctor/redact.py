@@ -29,6 +29,12 @@ _SHAPES = (
 _PEOPLES = re.compile(
     r"(?i)[\"']?(inputs?|prompt|messages?|content|generated_text|text|answer|question)[\"']?\s*[:=]\s*"
 )
+# From the first query of nginx's own lines on: where it ends, whoever asked decides.
+_QUERY = re.compile(r'((?:request|referrer): "[^?]*)\?.*')
+# Services that get the text of requests: of their lines that are not JSON only what is fixed is shown.
+_HEARS = ("ui", "openai-api")
+_HEAD = re.compile(r"\d{4}-\d\d-\d\d[T ]\S+ [A-Z]+(?: [\w.]+:)?(?= )")
+_CODE = re.compile(r"  /\S+\.py:\d+ in \S+|(?:after )?\w*(?:Error|Exception|Timeout|Exit|Interrupt)")
 # Fields of the services' JSON lines that say what the service does. Everything else of a line is left out.
 HARMLESS = frozenset(
     {
@@ -71,22 +77,35 @@ def text(content: str, secrets: Iterable[str] = ()) -> str:
     return content
 
 
-def log(lines: Iterable[str], secrets: Iterable[str] = ()) -> list[str]:
+def log(lines: Iterable[str], secrets: Iterable[str] = (), service: str = "") -> list[str]:
     """A service's log with what the service did, and nothing that people wrote or read."""
     known = list(secrets)
-    return [text(_line(line), known) for line in lines]
+    kept = (_line(line, plain=service not in _HEARS) for line in lines)
+    return [text(line, known) for line in kept if line is not None]
 
 
-def _line(line: str) -> str:
+def _line(line: str, *, plain: bool) -> str | None:
+    """What may be shown of it; None for nothing. ``plain``: it may be shown though it is not JSON."""
     start = line.find("{")
     try:
         record = json.loads(line[start:]) if start >= 0 else None
     except ValueError:
         record = None
     if isinstance(record, dict):
-        return line[:start] + json.dumps(_kept(record), ensure_ascii=False)
+        return (line[:start] if plain else "") + json.dumps(_kept(record), ensure_ascii=False)
+    if not plain:
+        return _shown(line)
+    line = _QUERY.sub(f'\\1?{GONE}"', line)
     quoted = _PEOPLES.search(line)
     return f"{line[: quoted.end()]}{GONE}" if quoted else line
+
+
+def _shown(line: str) -> str | None:
+    """Of a line that may quote anybody: when, how bad and by whom, or where in the code."""
+    if _CODE.fullmatch(line):
+        return line
+    head = _HEAD.match(line)
+    return f"{head[0]} {GONE}" if head else None
 
 
 def _kept(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from appliance_cli.compose.containers import Container, is_engine
 from appliance_cli.gpu.cards_here import Gpu
 from appliance_cli.gpu.planning import MIB
 from appliance_cli.host.finding import Finding, Level
-from appliance_cli.stack.stranded import stopped, stranded
+from appliance_cli.stack.stranded import KILLED, stopped, stranded
 
 MAX_RESTARTS = 3
 LONG_LOAD_S = 1800
-OURS = ("text-generation", "python", "python3")
 
 
 def containers(found: Sequence[Container], now: datetime) -> list[Finding]:
@@ -32,11 +31,18 @@ def containers(found: Sequence[Container], now: datetime) -> list[Finding]:
 
 
 def _stranded(container: Container) -> Finding:
+    killed = container.exit_code == KILLED
+    by_force = " by force (docker kill, or a stop that ran out of time)" if killed else ""
+    stay = (
+        f"\nto have it stay stopped, give it time to end: docker stop -t 60 {container.name}"
+        if killed
+        else ""
+    )
     return Finding(
         "fail",
-        f"{container.name} is {container.state}, and nothing will start it again",
+        f"{container.name} is {container.state}{by_force}, and nothing will start it again",
         "running",
-        "./scripts/appliance heal, or ./scripts/appliance up",
+        f"./scripts/appliance heal, or ./scripts/appliance up{stay}",
         "containers",
     )
 
@@ -150,8 +156,10 @@ def lost_card(answer: Answer) -> bool:
     return "Failed to initialize NVML" in answer.out + answer.err
 
 
-def cards(found: Sequence[Container], here: Sequence[Gpu], wanted: str) -> list[Finding]:
-    """Which card the engine has, and who else holds memory of it."""
+def cards(
+    found: Sequence[Container], here: Sequence[Gpu], wanted: str, own_pids: frozenset[int]
+) -> list[Finding]:
+    """Which card the engine has, and who else holds memory of it. ``own_pids``: the engines' processes."""
     findings = []
     for container in found:
         if not is_engine(container.service) or container.state != "running":
@@ -162,7 +170,7 @@ def cards(found: Sequence[Container], here: Sequence[Gpu], wanted: str) -> list[
                 continue
             if container.service == "tgi" and len(container.cards) == 1:
                 findings += _other_card(container, card, here, wanted)
-            findings += _shared(card)
+            findings += _shared(card, own_pids)
     return findings
 
 
@@ -182,18 +190,19 @@ def _other_card(container: Container, card: Gpu, here: Sequence[Gpu], wanted: st
     ]
 
 
-def _shared(card: Gpu) -> list[Finding]:
-    others = [process for process in card.processes if not process.name.startswith(OURS)]
+def _shared(card: Gpu, own_pids: frozenset[int]) -> list[Finding]:
+    others = [process for process in card.processes if process.pid not in own_pids]
     held = sum(process.used or 0 for process in others)
     if held < 256 * MIB:
         return []
+    left = max(1, (card.total - held) // MIB // 1024)
     names = ", ".join(f"{process.name} (pid {process.pid})" for process in others)
     return [
         Finding(
             "warn",
             f"{held // MIB} MiB of card {card.index} are held by {names}",
             "a card that the engine has for itself, or TARGET_VRAM in .env",
-            f"end it, or TARGET_VRAM={(card.total - held) // MIB // 1024} in .env and ./scripts/appliance up",
+            f"end it, or TARGET_VRAM={left} in .env and ./scripts/appliance up",
             "gpu-shared",
         )
     ]

@@ -24,14 +24,15 @@ _TITLES = {
 }
 _ENGLISH = """# Troubleshooting
 
-`./scripts/appliance doctor` looks for all of this by itself and says what it expected, what it found and what
-to do; `--quick` is the part that `up` looks at, too; `--json` is for programs; `--bundle FILE` packs what a
-person who helps needs to see, without secrets, prompts or answers. The last column is the name that doctor
-gives to the trouble.
+`./scripts/appliance doctor` looks for all of this by itself, but for the rows with an asterisk, which `up` or
+the API tells whoever meets them. It says what it expected, what it found and what to do; `--quick` is the
+part that `up` looks at, too; `--json` is for programs; `--bundle FILE` packs what a person who helps needs to
+see, without secrets, prompts or answers. The last column is the name that doctor gives to the trouble.
 """
 _CHINESE = """# 故障排查
 
 `./scripts/appliance doctor` 会自动检查下面的问题，并给出期望值、实际值和处理办法；
+带星号的各行除外，它们由 `up` 或接口在发生时直接告知；
 `--quick` 只做 `up` 也会做的那部分检查；`--json` 供程序读取；
 `--bundle 文件` 会打包求助时需要的信息，其中不含密码、提问和回答。
 最后一列是 doctor 对该问题的命名。
@@ -62,9 +63,9 @@ def _page(head: str, titles: str, language: int, rows: dict[str, list[str]]) -> 
 
 
 def _row(see: str, means: str, do: str, trouble: Trouble) -> str:
-    return (
-        f"| {' | '.join(text.replace('|', chr(92) + '|') for text in (see, means, do))} | `{trouble.check}` |"
-    )
+    cells = " | ".join(text.replace("|", r"\|") for text in (see, means, do))
+    mark = r" \*" if trouble.elsewhere else ""
+    return f"| {cells} | `{trouble.check}`{mark} |"
 
 
 def main() -> int:

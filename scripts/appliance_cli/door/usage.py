@@ -1,7 +1,7 @@
 """Who used how much, day by day: reads what nginx counts and adds it up. Counts nothing itself.
 
 nginx keeps ``/state/usage.json``: ``{"<day>|<account>|<counter>": {"value": n}}``, days in UTC, or months (or
-years) of what is older; accounts ``key:NAME``, ``user:NAME`` or ``-`` (nobody was asked who).
+years) of what is older; accounts ``key:NAME``, ``user:NAME`` or `NOBODY` (nobody was asked who).
 """
 
 import json
@@ -22,6 +22,7 @@ from appliance_cli.compose.volumes import USAGE
 from appliance_cli.config.appliance import Appliance
 
 FILE = "/state/usage.json"
+NOBODY = "-"
 _ENTRY = re.compile(r"(\d{4}(?:-\d{2}){0,2})\|([^|]+)\|(\w+)")
 _ABSENT = re.compile(r"no such file", re.IGNORECASE)
 _NOT_RUNNING = re.compile(r"is not running|no container found", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pynvml
 
-MIB = 1024 * 1024
+from appliance_cli.gpu.planning import MIB
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any
 import requests
 
 from appliance_cli.base.errors import BadSetting
-from model_files import hubs, proxy_address
+from appliance_cli.host import proxy
+from model_files import hubs
 
 TIMEOUT_S = (3, 10)
 MOST_BYTES = 1_000_000
@@ -52,13 +53,12 @@ def _authorization(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _get(url: str, headers: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
-    proxy = values.get("HTTPS_PROXY")
     bundle = Path(values.get("CA_BUNDLE") or "/dev/null")
     with requests.get(
         url,
         headers={"User-Agent": "qwen-appliance", **headers},
         timeout=TIMEOUT_S,
-        proxies={"https": proxy_address.on_the_host(proxy)} if proxy else None,
+        proxies=proxy.on_this_host(url, values),
         verify=str(bundle) if bundle.is_file() else True,
         stream=True,
     ) as response:

@@ -1,14 +1,15 @@
 """Gives the card to a small container and asks it there, seconds before gigabytes are fetched for it."""
 
+import os
 import re
 from dataclasses import dataclass
 
-from appliance_cli.base.process import Answer, ask
+from appliance_cli.base.process import TIMED_OUT, Answer, ask
+from appliance_cli.host.drivers import CONFIGURE, GENERATE
 from appliance_cli.host.finding import Finding
 
 PROGRAM = "nvidia-smi -L"
-CONFIGURE = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
-GENERATE = "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml && sudo systemctl restart docker"
+PATIENCE_S = 60.0
 EXPECTED = "a container that sees the card, as nvidia-smi does outside"
 
 
@@ -36,10 +37,16 @@ SYMPTOMS = (
 
 def try_it(image: str, device: str) -> Answer:
     """Run nvidia-smi in a container of an image that is here. Nothing of it is left."""
-    sandbox = ["docker", "run", "--rm", "--pull", "never", "--network", "none", "--read-only"]
-    return ask(
-        [*sandbox, "--gpus", f"device={device}", "--entrypoint", "sh", image, "-c", PROGRAM], timeout=60
+    name = f"appliance-card-{os.getpid()}"
+    sandbox = ["docker", "run", "--rm", "--name", name, "--pull", "never", "--network", "none", "--read-only"]
+    answer = ask(
+        [*sandbox, "--gpus", f"device={device}", "--entrypoint", "sh", image, "-c", PROGRAM],
+        timeout=PATIENCE_S,
     )
+    if answer.code == TIMED_OUT:
+        # why: the docker command was ended, and not what it had Docker start
+        ask(["docker", "rm", "--force", name])
+    return answer
 
 
 def judge(answer: Answer) -> Finding:

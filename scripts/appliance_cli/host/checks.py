@@ -7,7 +7,7 @@ from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import size
 from appliance_cli.config.appliance import Appliance, Engine
 from appliance_cli.host import surrounding_checks
-from appliance_cli.host.drivers import DRIVERS
+from appliance_cli.host.drivers import CONFIGURE, DRIVERS
 from appliance_cli.host.facts import Host
 from appliance_cli.host.finding import Finding, Level, version_tuple
 
@@ -215,15 +215,14 @@ def _card(host: Host, appliance: Appliance) -> list[Finding]:
 
 
 def _toolkit(host: Host, on_cpu: str) -> Finding:
-    configure = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
     if host.docker.nvidia:
         return Finding("ok", "NVIDIA Container Toolkit")
     if host.nvidia.toolkit:
-        remedy = f"if a container cannot get the card: {configure}"
+        remedy = f"if a container cannot get the card: {CONFIGURE}"
         return Finding(
             "warn", "NVIDIA Container Toolkit, not yet known to Docker", "Docker's nvidia runtime", remedy
         )
-    remedy = f"install it ({TOOLKIT_GUIDE}), then {configure}{on_cpu}"
+    remedy = f"install it ({TOOLKIT_GUIDE}), then {CONFIGURE}{on_cpu}"
     return Finding(
         "fail", "no NVIDIA Container Toolkit", "the toolkit that gives containers the card", remedy
     )

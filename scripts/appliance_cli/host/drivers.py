@@ -1,6 +1,11 @@
-"""Which NVIDIA driver each system's own packages give, and the commands that bring one that is new enough."""
+"""Which NVIDIA driver each system's own packages give, and the commands that bring it and Docker together."""
 
 from dataclasses import dataclass
+
+CONFIGURE = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
+"""Has Docker know the container toolkit."""
+GENERATE = "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml && sudo systemctl restart docker"
+"""Writes the list of devices by which Docker hands over cards where it does so by CDI."""
 
 # NVIDIA's own repository, after its keyring was added as the driver guide says.
 _NVIDIAS = (

@@ -28,7 +28,6 @@ def units(appliance: Appliance) -> dict[str, str]:
 [Unit]
 Description=Heal {appliance.project}: an engine that lost its card, containers that nothing starts
 After=docker.service
-Requisite=docker.service
 
 [Service]
 Type=oneshot

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from appliance_cli.base.process import ask
+from appliance_cli.base.process import NOT_INSTALLED, ask
 
 CHAIN = "DOCKER-USER"
 PROGRAMS = ("iptables", "ip6tables")
@@ -174,7 +174,7 @@ def _by_program(edge: Edge) -> Iterator[WayOut]:
         checked = ask(check(program, edge))
         if checked.code == 0:
             yield CLOSED
-        elif checked.code == 127:
+        elif checked.code == NOT_INSTALLED:
             yield WayOut(None, f"there is no {program} here", with_nft(edge))
         elif ask(listing(program)).code != 0:
             command = shlex.join(insertion(program, edge, "FORWARD"))

@@ -5,7 +5,6 @@ who use the appliance, and says how much they did meanwhile.
 """
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +17,14 @@ from appliance_cli.base.output import Output, Ticker, duration
 from appliance_cli.compose import containers
 from appliance_cli.compose.client import docker_client
 from appliance_cli.config.appliance import Appliance
-from appliance_cli.measure import figures, generators, prompts, visitor
+from appliance_cli.host.alone import alone
+from appliance_cli.measure import figures, generators, power, prompts, visitor
 from appliance_cli.measure.figures import WAYS, Level, Way
 from appliance_cli.measure.generator.load import Load
 from appliance_cli.measure.generators import Generator
 from appliance_cli.measure.power import Meter
 from appliance_cli.stack import watch
+from appliance_cli.stack.figures import parse, values
 
 ARTICLE_PEOPLE = (1, 4)
 SHARES_OF_BEST = (0.25, 0.5, 0.75, 0.9, 1.1)
@@ -31,7 +32,7 @@ SHARES_OF_BEST = (0.25, 0.5, 0.75, 0.9, 1.1)
 LEAST_ARRIVALS, MOST_TIMES = 10, 5
 """A rate is measured until so many came on average, but at most so many times as long as was asked for."""
 LEFT_TO_OTHERS, KEPT_FREE = 4, 16
-"""One place in so many stays free where others are being answered; in a sweep, where nobody is."""
+"""One place in so many stays free where others are being answered, and where nobody is."""
 KEY_WITHIN_S = 15.0
 
 
@@ -66,6 +67,7 @@ def run(appliance: Appliance, case: Case, key: str | None, output: Output) -> Me
 
     Raises:
         BadSetting: the case does not fit what the engine takes.
+        HostNotReady: another benchmark measures it.
         StepFailed: it is not ready, or refuses.
     """
     _require_ready(appliance)
@@ -73,18 +75,27 @@ def run(appliance: Appliance, case: Case, key: str | None, output: Output) -> Me
     engines = sorted({container.service for container in found if containers.is_engine(container.service)})
     output.phase("Preparing (people may go on using the appliance)")
     with ExitStack() as stack:
+        # why: two at once measure each other, and take each other's key away
+        stack.enter_context(alone(appliance, "appliance bench", to_be="measured"))
         own_key = stack.enter_context(visitor.key(appliance, key))
         door = stack.enter_context(generators.on_the_host(appliance, own_key))
         engine, addresses = stack.enter_context(generators.beside_the_engine(appliance, engines))
         _wait_for_key(door)
-        return _Bench(case, door, engine, addresses, output).run()
+        meter = Meter(power.cards_of(found))
+        return _Bench(case, door, engine, addresses, meter, output).run()
 
 
 class _Bench:
     """One benchmark under way."""
 
     def __init__(
-        self, case: Case, door: Generator, engine: Generator, addresses: tuple[str, ...], output: Output
+        self,
+        case: Case,
+        door: Generator,
+        engine: Generator,
+        addresses: tuple[str, ...],
+        meter: Meter,
+        output: Output,
     ) -> None:
         self._case, self._output, self._engine, self._addresses = case, output, engine, addresses
         self._generators: dict[Way, Generator] = {"door": door, "engine": engine}
@@ -92,7 +103,7 @@ class _Bench:
         self._levels: list[Level] = []
         self._notes: list[str] = []
         self._asked = 0
-        self._meter = Meter()
+        self._meter = meter
 
     def run(self) -> Measured:
         """All of it."""
@@ -124,10 +135,12 @@ class _Bench:
             )
         most = int(info.get("max_concurrent_requests") or 128) * len(self._addresses)
         busy = int(self._metric("tgi_batch_current_size") + self._metric("tgi_queue_size"))
-        if not busy:
-            return most
-        left = max(1, most - most // LEFT_TO_OTHERS)
-        self._notes.append(f"{busy} requests of others were under way at the start: at most {left} at a time")
+        # why: who comes while this fills the engine must find a place
+        left = max(1, most - most // (LEFT_TO_OTHERS if busy else KEPT_FREE))
+        if busy:
+            self._notes.append(
+                f"{busy} requests of others were under way at the start: at most {left} at a time"
+            )
         return left
 
     def _prepared(self, model: str, most: int) -> Load:
@@ -163,14 +176,12 @@ class _Bench:
             yield replace(load, rate=rate, seconds=seconds)
 
     def _more_people(self, load: Load, most: int) -> Iterator[Load]:
-        # why: who comes while a sweep fills the engine must find a place
-        top = most - most // KEPT_FREE
         measured = {each.people for each in self._levels}
         number = 1
-        while number <= top and not self._too_late():
+        while number <= most and not self._too_late():
             if number not in measured:
                 yield replace(load, people=number, least=2)
-            number = top if number < top < number * 2 else number * 2
+            number = most if number < most < number * 2 else number * 2
 
     def _too_late(self) -> bool:
         return all(figures.served(self._levels, way)[1] for way in self._case.ways)
@@ -212,8 +223,8 @@ class _Bench:
         total = 0.0
         for address in self._addresses:
             _, text = self._engine.ask("GET", "/metrics", address=address)
-            values = re.findall(rf"^{name}(?:_total)?(?:{{[^}}]*}})? (\S+)", text, re.MULTILINE)
-            total += sum(map(float, values))
+            series = parse(text)
+            total += sum(values(series, name) + values(series, f"{name}_total"))
         return total
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from appliance_cli.base.errors import BadSetting
 from appliance_cli.base.tables import table
+from appliance_cli.config.appliance import Appliance
 from appliance_cli.measure import figures
 from appliance_cli.measure.bench import Measured
 from appliance_cli.measure.chart import Chart, Line
@@ -30,6 +31,11 @@ _AXES: tuple[tuple[str, str, Callable[[Level], float]], ...] = (
     ("people", "people at a time", lambda level: level.people),
     ("arrivals", "requests a second", lambda level: level.rate),
 )
+
+
+def path_of(appliance: Appliance) -> Path:
+    """Where the last one lies, whatever else it was written to; one for each appliance of this folder."""
+    return appliance.logs / f"{appliance.project}.bench.json"
 
 
 def content(measured: Measured, beside: Sequence[Beside], version: str, when: datetime) -> dict[str, Any]:

@@ -7,8 +7,7 @@ are pure.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from appliance_cli.base.process import ask
 from appliance_cli.compose.containers import Container
@@ -25,7 +24,7 @@ try:
 except OSError:
     found = ()
 urls = [f"http://{address}:3000" for address in sorted(found)]
-engines = [{"metrics": get(url + "/metrics"), "info": get(url + "/info")} for url in urls]
+engines = {url: get(url + "/metrics") for url in urls}
 print(json.dumps({"engines": engines, "door": get("http://nginx:8088/metrics")}))
 """
 _SERIES = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$")
@@ -36,15 +35,14 @@ Series = Sequence[tuple[str, Mapping[str, str], float]]
 
 @dataclass(frozen=True)
 class Figures:
-    """Each engine's series and /info, and the door's series. Empty where one does not answer."""
+    """Each engine's series by its address, and the door's series. Empty where one does not answer."""
 
-    engines: tuple[Series, ...] = ()
-    infos: tuple[Mapping[str, Any], ...] = ()
+    engines: Mapping[str, Series] = field(default_factory=dict)
     door: Series = ()
 
     def engine(self, name: str, **labels: str) -> float | None:
         """A value of the engines', added up; None where none has it."""
-        found = [value for series in self.engines for value in values(series, name, **labels)]
+        found = [value for series in self.engines.values() for value in values(series, name, **labels)]
         return sum(found) if found else None
 
 
@@ -58,12 +56,8 @@ def read(containers: Sequence[Container]) -> Figures | None:
         said = json.loads(answer.out)
     except ValueError:
         return None
-    engines = said["engines"]
-    return Figures(
-        tuple(parse(engine["metrics"]) for engine in engines),
-        tuple(_object(engine["info"]) for engine in engines),
-        parse(said["door"]),
-    )
+    engines = {address: parse(text) for address, text in said["engines"].items()}
+    return Figures(engines, parse(said["door"]))
 
 
 def parse(text: str) -> Series:
@@ -77,25 +71,41 @@ def values(series: Series, name: str, **labels: str) -> list[float]:
     return [value for found, has, value in series if found == name and labels.items() <= dict(has).items()]
 
 
+def gained(before: Figures, now: Figures, name: str) -> float | None:
+    """How much a counter grew between two looks, of the engines that told it in both.
+
+    An engine that began anew counts from 0 and is left out; None where none is left.
+    """
+    grown = [
+        sum(later) - sum(earlier)
+        for address, series in now.engines.items()
+        if (later := values(series, name))
+        and (earlier := values(before.engines.get(address, ()), name))
+        and sum(later) >= sum(earlier)
+    ]
+    return sum(grown) if grown else None
+
+
 def quantile(share: float, before: Series, after: Series, name: str, **labels: str) -> float | None:
     """A quantile of what a histogram gained between two looks, in its own unit; None where it gained nothing.
 
-    Within a bucket it is taken to be evenly spread, as Prometheus does.
+    None, too, where ``before`` has none of it: all that it ever counted was not gained in between. Within a
+    bucket it is taken to be evenly spread, as Prometheus does.
     """
     earlier, later = _buckets(before, name, labels), _buckets(after, name, labels)
-    gained = {bound: count - earlier.get(bound, 0.0) for bound, count in later.items()}
-    bounds = sorted(gained)
-    total = gained[bounds[-1]] if bounds else 0.0
+    grown = {bound: count - earlier.get(bound, 0.0) for bound, count in later.items()}
+    bounds = sorted(grown)
+    total = grown[bounds[-1]] if bounds and earlier else 0.0
     if total <= 0:
         return None
     wanted, lower, below = share * total, 0.0, 0.0
     for bound in bounds:
-        if gained[bound] >= wanted:
+        if grown[bound] >= wanted:
             if bound == float("inf"):
                 return lower
-            width = gained[bound] - below
+            width = grown[bound] - below
             return lower + (bound - lower) * ((wanted - below) / width if width else 0.0)
-        lower, below = bound, gained[bound]
+        lower, below = bound, grown[bound]
     return lower
 
 
@@ -107,11 +117,3 @@ def _buckets(series: Series, name: str, labels: Mapping[str, str]) -> dict[float
             bound = float(has["le"])
             found[bound] = found.get(bound, 0.0) + value
     return found
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -73,13 +73,11 @@ def content(before: Look, now: Look) -> dict[str, Any]:
 
 
 def _rate(before: Look, now: Look, name: str) -> float | None:
-    """How much a counter of the engines grew a second; None for one that began anew."""
+    """How much a counter of the engines grew a second."""
     if before.figures is None or now.figures is None:
         return None
-    earlier, later = before.figures.engine(name), now.figures.engine(name)
-    if earlier is None or later is None or later < earlier:
-        return None
-    return (later - earlier) / max(now.at - before.at, 0.001)
+    grown = figures.gained(before.figures, now.figures, name)
+    return None if grown is None else grown / max(now.at - before.at, 0.001)
 
 
 def _first_token(share: float, before: Look, now: Look) -> float | None:

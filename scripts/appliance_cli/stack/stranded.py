@@ -8,7 +8,10 @@ from appliance_cli.compose.containers import ONE_SHOT, Container
 # A start of Compose creates all containers before it starts the first.
 STILL_STARTING_S = 120
 # What a program that was asked to stop ends with; model-init, too, which says by others what it cannot do.
+# Not 137: Docker itself starts again what crashes, so what is left so was killed by hand, or asked to stop
+# and killed when its time was up. The two look alike, and both are started.
 STOPPED = (0, 143)
+KILLED = 137
 TOLD = range(2, 17)
 
 

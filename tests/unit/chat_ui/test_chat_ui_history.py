@@ -36,9 +36,13 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def look(at: float, tokens: float, door: tuple[int, int, int], requests: float = 0) -> Look:
+def engine(tokens: float, requests: float = 0) -> figures.Series:
     text = f"tgi_batch_current_size 3\ntgi_queue_size 1\ntgi_request_generated_tokens_sum {tokens}\n"
-    return Look(at, figures.parse(f"{text}tgi_request_count {requests}\n"), figures.parse(DOOR % door))
+    return figures.parse(f"{text}tgi_request_count {requests}\n")
+
+
+def look(at: float, tokens: float, door: tuple[int, int, int], requests: float = 0) -> Look:
+    return Look(at, {"10.0.0.1": engine(tokens, requests)}, figures.parse(DOOR % door))
 
 
 def test_two_looks_make_a_point() -> None:
@@ -51,8 +55,23 @@ def test_an_engine_that_began_anew_has_no_rate_yet() -> None:
     assert point(look(100, 1000, (0, 0, 0)), look(110, 5, (0, 0, 0)), 7.0).tokens_per_second is None
 
 
+def test_an_engine_whose_figures_were_missed_once_makes_no_spike() -> None:
+    both = {"10.0.0.1": engine(1000, 10), "10.0.0.2": engine(50_000, 500)}
+    missed: dict[str, figures.Series] = {"10.0.0.1": engine(900, 9), "10.0.0.2": []}
+    for before in (missed, {"10.0.0.1": missed["10.0.0.1"]}):
+        made = point(Look(100, before, []), Look(110, both, []), 7.0)
+        assert (made.tokens_per_second, made.requests_per_second) == (10, 0.1)
+    assert point(Look(100, both, []), Look(110, missed, []), 7.0).tokens_per_second is None
+
+
+def test_a_door_that_was_missed_once_has_no_times_of_everything_before() -> None:
+    now = look(110, 1000, (10, 20, 30))
+    made = point(Look(100, now.engines, []), now, 7.0)
+    assert (made.first_token_p50, made.first_token_p95) == (None, None)
+
+
 def test_where_nobody_says_anything_there_is_nothing() -> None:
-    empty = point(Look(0, [], []), Look(10, [], []), 7.0)
+    empty = point(Look(0, {}, []), Look(10, {}, []), 7.0)
     assert empty == Point(7.0, None, None, None, None, None, None)
 
 

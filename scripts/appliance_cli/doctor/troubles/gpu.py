@@ -1,8 +1,9 @@
 """Troubles of the card: driver, container toolkit, which card, who holds its memory."""
 
 from appliance_cli.doctor.troubles.trouble import Trouble
+from appliance_cli.host.drivers import CONFIGURE, GENERATE
 
-_CONFIGURE = "`sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker`"
+_CONFIGURE, _GENERATE = f"`{CONFIGURE}`", f"`{GENERATE}`"
 
 GPU = (
     Trouble(
@@ -67,10 +68,10 @@ GPU = (
         "cdi",
         "`unresolvable CDI devices`, `CDI device injection failed`",
         "Docker hands over cards by CDI, and its list of devices is missing or old",
-        "`sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml && sudo systemctl restart docker`",
+        _GENERATE,
         (
             "Docker 通过 CDI 分配显卡，但设备清单缺失或过期",
-            "`sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml && sudo systemctl restart docker`",
+            _GENERATE,
         ),
     ),
     Trouble(

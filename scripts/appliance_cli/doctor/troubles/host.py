@@ -1,6 +1,9 @@
 """Troubles of the host: its system, Docker, the network around it."""
 
 from appliance_cli.doctor.troubles.trouble import Trouble
+from appliance_cli.host.checks import MIN_COMPOSE
+
+_COMPOSE = ".".join(map(str, MIN_COMPOSE))
 
 HOST = (
     Trouble(
@@ -10,6 +13,18 @@ HOST = (
         "a Linux host, or WSL 2 on Windows",
         ("镜像是 Linux 的", "换用 Linux 主机，或在 Windows 上使用 WSL 2"),
         see_zh="`Darwin` 等非 Linux 系统",
+    ),
+    Trouble(
+        "settings",
+        "`nothing reads …: did you mean …?`, `TGI 3.3.7 does not serve …`, `HF_TOKEN_FILE: …`",
+        "a name in `.env` that nothing reads, a model that the engine refuses, settings that contradict each "
+        "other, or a token's file that cannot be read",
+        "correct the line of `.env` that it names",
+        (
+            "`.env` 中有无人读取的名称、引擎不支持的模型、互相矛盾的设置，或读不了的令牌文件",
+            "改正 `.env` 里提示的那一行",
+        ),
+        see_zh="`nothing reads …: did you mean …?`、`TGI 3.3.7 does not serve …`、`HF_TOKEN_FILE: …`",
     ),
     Trouble(
         "docker",
@@ -32,11 +47,11 @@ HOST = (
     ),
     Trouble(
         "compose",
-        "`no Docker Compose plugin`, or one before 2.24",
+        f"`no Docker Compose plugin`, or one before {_COMPOSE}",
         "docker-compose.yml uses what only newer ones know",
         "`./scripts/appliance up` installs it",
         ("docker-compose.yml 用到了新版才有的功能", "`./scripts/appliance up` 会安装它"),
-        see_zh="`no Docker Compose plugin`，或版本低于 2.24",
+        see_zh=f"`no Docker Compose plugin`，或版本低于 {_COMPOSE}",
     ),
     Trouble(
         "wsl",

@@ -6,11 +6,15 @@ RUNNING = (
     Trouble(
         "containers",
         'the banner "The engine is not running"; `nothing will start … again`',
-        "a container was never started or was stopped by hand, and Docker leaves it so",
-        "`./scripts/appliance heal`, or `up`; if it comes back so: `./scripts/appliance logs SERVICE`",
+        "a container was never started, or was ended by force (exit code 137: `docker kill`, or a "
+        "`docker stop` that ran out of time), and Docker leaves it so",
+        "`./scripts/appliance heal`, or `up`; if it comes back so: `./scripts/appliance logs SERVICE`. "
+        "`heal` leaves what ended when it was asked to (`docker stop -t 60`) stopped: `up` starts that",
         (
-            "容器没被启动过，或被手动停止，Docker 不会再启动它",
-            "`./scripts/appliance heal` 或 `up`；若再次出现：`./scripts/appliance logs 服务名`",
+            "容器没被启动过，或被强制结束（退出码 137：`docker kill`，或 `docker stop` 超时），"
+            "Docker 不会再启动它",
+            "`./scripts/appliance heal` 或 `up`；若再次出现：`./scripts/appliance logs 服务名`。"
+            "正常停下的容器（`docker stop -t 60`），`heal` 不会启动，用 `up` 启动",
         ),
         see_zh="页面横幅“引擎未运行”；`nothing will start … again`",
     ),
@@ -52,6 +56,7 @@ RUNNING = (
         "the two commands that it names",
         ("还没有密钥或用户", "执行提示里的两条命令"),
         see_zh="`up` 拒绝 BIND_ADDRESS 时的 `everybody could use it`",
+        elsewhere=True,
     ),
     Trouble(
         "overloaded",
@@ -59,6 +64,7 @@ RUNNING = (
         "more than `MAX_CONCURRENT_REQUESTS` at once",
         "wait as long as `Retry-After` says; the chat page does so by itself, for up to 10 minutes",
         ("同时的请求超过 `MAX_CONCURRENT_REQUESTS`", "按 `Retry-After` 等待；聊天页会自己等，最长 10 分钟"),
+        elsewhere=True,
     ),
     Trouble(
         "not-yet",
@@ -66,6 +72,7 @@ RUNNING = (
         "the model is not ready yet",
         "wait as long as `Retry-After` says",
         ("模型还没有就绪", "按 `Retry-After` 等待"),
+        elsewhere=True,
     ),
     Trouble(
         "no-key",
@@ -73,6 +80,7 @@ RUNNING = (
         "keys exist, or the address is not loopback",
         "send `Authorization: Bearer …`; `keys add NAME` makes one",
         ("已经有密钥，或监听的不是回环地址", "发送 `Authorization: Bearer …`；用 `keys add NAME` 创建"),
+        elsewhere=True,
     ),
     Trouble(
         "own-limit",
@@ -81,5 +89,6 @@ RUNNING = (
         "wait as long as `Retry-After` says, or `keys list` and another limit",
         ("这个密钥或用户自己的限额", "按 `Retry-After` 等待，或用 `keys list` 查看并调整限额"),
         see_zh="429，带 `rate_limit_exceeded`、`concurrency_limit_exceeded` 或 `insufficient_quota`",
+        elsewhere=True,
     ),
 )

@@ -9,6 +9,7 @@ class Trouble:
 
     ``log`` is a regular expression of lines of ``service``'s log that show it; without one it is looked for
     otherwise. ``generic``: its line follows others that say more. ``harmless``: it goes on, but worse.
+    ``elsewhere``: doctor does not look for it, whoever meets it is told.
     """
 
     check: str
@@ -21,3 +22,4 @@ class Trouble:
     service: str = ""
     generic: bool = False
     harmless: bool = False
+    elsewhere: bool = False

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from appliance_cli.cli import cost
-from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.appliance import Appliance, load
+from appliance_cli.door import usage
 from appliance_cli.door.usage import Counts, Row
+from appliance_cli.measure import bench_report
 from appliance_cli.measure.cost import Tokens
 from appliance_cli.measure.power import Meter
 
@@ -85,11 +87,42 @@ def test_the_card_s_draw_is_weighed_by_how_long_it_works(
 ) -> None:
     monkeypatch.setattr(Meter, "now", lambda self, seconds: 20.0)
     sources: dict[str, str] = {}
-    day = Tokens(0, 8_640_000)
+    day = Tokens(0, 432_000)
     assert cost._watts(appliance, None, 60, day, sources) == 80
     appliance.logs.mkdir()
-    levels = [{"tokens_per_second": 50.0, "watts": 100.0}, {"tokens_per_second": 1000.0, "watts": 320.0}]
-    file = appliance.logs / f"{appliance.project}.bench.json"
-    file.write_text(json.dumps({"levels": levels}))
-    assert cost._watts(appliance, None, 60, day, sources) == pytest.approx(110)
-    assert "320 for 10.0% of the day" in sources["watts"]
+    levels = [
+        {"people": 0, "rate": 0.1, "tokens_per_second": 20.0, "watts": 90.0},
+        {"people": 16, "rate": 0.0, "tokens_per_second": 1000.0, "watts": 320.0},
+        {"people": 1, "rate": 0.0, "tokens_per_second": 50.0, "watts": 120.0},
+    ]
+    bench_report.path_of(appliance).write_text(json.dumps({"levels": levels}))
+    assert cost._watts(appliance, None, 60, day, sources) == pytest.approx(90)
+    assert "120 for 10.0% of the day, as benchmarked with 1 at a time" in sources["watts"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "cards"),
+    [
+        ("", ("0",)),
+        ("GPU_DEVICE=GPU-4a", ("GPU-4a",)),
+        ("GPU_DEVICES=GPU-4a,GPU-4b", ("GPU-4a", "GPU-4b")),
+        ("COMPOSE_FILE=docker-compose.yml:compose.cpu.yml", ()),
+    ],
+)
+def test_without_docker_the_cards_are_those_that_env_names(
+    settings: str, cards: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    (tmp_path / ".env").write_text(settings)
+    assert cost._cards(load(tmp_path, tmp_path / ".env")) == cards
+
+
+@pytest.mark.parametrize(("account", "said"), [("-", True), ("key:alice", False)])
+def test_what_benchmarks_asked_without_a_key_is_said_to_be_counted(
+    account: str, said: bool, appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = {f"{datetime.now(UTC).date()}|{account}|generated_tokens": {"value": 5}}
+    monkeypatch.setattr(usage, "fetch", lambda _: json.dumps(counted))
+    sources: dict[str, str] = {}
+    assert cost._tokens(appliance, None, 30, sources) == Tokens(0, 5)
+    assert ("benchmarks" in sources["tokens"]) == said

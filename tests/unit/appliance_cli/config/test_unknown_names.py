@@ -48,6 +48,27 @@ def test_what_can_only_be_misspelt_is_refused_by_its_line(name: str, refused: bo
     assert refusal.value.found == f"{name}, from .env line 2"
 
 
+@pytest.mark.parametrize(
+    "name", ["HTTP_PROXY", "https_proxy", "http_proxy", "no_proxy", "ALL_PROXY", "all_proxy"]
+)
+def test_the_usual_names_of_proxies_are_told_with_what_to_use_and_not_refused(
+    name: str, tmp_path: Path
+) -> None:
+    (found,) = find(
+        tmp_path, f"{name}=http://10.0.0.1:3128\nHTTPS_PROXY=http://10.0.0.1:3128\nNO_PROXY=.lan\n"
+    )
+    unknown_names.require_none_misspelt([found], ".env")
+    assert found.said(".env").endswith(
+        f"nothing reads {name}: the model's download goes by HTTPS_PROXY and NO_PROXY"
+    )
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXI", "HTTP_PROXYS", "NO_PROXYY"])
+def test_a_misspelt_name_of_a_proxy_is_still_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="is no setting"):
+        unknown_names.require_none_misspelt(find(tmp_path, f"{name}=x\n"), ".env")
+
+
 def test_composes_own_names_are_known(tmp_path: Path) -> None:
     assert find(tmp_path, "COMPOSE_PARALLEL_LIMIT=2\nDOCKER_HOST=x\nBUILDKIT_PROGRESS=plain\n") == []
 

@@ -11,6 +11,7 @@ from appliance_cli.base.output import Output
 from appliance_cli.base.process import Answer
 from appliance_cli.config.appliance import load
 from appliance_cli.doctor.troubles import TROUBLES
+from appliance_cli.host import card_in_container
 from appliance_cli.host.card_in_container import SYMPTOMS, judge
 from appliance_cli.stack import prepare
 
@@ -49,6 +50,18 @@ def test_what_nobody_knows_is_told_in_its_own_words() -> None:
     finding = judge(Answer(125, "", "docker: something new."))
     assert (finding.level, finding.check) == ("fail", "gpu-trial")
     assert "something new." in finding.found
+
+
+def test_a_trial_that_hangs_leaves_no_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$1" = rm ] || exec sleep 20\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(card_in_container, "PATIENCE_S", 1.0)
+    assert judge(card_in_container.try_it("small:1", "0")).level == "fail"
+    started, removed = (tmp_path / "asked").read_text().splitlines()
+    name = started.partition("--name ")[2].split()[0]
+    assert removed == f"rm --force {name}"
 
 
 def test_up_tries_the_card_and_stops_before_it_fetches(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from appliance_cli.compose.containers import Container
 from appliance_cli.doctor import engine_traps
 from appliance_cli.doctor.troubles import TROUBLES
@@ -45,9 +47,24 @@ def test_the_images_own_kernels_are_seen_by_what_is_mapped() -> None:
 def test_more_answers_than_the_largest_graph() -> None:
     narrow = with_("cuda-graphs", "1,2,4,8,16,32")
     assert wrong(narrow) == [("warn", "rows-over-graph")]
-    now = Figures(engines=(parse("tgi_batch_current_size 48\n"),))
+    now = Figures({"10.0.0.1": parse("tgi_batch_current_size 48\n")})
     assert wrong(narrow, seen=now) == [("fail", "rows-over-graph")]
     assert wrong(with_("cuda-graphs", "0")) == []  # LoRA adapters need that
+
+
+def test_two_engines_together_may_answer_more_than_one_s_graph_has() -> None:
+    each = parse("tgi_batch_current_size 80\n")
+    assert wrong(ENGINE, seen=Figures({"10.0.0.1": each, "10.0.0.2": each})) == []
+
+
+@pytest.mark.parametrize(("budget", "named"), [(8192, 2048), (4096, 2048), (2048, 1024), (1000, 500)])
+def test_what_is_to_be_set_is_less_than_what_is_set(budget: int, named: int) -> None:
+    name = "tgi_batch_inference_duration"
+    slow = f'{name}_count{{method="prefill"}} 100\n{name}_bucket{{method="prefill",le="1.2"}} 95\n'
+    engine = with_("max-batch-prefill-tokens", str(budget))
+    findings = engine_traps.examine([engine], {engine.name: FAST}, Figures({"10.0.0.1": parse(slow)}))
+    (remedy,) = [finding.remedy for finding in findings if finding.check == "prefill-budget"]
+    assert remedy.startswith(f"MAX_BATCH_PREFILL_TOKENS={named} in .env")
 
 
 def test_a_prefill_budget_that_makes_readers_wait() -> None:
@@ -62,6 +79,6 @@ def test_prefills_that_took_long_count_whatever_the_budget_is() -> None:
 {name}_bucket{{method="prefill",le="+Inf"}} 100
 {name}_count{{method="prefill"}} 100
 """
-    assert wrong(ENGINE, seen=Figures(engines=(parse(slow),))) == [("warn", "prefill-budget")]
+    assert wrong(ENGINE, seen=Figures({"10.0.0.1": parse(slow)})) == [("warn", "prefill-budget")]
     quick = slow.replace(" 95", " 100")
-    assert wrong(ENGINE, seen=Figures(engines=(parse(quick),))) == []
+    assert wrong(ENGINE, seen=Figures({"10.0.0.1": parse(quick)})) == []

@@ -73,6 +73,48 @@ def test_a_refusal_is_an_answer_and_silence_is_not(late_server: str) -> None:
     assert ("warn", "hubs") in wrong([heard, deaf])
 
 
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, list[str]]]:
+    """Its port, and what it was asked for; it refuses everything."""
+    asked: list[str] = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            self.send_error(403)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(network, "PATIENCE_S", 30)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_hubs_are_asked_by_the_proxy_that_model_init_gets_as_this_host_sees_it(
+    proxy: tuple[int, list[str]],
+) -> None:
+    port, asked = proxy
+    environ = {"HTTPS_PROXY": f"http://host.docker.internal:{port}", "NO_PROXY": ".lan"}
+    network.ask_all([Place("hubs", "hub", "https://hub.invalid")], environ)
+    assert asked == ["hub.invalid:443"]
+
+
+def test_what_no_proxy_names_is_asked_without_it(
+    proxy: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, asked = proxy
+    by = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("HTTPS_PROXY", by)
+    for around in ("hub.invalid", ".invalid", "*"):
+        environ = {"HTTPS_PROXY": by, "NO_PROXY": around}
+        network.ask_all([Place("hubs", "hub", "https://hub.invalid")], environ)
+    assert asked == []
+
+
 def test_a_clock_that_is_an_hour_behind(late_server: str) -> None:
     (heard,) = network.ask_all([Place("hubs", "hub", late_server)], {})
     (finding,) = [f for f in network.examine([heard]) if f.check == "clock"]

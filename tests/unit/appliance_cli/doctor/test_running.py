@@ -57,6 +57,12 @@ def test_each_fault_of_a_container_is_named(spoiled: Container, level: str, chec
     assert (level, check) in wrong(running.containers(seen, NOW))
 
 
+def test_what_was_ended_by_force_is_told_so_with_how_it_stays_stopped() -> None:
+    killed = container("ui", state="exited", exit_code=137)
+    finding = running.containers((killed, container("nginx")), NOW)[0]
+    assert "by force" in finding.found and "docker stop -t 60 p-ui-1" in finding.remedy
+
+
 def test_a_start_that_goes_on_is_no_stranding() -> None:
     fresh = container("tgi", state="created")
     fresh = replace(fresh, created_at=(NOW - timedelta(seconds=5)).isoformat())
@@ -124,14 +130,23 @@ def card(index: int, *processes: Process) -> Gpu:
 def test_the_card_that_runs_is_compared_with_the_one_that_is_named() -> None:
     engine = container("tgi", cards=("GPU-1",))
     cards = [card(0), card(1)]
-    assert wrong(running.cards([engine], cards, "GPU-0")) == [("fail", "gpu-other-card")]
-    assert running.cards([engine], cards, "1") == []
+    assert wrong(running.cards([engine], cards, "GPU-0", frozenset())) == [("fail", "gpu-other-card")]
+    assert running.cards([engine], cards, "1", frozenset()) == []
 
 
 def test_who_else_holds_the_cards_memory_is_named() -> None:
     engine = container("tgi", cards=("0",))
     ours, other = Process(10, "python3.11", 15_000 * MIB), Process(11, "blender", 3_000 * MIB)
-    (finding,) = running.cards([engine], [card(0, ours, other)], "0")
+    own = frozenset({10})
+    (finding,) = running.cards([engine], [card(0, ours, other)], "0", own)
     assert (finding.check, finding.found) == ("gpu-shared", "3000 MiB of card 0 are held by blender (pid 11)")
     assert "TARGET_VRAM=21" in finding.remedy
-    assert running.cards([engine], [card(0, ours)], "0") == []
+    assert running.cards([engine], [card(0, ours)], "0", own) == []
+
+
+def test_another_python_program_on_the_card_is_not_the_engine_s() -> None:
+    engine = container("tgi", cards=("0",))
+    ours, other = Process(10, "python3.11", 1_000 * MIB), Process(11, "python3", 24_000 * MIB)
+    (finding,) = running.cards([engine], [card(0, ours, other)], "0", frozenset({10}))
+    assert finding.found == "24000 MiB of card 0 are held by python3 (pid 11)"
+    assert "TARGET_VRAM=1 in .env" in finding.remedy

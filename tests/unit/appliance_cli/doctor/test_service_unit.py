@@ -34,6 +34,14 @@ def test_systemd_takes_the_units(folder: str, tmp_path: Path) -> None:
         assert [line for line in ours if "docker.service" not in line] == []
 
 
+def test_a_docker_that_is_down_does_not_end_the_timer(appliance: Appliance) -> None:
+    """A unit that may not start without another is not started, and OnUnitInactiveSec counts from its end."""
+    for text in service_unit.units(appliance).values():
+        assert not [
+            line for line in text.splitlines() if line.startswith(("Requi", "BindsTo", "Condition", "Assert"))
+        ]
+
+
 def test_without_systemd_nothing_is_written(
     appliance: Appliance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

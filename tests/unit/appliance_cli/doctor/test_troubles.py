@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,14 @@ from appliance_cli.doctor import troubleshooting
 from appliance_cli.doctor.troubles import SECTIONS, TROUBLES, Trouble
 from harness.cli_path import SCRIPTS
 
+# By the name of what is called: at which place, and under which name, it is given the check.
+JUDGEMENTS = {
+    "Finding": (4, "check"),
+    "_named": (0, "check"),
+    "Symptom": (1, "check"),
+    "Place": (0, "kind"),
+}
 REPO = Path(__file__).resolve().parents[4]
-# Seen by callers of the API, not by doctor.
-TOLD_ELSEWHERE = {"overloaded", "not-yet", "no-key", "own-limit", "open-door"}
 
 
 def test_no_name_is_given_twice() -> None:
@@ -33,14 +40,35 @@ def test_each_is_told_in_both_languages(trouble: Trouble) -> None:
 
 
 def test_each_is_looked_for() -> None:
-    """By a log's line, or by a judgement that gives its name."""
-    sources = "".join(
-        path.read_text()
+    """By a log's line, or by a judgement that is given its name; but for those that are told elsewhere."""
+    trees = [
+        ast.parse(path.read_text())
         for folder in ("host", "doctor")
         for path in (SCRIPTS / "appliance_cli" / folder).glob("*.py")
-    )
-    unseen = [check for check, trouble in TROUBLES.items() if not trouble.log and f'"{check}"' not in sources]
-    assert set(unseen) == TOLD_ELSEWHERE
+    ]
+    judged = {name for tree in trees for name in names_of_judgements(tree)}
+    unseen = {check for check, trouble in TROUBLES.items() if not trouble.log and check not in judged}
+    assert unseen == {check for check, trouble in TROUBLES.items() if trouble.elsewhere}
+
+
+def names_of_judgements(tree: ast.Module) -> Iterator[str]:
+    """What a finding, or a table of them, is given for its check; not what merely stands in the file."""
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Name) and call.func.id in JUDGEMENTS:
+            place, name = JUDGEMENTS[call.func.id]
+            given = [each.value for each in call.keywords if each.arg == name]
+            for value in given or call.args[place : place + 1]:
+                value = constants.get(value.id, value) if isinstance(value, ast.Name) else value
+                yield from (
+                    str(part.value)
+                    for part in ast.walk(value)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
 
 
 def test_the_pages_are_as_the_list_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,6 +45,28 @@ def test_the_second_is_told_who_is_at_work_and_may_go_on_when_that_has_ended(app
         first.kill()
     with alone(appliance, "appliance down"):
         pass
+
+
+def test_a_benchmark_holds_off_another_one_and_no_change(appliance: Appliance) -> None:
+    with alone(appliance, "appliance bench", to_be="measured"):
+        with alone(appliance, "appliance up"):
+            pass
+        with (
+            pytest.raises(HostNotReady, match="is being measured by another command") as refusal,
+            alone(appliance, "appliance bench", to_be="measured"),
+        ):
+            pass
+    assert refusal.value.found.startswith("appliance bench (process ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_whose_folder_it_is_can_hold_it_after_root_has(appliance: Appliance) -> None:
+    appliance.logs.mkdir()
+    os.chown(appliance.logs, 12345, 12345)
+    with alone(appliance, "appliance heal"):
+        pass
+    (lock,) = appliance.logs.iterdir()
+    assert (lock.stat().st_uid, lock.stat().st_gid) == (12345, 12345)
 
 
 @pytest.mark.parametrize("words", ["up", "prepare", "down", "scale ui=2", "model use a/b"])

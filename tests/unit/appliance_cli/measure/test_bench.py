@@ -8,12 +8,16 @@ from typing import Any, cast
 
 import pytest
 
-from appliance_cli.base.errors import BadSetting
+from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.base.output import Output
-from appliance_cli.measure import prompts
+from appliance_cli.compose import containers
+from appliance_cli.config.appliance import Appliance
+from appliance_cli.host.alone import alone
+from appliance_cli.measure import bench, prompts, visitor
 from appliance_cli.measure.bench import Case, Measured, _Bench
 from appliance_cli.measure.generator.load import Load
 from appliance_cli.measure.generators import Generator
+from appliance_cli.measure.power import Meter
 
 CASE = Case(512, 256, (1, 4), (), False, 10, ("door", "engine"), 1.0)
 
@@ -53,7 +57,7 @@ def measured(case: Case, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Mea
     monkeypatch.setattr(prompts, "single_tokens", lambda _: ["red"])
     monkeypatch.setattr(prompts, "fill_for", lambda *_: 480)
     both = cast(Generator, engine)
-    found = _Bench(case, both, both, ("192.0.2.1",), Output()).run()
+    found = _Bench(case, both, both, ("192.0.2.1",), Meter(()), Output()).run()
     engine.loads = engine.loads[1:]  # the one that warms up
     return found
 
@@ -91,14 +95,20 @@ def test_a_sweep_leaves_places_to_others(monkeypatch: pytest.MonkeyPatch) -> Non
     idle = measured(changed(people=(), sweep=True, ways=("door",)), Engine(999), monkeypatch)
     assert [level.people for level in idle.levels if level.people] == [1, 2, 4, 8, 16, 30]
     busy = measured(changed(people=(), sweep=True, ways=("door",)), Engine(999, busy=3), monkeypatch)
-    assert max(level.people for level in busy.levels) == 23
+    assert max(level.people for level in busy.levels) == 24
     assert busy.notes == ("3 requests of others were under way at the start: at most 24 at a time",)
 
 
 def test_more_than_the_engine_takes_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(changed(people=(1, 33)), Engine(99), monkeypatch)
+    found = measured(changed(people=(1, 31)), Engine(99), monkeypatch)
     assert {level.people for level in found.levels} == {1}
-    assert found.notes == ("more than 32 at a time are not asked here",)
+    assert found.notes == ("more than 30 at a time are not asked here",)
+
+
+def test_no_load_fills_the_engine_to_its_last_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(99)
+    measured(changed(people=(30,), rates=(5.0,), sweep=True), engine, monkeypatch)
+    assert {load.most for load in engine.loads} == {30}
 
 
 def test_what_others_asked_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +124,17 @@ def test_what_others_asked_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_case_that_the_engine_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadSetting, match="longer than the engine allows"):
         measured(changed(prompt=900), Engine(9), monkeypatch)
+
+
+def test_a_second_benchmark_is_refused_before_it_takes_the_first_one_s_key(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "_require_ready", lambda _: None)
+    monkeypatch.setattr(bench, "docker_client", lambda: None)
+    monkeypatch.setattr(containers, "of_project", lambda *_: ())
+    monkeypatch.setattr(visitor, "key", lambda *_: pytest.fail("it makes its key"))
+    with (
+        alone(appliance, "appliance bench", to_be="measured"),
+        pytest.raises(HostNotReady, match="being measured"),
+    ):
+        bench.run(appliance, CASE, None, Output())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from appliance_cli.gpu import card_figures
-from appliance_cli.gpu.card_figures import MIB, CardNow
+from appliance_cli.gpu.card_figures import CardNow
+from appliance_cli.gpu.planning import MIB
 from appliance_cli.stack import figures, live
 from appliance_cli.stack.figures import Figures
 from appliance_cli.stack.live import Look
@@ -33,7 +35,8 @@ appliance_running{account="-"} 0
 def seen(at: float, tokens: float, door: tuple[int, int], cards: tuple[CardNow, ...] = (CARD,)) -> Look:
     gauges = "tgi_batch_current_size 12\ntgi_queue_size 3\n"
     text = f"{gauges}tgi_request_count 40\ntgi_request_generated_tokens_sum {tokens}\n"
-    read = Figures((figures.parse(text), figures.parse(text)), ({}, {}), figures.parse(DOOR % door))
+    engines = {"10.0.0.1": figures.parse(text), "10.0.0.2": figures.parse(text)}
+    read = Figures(engines, figures.parse(DOOR % door))
     return Look(at, READY, (), read, cards)
 
 
@@ -80,6 +83,18 @@ def test_without_a_card_and_without_figures_the_rest_is_shown() -> None:
 def test_an_engine_that_began_anew_has_no_rate() -> None:
     content = live.content(seen(10, 1000, (5, 5)), seen(12, 10, (5, 5)))
     assert content["engine"]["tokens_per_s"] is None
+    assert content["first_token_s"] == {"p50": None, "p95": None}
+
+
+def test_an_engine_whose_figures_were_missed_once_makes_no_spike() -> None:
+    before, now = seen(10, 1000, (5, 5)), seen(12, 1500, (5, 5))
+    assert before.figures is not None
+    missed = replace(before.figures, engines={**before.figures.engines, "10.0.0.2": []})
+    content = live.content(replace(before, figures=missed), now)
+    assert content["engine"]["tokens_per_s"] == 250
+    assert content["engine"]["batch"] == 24
+    nothing = replace(before.figures, door=[])
+    content = live.content(replace(before, figures=nothing), now)
     assert content["first_token_s"] == {"p50": None, "p95": None}
 
 
