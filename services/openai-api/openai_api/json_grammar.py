@@ -47,14 +47,16 @@ ANY_JSON_OBJECT = any_json_object(2)
 """A regular grammar has no loops: so many levels below the object itself."""
 
 
-def check_schema(schema: object, most_seconds: float = MOST_SECONDS) -> dict[str, Any]:
+def check_schema(
+    schema: object, most_seconds: float = MOST_SECONDS, keep_descriptions: bool = False
+) -> dict[str, Any]:
     """The schema as the engine gets it.
 
     Raises:
         SchemaTooLarge: its grammar would keep everybody waiting.
         BadRequest: it cannot be a grammar; both say what to change.
     """
-    found = plain(schema)
+    found = plain(schema, keep_descriptions)
     _bound(cost_of(found), most_seconds, "The schema", "Ask for fewer fields at a time, shorten names")
     return found
 
