@@ -12,6 +12,10 @@ from unit.openai_api import recorded
 from unit.openai_api.asking import CHAT, COMPLETIONS, refusal
 from unit.openai_api.fake_engine import WHOLE, FakeEngine, token
 
+from chat_ui.status import PROBE_SECONDS
+from openai_api.engine import HEALTH_SECONDS
+from openai_api.health import probe
+
 ASKED = {"messages": [{"role": "user", "content": "Say hello."}]}
 STREAMED = {**ASKED, "stream": True}
 DONE = b"data: [DONE]\n\n"
@@ -29,7 +33,6 @@ async def test_a_whole_answer(http: aiohttp.ClientSession, engine: FakeEngine) -
     engine.headers = {"x-prompt-tokens": "3", "x-generated-tokens": "2"}
     caller = {
         "X-Request-ID": "r-12345678",
-        "X-User": "ann",
         "X-Account": "user:ann",
         "X-Conversation-ID": "c1",
     }
@@ -279,6 +282,30 @@ async def test_health_says_whether_there_is_an_engine(
             await asyncio.sleep(0.05)
         engine.healthy = False
         assert await status() == 503, "not what was true when the engines were last looked at"
+
+
+async def test_an_engine_that_is_too_busy_to_say_how_it_is(
+    http: aiohttp.ClientSession, engine: FakeEngine, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker hears that this service is well; who asks for both hears it before he gives up."""
+    async with asyncio.timeout(20):
+        while (await http.get("/health")).status != 200:
+            await asyncio.sleep(0.05)
+    engine.healthy = None
+    asking = asyncio.create_task(http.get("/health").__aenter__())
+    assert await asyncio.to_thread(probe, str(port)) == (True, "ok")
+    assert not asking.done()
+    asking.cancel()
+    assert HEALTH_SECONDS < PROBE_SECONDS
+    monkeypatch.setattr("openai_api.engine.HEALTH_SECONDS", 0.05)
+    async with http.get("/health") as response:
+        assert response.status == 503
+
+
+async def test_a_service_that_is_not_there_is_not_well(port: int) -> None:
+    is_well, line = await asyncio.to_thread(probe, str(port))
+    assert not is_well
+    assert line.startswith("unhealthy: ")
 
 
 def test_the_whole_answer_of_these_tests_is_tgis() -> None:
