@@ -24,6 +24,13 @@ def event(document: Json) -> bytes:
     return b"data: " + orjson.dumps(document) + b"\n\n"
 
 
+def tokenless(index: int, reason: str, said: Json) -> Json:
+    """A choice that no token stands behind. nginx, which counts tokens by frames, knows it by what it begins
+    with (nginx/gate/meter.js).
+    """
+    return {"finish_reason": reason, "index": index, **said, "logprobs": None}
+
+
 class Frames(ABC):
     """A stream of the engine's that is being translated. Knows no sockets: bytes go in, bytes come out.
 

@@ -43,6 +43,7 @@ class FakeEngine:
         stream: what a streamed answer is made of; None waits for `go_on`, an Exception drops the connection.
         answer: status and body of what is not streamed; bytes are sent as text.
         healthy: what it says of itself; None says nothing before `go_on`.
+        counts: whether it can; None says nothing before `go_on`.
         asked: path, headers and body of every request.
         left: set when a client went away during an answer.
     """
@@ -51,6 +52,7 @@ class FakeEngine:
     answer: tuple[int, Any] = (200, WHOLE)
     headers: dict[str, str] = field(default_factory=dict)
     healthy: bool | None = True
+    counts: bool | None = True
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,13 +112,25 @@ class FakeEngine:
 
     async def _chat_tokenize(self, request: web.Request) -> web.Response:
         body = await self._note(request)
+        await self._can_count()
         words = [word for message in body["messages"] for word in str(message.get("content")).split()]
         return web.json_response(
             {"tokenize_response": [{"text": word} for word in words], "templated_text": ""}
         )
 
+    async def _can_count(self) -> None:
+        if self.counts is False:
+            raise web.HTTPServiceUnavailable
+        try:
+            if self.counts is None:
+                await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.left.set()
+            raise
+
     async def _tokenize(self, request: web.Request) -> web.Response:
         body = await self._note(request)
+        await self._can_count()
         return web.json_response([{"text": word} for word in body["inputs"].split()])
 
 

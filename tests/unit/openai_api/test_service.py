@@ -183,6 +183,18 @@ async def test_after_a_stop_the_engine_is_left(http: aiohttp.ClientSession, engi
         await engine.left.wait()
 
 
+async def test_prompts_whose_answers_were_stopped_are_counted_for_nginx(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    frame = b'data: {"object":"text_completion","id":"","created":1,"model":"m","choices":[%s]}\n\n'
+    engine.stream = [
+        frame % b'{"index":%d,"text":" x","logprobs":null,"finish_reason":""}' % index for index in (0, 1)
+    ]
+    asked = {"prompt": ["a b", "c"], "stop": "x", "stream": True}
+    events = await stream(http, asked, COMPLETIONS)
+    assert [event["usage"]["prompt_tokens"] for event in events[:-1] if "usage" in event] == [2, 1]
+
+
 async def test_the_usage_of_a_streamed_call_is_counted(
     http: aiohttp.ClientSession, engine: FakeEngine
 ) -> None:
@@ -217,6 +229,36 @@ async def test_a_call_that_was_cut(http: aiohttp.ClientSession, engine: FakeEngi
     assert response.headers["x-prompt-tokens"] == "2"
     assert choice["finish_reason"] == "length"
     assert choice["message"]["tool_calls"][0]["function"]["arguments"].startswith('{"a": "')
+
+
+async def test_a_call_that_was_cut_and_cannot_be_counted_is_shown_all_the_same(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    words = 'Tool error: Failed to parse generated text: EOF while parsing a string at line 1 column 9 "{"'
+    engine.answer = (422, {"error": words, "error_type": "tool_error"})
+    engine.counts = False
+    asked = {**ASKED, "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}
+    async with http.post(CHAT, json=asked) as response:
+        assert response.status == 200
+        answer = await response.json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert "usage" not in answer
+    assert "x-prompt-tokens" not in response.headers, "nginx counts it later"
+
+
+async def test_a_count_that_nobody_waits_for_is_stopped(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    engine.counts = None
+    for path, body in ((f"/count{CHAT}", ASKED), (f"/count{COMPLETIONS}", {"prompt": "a"})):
+        engine.asked.clear()
+        engine.left.clear()
+        asking = asyncio.create_task(http.post(path, json=body).__aenter__())
+        async with asyncio.timeout(10):
+            while not engine.asked:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            await engine.left.wait()
 
 
 @pytest.mark.parametrize(
