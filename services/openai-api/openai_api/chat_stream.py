@@ -32,7 +32,7 @@ class ChatStream(Frames):
     """
 
     def __init__(self, asked: ChatRequest) -> None:
-        super().__init__()
+        super().__init__(asked.body)
         self.usage: Json | None = None
         self.tokens = 0
         self.call: tuple[str, str] | None = None

@@ -35,7 +35,7 @@ class CompletionStream(Frames):
     """One request's answers."""
 
     def __init__(self, asked: CompletionRequest) -> None:
-        super().__init__()
+        super().__init__(asked.body)
         self._id = new_id("cmpl-")
         self._begin = b'data: {"object":"text_completion","id":"%s",' % self._id.encode()
         self._answers = [

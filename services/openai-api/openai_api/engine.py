@@ -86,7 +86,7 @@ class Engine:
             ) as response:
                 if response.status != 200:
                     raise engine_errors.of_answer(
-                        response.status, await response.read(), response.headers.get("Retry-After")
+                        response.status, await response.read(), response.headers.get("Retry-After"), body
                     )
                 yield response
         except aiohttp.ClientConnectorError as error:

@@ -34,13 +34,17 @@ def tokenless(index: int, reason: str, said: Json) -> Json:
 class Frames(ABC):
     """A stream of the engine's that is being translated. Knows no sockets: bytes go in, bytes come out.
 
+    Args:
+        body: what the engine was asked.
+
     Attributes:
         over: nothing more of what comes belongs to the answer.
         is_done: the engine has said so itself.
         error: why it is over, where that is an error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, body: Json) -> None:
+        self._body = body
         self.over = False
         self.is_done = False
         self.error: ApiError | None = None
@@ -96,7 +100,7 @@ class Frames(ABC):
         try:
             document: Any = orjson.loads(data)
             if "error" in document:
-                self._fail(engine_errors.of_event(document))
+                self._fail(engine_errors.of_event(document, self._body))
                 return b""
             return self.translate(document)
         except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError):

@@ -127,7 +127,7 @@ def test_bytes(raw: bytes) -> None:
 @settings(max_examples=200, deadline=None)
 @given(status=st.integers(100, 599), raw=st.binary(max_size=40) | ANYTHING.map(lambda value: _dumped(value)))
 def test_whatever_the_engine_refuses_with_is_an_error_in_openais_form(status: int, raw: bytes) -> None:
-    error = engine_errors.of_answer(status, raw, None)
+    error = engine_errors.of_answer(status, raw, None, {})
     assert isinstance(error, ApiError)
     assert orjson.dumps(error.body())
 

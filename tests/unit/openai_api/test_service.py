@@ -147,6 +147,34 @@ async def test_an_error_of_the_engine(
         assert error["retry"] == ("7" if status in (429, 503) else None)
 
 
+GRAMMAR = "Invalid grammar: Grammar error: cannot compile regex from schema: x"
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "words", "param"),
+    [
+        (CHAT, ASKED, None, "messages"),
+        (COMPLETIONS, {"prompt": "a"}, None, "prompt"),
+        (CHAT, {**ASKED, "response_format": {"type": "json_object"}}, GRAMMAR, "response_format"),
+        (CHAT, {**ASKED, "tools": [{"type": "function", "function": {"name": "f"}}]}, GRAMMAR, "tools"),
+    ],
+)
+async def test_an_error_of_the_engine_names_the_field_that_was_sent(
+    http: aiohttp.ClientSession,
+    engine: FakeEngine,
+    path: str,
+    more: Any,
+    words: str | None,
+    param: str,
+) -> None:
+    told = {"error": words, "error_type": "validation"} if words else recorded.body("chat too long")
+    engine.answer = (422, told)
+    assert (await refusal(http, 400, path, json=more))["param"] == param
+    if words is None:
+        engine.answer, engine.stream = (200, None), [recorded.body("chat too long stream")]
+        assert (await refusal(http, 400, path, json={**more, "stream": True}))["param"] == param
+
+
 async def test_no_engine(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
     engine.answer = (503, {"error": "The engine cannot be reached.", "code": "unavailable"})
     error = await refusal(http, 503, json=ASKED)
