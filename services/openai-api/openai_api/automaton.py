@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from openai_api.string_pattern import Characters, Choice, Node, Ranges, Repeated, Sequence
+from openai_api.pattern_nodes import Characters, Choice, Node, Ranges, Repeated, Sequence
 
 Positions = frozenset[int]
 MOST_EFFORT = 200_000

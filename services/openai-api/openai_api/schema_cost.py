@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from openai_api.automaton import Size, size_of_pattern, states_of_choice
-from openai_api.string_pattern import is_ascii, reread
+from openai_api.pattern_nodes import is_ascii
+from openai_api.string_pattern import reread
 
 MOST_STATES = 500
 """Of one pattern, or of one choice: such a schema is beyond every bound."""

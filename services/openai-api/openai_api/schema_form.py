@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from openai_api.errors import BadRequest, SchemaTooLarge
+from openai_api.pattern_nodes import PatternRefused, written
 from openai_api.schema_cost import MOST_STATES, of_pattern
-from openai_api.string_pattern import PatternRefused, read, written
+from openai_api.string_pattern import read
 
 Schema = dict[str, Any]
 

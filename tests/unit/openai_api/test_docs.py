@@ -78,7 +78,8 @@ def _codes_of_the_service() -> set[str]:
             elif isinstance(node, ast.Dict):
                 keys = [getattr(key, "value", None) for key in node.keys]
                 values = [value for key, value in zip(keys, node.values, strict=True) if key == "code"]
-            found |= {value.value for value in values if isinstance(value, ast.Constant) and value.value}
+            constants = [value.value for value in values if isinstance(value, ast.Constant)]
+            found |= {code for code in constants if isinstance(code, str)}
     return found
 
 

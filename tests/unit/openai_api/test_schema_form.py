@@ -10,9 +10,10 @@ import pytest
 from openai_api.automaton import MOST_EFFORT
 from openai_api.errors import BadRequest, SchemaTooLarge
 from openai_api.http import LONG_BYTES
+from openai_api.pattern_nodes import written
 from openai_api.schema_cost import of_pattern
 from openai_api.schema_form import plain
-from openai_api.string_pattern import read, written
+from openai_api.string_pattern import read
 
 TEXT = {"type": "string"}
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cpu_engine.llama.gbnf import grammar_of
 from openai_api.automaton import MOST_EFFORT, size_of_pattern, states_of_choice
-from openai_api.string_pattern import PatternRefused, read, written
+from openai_api.pattern_nodes import PatternRefused, written
+from openai_api.string_pattern import read
 
 PATTERNS = (
     *("^[A-Z]{3}-[0-9]{4}$", "^.+@.+$", "[ -~]+", r"\S+", r'a"b\\c', "[^a]x?", "(?P<x>ab|c)?d", r"[\w.-]+"),
