@@ -17,7 +17,7 @@ const LAST = { last: true, flush: true };
 
 // What is looked for in every frame: as bytes, which a search takes as they are. A text would be made into bytes each time.
 const BEGINNING = Buffer.from('data: {');
-const NO_TOKEN = Buffer.from('"delta":{}');   // of openai-api's frame that only says why the answer ended
+const NO_TOKEN = Buffer.from('"choices":[{"finish_reason":');   // of openai-api's frame that only says why the answer ended
 const NEWLINE = 10;
 // Where a frame's first name begins, and with what an error's does.
 const NAME_AT = 'data: {"'.length;
@@ -106,7 +106,7 @@ function frame(line) {
     } else if (line.indexOf(BEGINNING) !== 0) {
         return;
     } else if (line.indexOf(kind.mark) >= 0) {
-        kind.take(JSON.parse(line.toString().slice(5)));
+        kind.take(JSON.parse(line.toString().slice(5)), line.indexOf(NO_TOKEN) < 0);
     } else if (line.indexOf('data: {"error":') === 0) {
         refused = frames === 0;
     } else if (line.indexOf(NO_TOKEN) < 0) {
@@ -123,10 +123,10 @@ function details(event) {
 }
 
 // The same, or that of one of several prompts' answers; some of these frames carry a token, too.
-function usage(event) {
+function usage(event, hasToken) {
     prompt += event.usage.prompt_tokens;
     generated += event.usage.completion_tokens;
-    frames += (event.choices || []).length;
+    frames += hasToken ? (event.choices || []).length : 0;
 }
 
 // What has passed so far. undefined when nothing was streamed; the prompt is null where the stream did not tell all of it.

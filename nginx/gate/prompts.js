@@ -20,7 +20,7 @@ const ABSENT = [502, 503, 504];
 function asked(r) {
     const document = parsed(textOf(r) || '') || {};
     const parameters = document.parameters || {};
-    const tokens = Number(document.max_tokens || document.max_completion_tokens || parameters.max_new_tokens);
+    const tokens = Number(document.max_completion_tokens || document.max_tokens || parameters.max_new_tokens);
     const streams = document.stream === true || r.variables.route === 'generate_stream';
     return { streams: streams, tokens: tokens > 0 ? tokens : MOST_TOKENS };
 }

@@ -42,7 +42,7 @@ DOCUMENTS = (
     Document(
         "docs/zh/api.md",
         "| 参数 | 处理方式 | |\n",
-        {Fate.OBEYED: "遵循", Fate.CHANGED: "有所调整", Fate.IGNORED: "忽略", Fate.REFUSED: "拒绝"},
+        {fate: fate.chinese for fate in Fate},
         is_chinese=True,
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from harness import figures
 from harness.stack import Stack
 from harness.waiting import wait_until
 
@@ -38,6 +39,10 @@ def test_without_the_engine_callers_are_told_why_in_their_own_shape(without_engi
     error = openai_style.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert "gone" in error["message"]
+    # the door's line and figure; the service's own tries are the same request
+    line = figures.log_entry(stack, openai_style.headers["x-request-id"])
+    assert [entry for entry in figures.log_entries(stack) if entry["id"] == line["id"]] == [line]
+    assert not [series for series in figures.metrics(stack) if 'route="engine"' in series]
 
     tgi_style = requests.post(f"{stack.url}/generate", json={"inputs": "x"}, timeout=30)
     assert tgi_style.status_code == 503

@@ -10,7 +10,7 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from openai_api import docs, openapi
@@ -39,6 +39,9 @@ def create_app(settings: Settings, find: Find | None = None) -> Starlette:
             return Response()  # as TGI's
         return JSONResponse({"status": "warming" if warmth.warming else "loading"}, 503)
 
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok")
+
     async def document(_: Request) -> Response:
         return JSONResponse(described)
 
@@ -64,6 +67,7 @@ def create_app(settings: Settings, find: Find | None = None) -> Starlette:
         "/v1/models": routes.models,
         "/v1/models/{id:path}": routes.model,
         "/health": health,
+        "/healthz": healthz,
         "/openapi.json": document,
         "/docs": page,
     }

@@ -14,7 +14,7 @@ import orjson
 from openai_api.answers import envelope, finish_reason, logprobs, new_id
 from openai_api.chat import ChatRequest
 from openai_api.checks import Json
-from openai_api.frames import DONE, Frames, event
+from openai_api.frames import DONE, Frames, event, tokenless
 from openai_api.stops import StopFilter
 
 _BEGIN = b'data: {"object":"chat.completion.chunk","id":"",'
@@ -32,7 +32,7 @@ class ChatStream(Frames):
     """
 
     def __init__(self, asked: ChatRequest) -> None:
-        super().__init__()
+        super().__init__(asked.body)
         self.usage: Json | None = None
         self.tokens = 0
         self.call: tuple[str, str] | None = None
@@ -94,15 +94,14 @@ class ChatStream(Frames):
         """TGI ends a call without a word, and one without arguments without its last brace."""
         if self._envelope is None:  # not even the name of what is called fitted the answer's tokens
             self._envelope = {**envelope("chat.completion.chunk", self._asked), "id": self._id}
-            return self._chunk({"role": "assistant", "content": None}, None, "length")
+            return self._last({"role": "assistant", "content": None}, "length")
         if self.call is None:
-            return self._chunk({}, None, "stop")
+            return self._last({}, "stop")
         name, arguments = self.call
-        missing = b""
-        if not _is_json(arguments) and _is_json(arguments + "}"):
-            self.call = name, arguments + "}"
-            missing = self._chunk(_fragment("}"), None, None)
-        return missing + self._chunk({}, None, "tool_calls")
+        if _is_json(arguments) or not _is_json(arguments + "}"):
+            return self._last({}, "tool_calls")
+        self.call = name, arguments + "}"
+        return self._last(_fragment("}"), "tool_calls")
 
     def _call(self, function: Json) -> Json:
         arguments = function.get("arguments") or ""
@@ -120,6 +119,9 @@ class ChatStream(Frames):
     def _chunk(self, delta: Json, probabilities: Json | None, reason: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": probabilities, "finish_reason": reason}
         return event({**(self._envelope or {}), "choices": [choice]})
+
+    def _last(self, delta: Json, reason: str) -> bytes:
+        return event({**(self._envelope or {}), "choices": [tokenless(0, reason, {"delta": delta})]})
 
 
 def _fragment(arguments: str) -> Json:

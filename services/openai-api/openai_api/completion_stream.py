@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from openai_api.answers import finish_reason, new_id, summed, usage_of
 from openai_api.checks import Json
 from openai_api.completions import CompletionRequest
-from openai_api.frames import DONE, Frames, event
+from openai_api.frames import DONE, Frames, event, tokenless
 from openai_api.stops import StopFilter
 
 _BEGIN = b'data: {"object":"text_completion","id":"",'
@@ -16,9 +16,16 @@ _NO_REASON, _NULL = b'"logprobs":null,"finish_reason":""}', b'"logprobs":null,"f
 
 @dataclass
 class _Answer:
-    """One prompt's."""
+    """One prompt's.
+
+    Attributes:
+        echo: what stands before its first token.
+        withheld: why it ended, which is told together with its usage.
+    """
 
     filter: StopFilter
+    echo: str = ""
+    withheld: str | None = None
     tokens: int = 0
     is_finished: bool = False
     usage: Json | None = None
@@ -28,12 +35,15 @@ class CompletionStream(Frames):
     """One request's answers."""
 
     def __init__(self, asked: CompletionRequest) -> None:
-        super().__init__()
-        self._asked = asked
+        super().__init__(asked.body)
         self._id = new_id("cmpl-")
         self._begin = b'data: {"object":"text_completion","id":"%s",' % self._id.encode()
-        self._answers = [_Answer(StopFilter(asked.stops)) for _ in asked.prompts]
-        self._is_plain = not asked.stops
+        self._answers = [
+            _Answer(StopFilter(asked.stops), prompt if asked.echo else "") for prompt in asked.prompts
+        ]
+        self._is_plain = not asked.stops and not asked.echo
+        # TGI's own place for each usage, where nobody asked for OpenAI's one for all
+        self._tells_each = not asked.include_usage
         self._envelope: Json | None = None
 
     def usual(self, frame: bytes) -> bytes | None:
@@ -51,27 +61,32 @@ class CompletionStream(Frames):
         index = choice["index"]
         answer = self._answers[index]
         usage = document.pop("usage", None)
-        made = b""
         if self._envelope is None:
             self._envelope = {**document, "id": self._id, "choices": []}
-            made = self._echo()
         reason = choice["finish_reason"] or None
         answer.tokens += 1
         answer.usage = usage or answer.usage
         if answer.is_finished:
-            return made
+            return self._withheld(index) if usage else b""
         # the token that ends an answer is told here with its own name
         text = "" if reason == "eos_token" else choice["text"]
-        shown = answer.filter.push(text, is_last=reason is not None)
+        shown = answer.echo + answer.filter.push(text, is_last=reason is not None)
+        answer.echo = ""
         if answer.filter.hit:
             reason = "stop"
         answer.is_finished = reason is not None
-        # TGI's own place for the usage, where nobody asked for OpenAI's
-        more = {"usage": usage} if usage and not self._asked.include_usage else {}
-        made += self._chunk(index, shown, finish_reason(reason) if reason else None, more)
         # whose usage has not come yet was ended here: nothing that is wanted comes any more
         self.over = all(one.is_finished for one in self._answers) and bool(self.uncounted())
-        return made
+        reason = finish_reason(reason) if reason else None
+        if self.counts_all and reason and not usage:
+            answer.withheld, reason = reason, None
+        more = {"usage": usage} if usage and self._tells_each else {}
+        return self._chunk({"index": index, "text": shown, "logprobs": None, "finish_reason": reason}, more)
+
+    @property
+    def counts_all(self) -> bool:
+        """Of several prompts each usage has to be told, or the others' would pass for that of all."""
+        return self._tells_each and len(self._answers) > 1
 
     def uncounted(self) -> list[int]:
         """The prompts whose usage the engine did not tell: their answers were ended here."""
@@ -83,18 +98,19 @@ class CompletionStream(Frames):
 
     def end(self) -> bytes:
         """The last frames: the usage if it is wanted and known, [DONE]."""
+        withheld = b"".join([self._withheld(index) for index in range(len(self._answers))])
         usages = [answer.usage for answer in self._answers if answer.usage]
-        if not self._asked.include_usage or not self._envelope or len(usages) < len(self._answers):
-            return DONE
+        if self._tells_each or not self._envelope or len(usages) < len(self._answers):
+            return withheld + DONE
         return event({**self._envelope, "usage": summed(usages)}) + DONE
 
-    def _echo(self) -> bytes:
-        if not self._asked.echo:
+    def _withheld(self, index: int) -> bytes:
+        answer = self._answers[index]
+        reason, answer.withheld = answer.withheld, None
+        if reason is None:
             return b""
-        return b"".join(
-            [self._chunk(index, prompt, None, {}) for index, prompt in enumerate(self._asked.prompts)]
-        )
+        more = {"usage": answer.usage} if answer.usage else {}
+        return self._chunk(tokenless(index, reason, {"text": ""}), more)
 
-    def _chunk(self, index: int, text: str, reason: str | None, more: Json) -> bytes:
-        choice = {"index": index, "text": text, "logprobs": None, "finish_reason": reason}
+    def _chunk(self, choice: Json, more: Json) -> bytes:
         return event({**(self._envelope or {}), "choices": [choice], **more})

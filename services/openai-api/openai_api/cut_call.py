@@ -16,8 +16,8 @@ NO_TOOL = "no_tool"
 """TGI's own function, by which a model says that it calls none."""
 
 
-def cut_answer(cut: CallCut, asked: ChatRequest, usage: Json) -> Json:
-    """The chat.completion that the error should have been."""
+def cut_answer(cut: CallCut, asked: ChatRequest, usage: Json | None) -> Json:
+    """The chat.completion that the error should have been; without a usage where it could not be counted."""
     found = _NAME.search(cut.written)
     message: Json = {"role": "assistant", "content": None, "refusal": None}
     if found and found[1] != NO_TOOL:
@@ -25,4 +25,4 @@ def cut_answer(cut: CallCut, asked: ChatRequest, usage: Json) -> Json:
         function = {"name": found[1], "arguments": arguments}
         message["tool_calls"] = [{"id": new_id("call_"), "type": "function", "function": function}]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}
-    return {**envelope("chat.completion", asked), "choices": [choice], "usage": usage}
+    return {**envelope("chat.completion", asked), "choices": [choice], **({"usage": usage} if usage else {})}

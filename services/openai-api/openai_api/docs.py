@@ -49,7 +49,7 @@ _CHINESE = _Words(
     "zh-CN",
     "该地址向程序提供的接口。启用密钥后，请在请求中携带：Authorization: Bearer …",
     ("参数", "处理方式", ""),
-    {Fate.OBEYED: "遵循", Fate.CHANGED: "有所调整", Fate.IGNORED: "忽略", Fate.REFUSED: "拒绝"},
+    {fate: fate.chinese for fate in Fate},
 )
 _TABLES = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETIONS}
 

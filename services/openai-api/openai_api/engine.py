@@ -23,9 +23,11 @@ from openai_api.errors import BadRequest, EngineFailed, EngineUnavailable
 
 CONNECT_SECONDS = 3.0
 SHORT_CALL_SECONDS = 30.0
+# why: the chat replicas wait 10 s for the answer that this one becomes
+HEALTH_SECONDS = 8.0
 # why: TGI sends a comment every 15 s on an idle stream, so a minute of silence means a dead peer
 SILENCE_SECONDS = 60.0
-PASSED_ON = ("X-Request-ID", "X-User", "X-Account", "X-Conversation-ID")
+PASSED_ON = ("X-Request-ID", "X-Account", "X-Conversation-ID")
 """Headers by which nginx knows on whose behalf the engine is asked."""
 
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ class Engine:
             ) as response:
                 if response.status != 200:
                     raise engine_errors.of_answer(
-                        response.status, await response.read(), response.headers.get("Retry-After")
+                        response.status, await response.read(), response.headers.get("Retry-After"), body
                     )
                 yield response
         except aiohttp.ClientConnectorError as error:
@@ -113,7 +115,7 @@ class Engine:
             async with self.session.get(
                 self.base_url + "/health",
                 headers=self._headers({}),
-                timeout=aiohttp.ClientTimeout(total=SHORT_CALL_SECONDS, sock_connect=CONNECT_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=HEALTH_SECONDS, sock_connect=CONNECT_SECONDS),
             ) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):

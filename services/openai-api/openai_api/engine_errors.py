@@ -6,6 +6,7 @@ Inside a stream TGI tells every error with the code 422, so it is the words that
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -34,8 +35,8 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _GRAMMAR = re.compile(r"grammar is not (?:valid|supported)|cannot compile regex from schema|Grammar error")
 
 
-def of_answer(status: int, body: bytes, retry_after: str | None) -> ApiError:
-    """The error that an answer without 200 is."""
+def of_answer(status: int, body: bytes, retry_after: str | None, asked: Mapping[str, Any]) -> ApiError:
+    """The error that an answer without 200 is; `asked` is the engine's request, whose field is named."""
     try:
         found: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -45,17 +46,19 @@ def of_answer(status: int, body: bytes, retry_after: str | None) -> ApiError:
     if isinstance(said, dict):
         code, said = said.get("code"), said.get("message")
     words = said if isinstance(said, str) and said else body[:MOST_CHARACTERS].decode(errors="replace")
-    return of_words(status, words, code if isinstance(code, str) else None, retry_after)
+    return of_words(status, words, code if isinstance(code, str) else None, retry_after, asked)
 
 
-def of_event(event: dict[str, Any]) -> ApiError:
+def of_event(event: dict[str, Any], asked: Mapping[str, Any]) -> ApiError:
     """The error that an event inside a stream is."""
     said = event.get("error")
     words = said.get("message") if isinstance(said, dict) else said
-    return of_words(422, str(words or ""), None, None)
+    return of_words(422, str(words or ""), None, None, asked)
 
 
-def of_words(status: int, words: str, code: str | None, retry_after: str | None) -> ApiError:
+def of_words(
+    status: int, words: str, code: str | None, retry_after: str | None, asked: Mapping[str, Any]
+) -> ApiError:
     """The error by its status and the engine's words for it."""
     again = retry_after or str(RETRY_AFTER_SECONDS)
     if status == 429 or "Model is overloaded" in words:
@@ -71,25 +74,25 @@ def of_words(status: int, words: str, code: str | None, retry_after: str | None)
     if status == 413:
         return BodyTooLarge("The request has more bytes than the engine takes. Shorten the prompt.")
     if status in (400, 422):
-        return _of_refusal(words)
+        return _of_refusal(words, asked)
     return EngineFailed(_short(words or f"The engine answered {status}."))
 
 
-def _of_refusal(words: str) -> ApiError:
+def _of_refusal(words: str, asked: Mapping[str, Any]) -> ApiError:
     if found := _TOTAL.search(words):
         most, prompt, answer = (int(number) for number in found.groups())
         return ContextTooLong(
             f"This model's maximum context length is {most} tokens. However, you requested {prompt + answer} "
             f"tokens ({prompt} in the prompt, {answer} for the answer). "
             "Shorten the prompt or lower max_tokens.",
-            "messages",
+            _named(asked, "messages", "prompt"),
         )
     if found := _INPUT.search(words):
         most, prompt = (int(number) for number in found.groups())
         return ContextTooLong(
             f"This model's maximum context length for a prompt is {most} tokens. However, your prompt has "
             f"{prompt} tokens. Shorten it.",
-            "messages",
+            _named(asked, "messages", "prompt"),
         )
     if found := _UNPARSED.search(words):
         return CallCut(_ESCAPE.sub(_unescaped, found[1]))
@@ -103,9 +106,16 @@ def _of_refusal(words: str) -> ApiError:
         return EngineFailed(_short(words))
     if _GRAMMAR.search(words):
         return BadRequest(
-            f"The schema cannot be followed: {_short(words)}", "response_format", "invalid_schema"
+            f"The schema cannot be followed: {_short(words)}",
+            _named(asked, "response_format", "tools"),
+            "invalid_schema",
         )
     return BadRequest(_short(words))
+
+
+def _named(asked: Mapping[str, Any], *fields: str) -> str | None:
+    """Which of these fields the request has."""
+    return next((field for field in fields if field in asked), None)
 
 
 def _unescaped(escape: re.Match[str]) -> str:

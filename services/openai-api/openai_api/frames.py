@@ -24,8 +24,18 @@ def event(document: Json) -> bytes:
     return b"data: " + orjson.dumps(document) + b"\n\n"
 
 
+def tokenless(index: int, reason: str, said: Json) -> Json:
+    """A choice that no token stands behind. nginx, which counts tokens by frames, knows it by what it begins
+    with (nginx/gate/meter.js).
+    """
+    return {"finish_reason": reason, "index": index, **said, "logprobs": None}
+
+
 class Frames(ABC):
     """A stream of the engine's that is being translated. Knows no sockets: bytes go in, bytes come out.
+
+    Args:
+        body: what the engine was asked.
 
     Attributes:
         over: nothing more of what comes belongs to the answer.
@@ -33,7 +43,8 @@ class Frames(ABC):
         error: why it is over, where that is an error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, body: Json) -> None:
+        self._body = body
         self.over = False
         self.is_done = False
         self.error: ApiError | None = None
@@ -89,7 +100,7 @@ class Frames(ABC):
         try:
             document: Any = orjson.loads(data)
             if "error" in document:
-                self._fail(engine_errors.of_event(document))
+                self._fail(engine_errors.of_event(document, self._body))
                 return b""
             return self.translate(document)
         except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError):

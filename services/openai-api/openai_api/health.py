@@ -1,6 +1,6 @@
 """Health probe for Docker: `python3 -m openai_api.health`, standard library only, one reason line.
 
-Exit code 0 when this service answers, whether or not there is an engine: that is what /health says.
+Exit code 0 when this service answers. No engine is asked: that one is busy says nothing against this service.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def probe(port: str) -> tuple[bool, str]:
     """Ask the service on this host; whether it answers and one line that says what."""
-    url = f"http://127.0.0.1:{port}/health"
+    url = f"http://127.0.0.1:{port}/healthz"
     try:
         with _DIRECT.open(url, timeout=_TIMEOUT_S):
-            return True, "healthy: the engine is ready"
+            return True, "ok"
     except urllib.error.HTTPError as error:
-        return error.code == 503, f"{url} answered {error.code}: {error.read(300).decode(errors='replace')}"
+        return False, f"unhealthy: {url} answered {error.code}"
     except OSError as error:
         return False, f"unhealthy: {url} cannot be reached ({getattr(error, 'reason', error)})"
 

@@ -19,7 +19,9 @@ from openai_api.errors import ApiError, BadRequest, BodyTooLarge, NotFound
 MOST_BYTES = 2_000_000
 """TGI's own default of --payload-limit."""
 LONG_BYTES = 20_000
-"""A body that is read and translated in a few milliseconds, whatever is in it."""
+"""A body that is read and translated in some hundredths of a second, whatever is in it: what schemas and
+patterns take is counted, and has a bound. A usual one takes less than a millisecond.
+"""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -11,8 +11,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from openai_api.errors import SchemaTooLarge
-from openai_api.schema_cost import Cost, cost_of
+from openai_api.schema_cost import cost_of
 from openai_api.schema_form import plain
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,10 @@ MOST_SECONDS = 10.0
 MOST_TOOLS_SECONDS = 30.0
 """Likewise for tools, which a program always offers together: about a dozen with three parameters each."""
 SAID_SECONDS = 1.0
-"""From here on the log says it."""
+"""From here on the log says it, once for each grammar."""
+_MOST_SAID = 1_000
+_said: set[int] = set()
+"""Hashes of those grammars."""
 
 _BLANK = "[ ]?"
 _STRING = r'"([^"\\\x00-\x1F]|\\["\\/bfnrt])*"'
@@ -47,15 +52,17 @@ ANY_JSON_OBJECT = any_json_object(2)
 """A regular grammar has no loops: so many levels below the object itself."""
 
 
-def check_schema(schema: object, most_seconds: float = MOST_SECONDS) -> dict[str, Any]:
+def check_schema(
+    schema: object, most_seconds: float = MOST_SECONDS, keep_descriptions: bool = False
+) -> dict[str, Any]:
     """The schema as the engine gets it.
 
     Raises:
         SchemaTooLarge: its grammar would keep everybody waiting.
         BadRequest: it cannot be a grammar; both say what to change.
     """
-    found = plain(schema)
-    _bound(cost_of(found), most_seconds, "The schema", "Ask for fewer fields at a time, shorten names")
+    found = plain(schema, keep_descriptions)
+    _bound(found, most_seconds, "The schema", "Ask for fewer fields at a time, shorten names")
     return found
 
 
@@ -72,16 +79,20 @@ def check_tools(functions: Mapping[str, Mapping[str, Any]], most_seconds: float 
         }
         for name, parameters in functions.items()
     ]
-    cost = cost_of({"properties": {"function": {"anyOf": offered}}})
-    _bound(cost, most_seconds, "The tools together", "Offer fewer tools at a time, with fewer parameters")
+    together = {"properties": {"function": {"anyOf": offered}}}
+    _bound(together, most_seconds, "The tools together", "Offer fewer tools at a time, with fewer parameters")
 
 
-def _bound(cost: Cost, most_seconds: float, what: str, advice: str) -> None:
+def _bound(schema: dict[str, Any], most_seconds: float, what: str, advice: str) -> None:
+    cost = cost_of(schema)
     if cost.seconds > most_seconds:
         raise SchemaTooLarge(
             f"{what} would stop everybody's answers for about {cost.seconds:,.0f} seconds while the engine "
             f"prepares a grammar of about {cost.states:,.0f} states; the bound is {most_seconds:g} seconds. "
             f"{advice}, and leave out large enums, maxLength, maxItems, and objects without properties."
         )
-    if cost.seconds > SAID_SECONDS:
+    if cost.seconds > SAID_SECONDS and (grammar := hash(orjson.dumps(schema))) not in _said:
+        if len(_said) >= _MOST_SAID:
+            _said.clear()
+        _said.add(grammar)
         log.info("%s may stop all answers for about %.0f seconds, once for each engine", what, cost.seconds)

@@ -21,6 +21,14 @@ class Fate(Enum):
     IGNORED = "ignored"
     REFUSED = "refused"
 
+    @property
+    def chinese(self) -> str:
+        """Its word in Chinese."""
+        return _CHINESE[self]
+
+
+_CHINESE = {Fate.OBEYED: "遵循", Fate.CHANGED: "有所调整", Fate.IGNORED: "忽略", Fate.REFUSED: "拒绝"}
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

@@ -78,12 +78,14 @@ class Routes:
         body = await read(
             request, lambda fields: fields if tgi_form.chat_is(fields) else chat_request(fields).body
         )
-        return JSONResponse({"tokens": await counting.of_chat(self._engine, body, {})})
+        counted = counting.of_chat(self._engine, body, {})
+        return JSONResponse({"tokens": await while_connected(request.receive, counted)})
 
     async def count_completions(self, request: Request) -> Response:
         """POST /count/v1/completions: of all prompts together."""
         texts = await read(request, lambda fields: prompts(fields.get("prompt")))
-        return JSONResponse({"tokens": await counting.of_texts(self._engine, texts, {})})
+        counted = counting.of_texts(self._engine, texts, {})
+        return JSONResponse({"tokens": await while_connected(request.receive, counted)})
 
     async def models(self, _: Request) -> Response:
         """GET /v1/models."""
@@ -104,16 +106,19 @@ class Routes:
         try:
             raw, headers = await self._whole(CHAT, asked.body, caller)
         except CallCut as cut:
-            usage = usage_of(
-                await counting.of_chat(self._engine, asked.body, {}),
-                await counting.of_texts(self._engine, [cut.written], {}),
-            )
-            headers = {
-                "x-prompt-tokens": str(usage["prompt_tokens"]),
-                "x-generated-tokens": str(usage["completion_tokens"]),
-            }
-            return JSONResponse(cut_answer(cut, asked, usage), headers=headers)
+            return await self._cut(cut, asked)
         return Response(chat_answer(raw, asked), headers=headers, media_type="application/json")
+
+    async def _cut(self, cut: CallCut, asked: ChatRequest) -> Response:
+        """What is not counted here nginx counts later, as far as it can."""
+        try:
+            prompt = await counting.of_chat(self._engine, asked.body, {})
+            written = await counting.of_texts(self._engine, [cut.written], {})
+        except ApiError:
+            log.warning("the usage of a call that was cut could not be counted")
+            return JSONResponse(cut_answer(cut, asked, None))
+        headers = {"x-prompt-tokens": str(prompt), "x-generated-tokens": str(written)}
+        return JSONResponse(cut_answer(cut, asked, usage_of(prompt, written)), headers=headers)
 
     async def _whole(
         self, path: str, body: Mapping[str, Any], caller: Mapping[str, str]
@@ -139,7 +144,7 @@ class Routes:
             log.warning("the usage of a stream could not be counted")
 
     async def _complete_completions(self, asked: CompletionRequest, stream: CompletionStream) -> None:
-        if not asked.include_usage:
+        if not asked.include_usage and not stream.counts_all:
             return
         try:
             for index in stream.uncounted():

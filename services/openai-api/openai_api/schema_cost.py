@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from openai_api.automaton import states_of_choice, states_of_pattern
-from openai_api.string_pattern import is_ascii, reread
+from openai_api.automaton import Size, size_of_pattern, states_of_choice
+from openai_api.pattern_nodes import is_ascii
+from openai_api.string_pattern import reread
 
 MOST_STATES = 500
 """Of one pattern, or of one choice: such a schema is beyond every bound."""
@@ -77,7 +79,7 @@ _PUNCTUATION = Cost(4, 0, 16)
 
 def cost_of(schema: dict[str, Any]) -> Cost:
     """What one schema adds, about."""
-    if not schema:
+    if not schema.keys() - {"description"}:
         return _ANYTHING
     if "properties" in schema:
         return _properties(schema)
@@ -107,7 +109,7 @@ def _typed(kind: Any, schema: dict[str, Any]) -> Cost:
     if kind == "string":
         return _string(schema)
     if kind == "array":
-        item = cost_of(schema["items"]) if schema.get("items") else _ANYTHING
+        item = cost_of(schema.get("items", {}))
         return item.repeated(max(_count(schema, "minItems"), _count(schema, "maxItems"), 1))
     if kind == "object":
         value = schema.get("additionalProperties")
@@ -120,11 +122,17 @@ def _string(schema: dict[str, Any]) -> Cost:
     if longest:
         return Cost(6 * longest + 2, longest, 50)
     if isinstance(schema.get("pattern"), str):
-        node = reread(schema["pattern"])
-        states = states_of_pattern(node, MOST_STATES)
-        characters = len(schema["pattern"])
-        return Cost(2 + states, 0, characters) if is_ascii(node) else Cost(2 + 6 * states, states, characters)
+        size, only_ascii = of_pattern(schema["pattern"])
+        states, characters = size.states, len(schema["pattern"])
+        return Cost(2 + states, 0, characters) if only_ascii else Cost(2 + 6 * states, states, characters)
     return _FORMATS.get(str(schema.get("format")), _SIMPLE["string"])
+
+
+@lru_cache(maxsize=256)
+def of_pattern(expression: str) -> tuple[Size, bool]:
+    """The automaton of an expression that `written` has written, and whether it matches ASCII only."""
+    node = reread(expression)
+    return size_of_pattern(node, MOST_STATES), is_ascii(node)
 
 
 def _choice(values: list[Any]) -> Cost:

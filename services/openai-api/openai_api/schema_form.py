@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from openai_api.automaton import states_of_pattern
 from openai_api.errors import BadRequest, SchemaTooLarge
-from openai_api.schema_cost import MOST_STATES
-from openai_api.string_pattern import PatternRefused, read, written
+from openai_api.pattern_nodes import PatternRefused, written
+from openai_api.schema_cost import MOST_STATES, of_pattern
+from openai_api.string_pattern import read
 
 Schema = dict[str, Any]
 
 MOST_NODES = 10_000
-"""Schemas inside the schema, once its references are written out, and what its enums and patterns add."""
+"""Schemas inside the schema, once its references are written out, and what its enums, patterns and
+descriptions add."""
 MOST_DEPTH = 64
+_EFFORT = 20
+"""Steps of counting a pattern's states that count as one."""
+_DESCRIBED = 100
+"""Characters of a description that count as one."""
+_MOST_QUOTED = 200
+"""Characters of a place or a reference in a sentence."""
 MOST_CHOICES = 500
 """In one `enum`: llama.cpp tries each of them with every token that it knows."""
 _OBEYED = (
@@ -33,14 +40,16 @@ _FORMATS = ("date", "time", "date-time", "uuid")
 """Others, such as email, only describe: JSON Schema says so, and the engine would refuse them."""
 
 
-def plain(schema: object) -> Schema:
+def plain(schema: object, keep_descriptions: bool = False) -> Schema:
     """The schema without references, titles and examples; what it asks for is the same.
+
+    `keep_descriptions`: the model reads it, too.
 
     Raises:
         BadRequest: something in it cannot be a grammar.
         SchemaTooLarge: it has too many parts.
     """
-    found = _Reader(schema).read(schema, "", ())
+    found = _Reader(schema, keep_descriptions).read(schema, "", ())
     if "properties" not in found:
         raise BadRequest(
             "The schema has no properties: an answer by a schema is an object with named properties. Give it "
@@ -52,23 +61,33 @@ def plain(schema: object) -> Schema:
 class _Reader:
     """One schema that is being read; remembers its root for references, and how much there was."""
 
-    def __init__(self, root: object) -> None:
+    def __init__(self, root: object, keep_descriptions: bool) -> None:
         self._root = root
+        self._keep_descriptions = keep_descriptions
         self._nodes = 0
         self._depth = 0
 
     def read(self, schema: object, where: str, followed: tuple[str, ...]) -> Schema:
         """The plain form of a schema at `where`, inside references that are `followed`."""
-        self._nodes += 1
         self._depth += 1
+        self.count(1)
+        found = self._read(schema, where, followed)
+        if self._keep_descriptions and isinstance(schema, dict):
+            description = schema.get("description")
+            if isinstance(description, str):
+                self.count(len(description) // _DESCRIBED)
+                found["description"] = description
+        self._depth -= 1
+        return found
+
+    def count(self, nodes: int) -> None:
+        """So many more have been seen."""
+        self._nodes += nodes
         if self._nodes > MOST_NODES or self._depth > MOST_DEPTH:
             raise SchemaTooLarge(
                 f"The schema is too large: more than {MOST_NODES:,} parts or {MOST_DEPTH} levels. "
                 "Ask for less at a time."
             )
-        found = self._read(schema, where, followed)
-        self._depth -= 1
-        return found
 
     def _read(self, schema: object, where: str, followed: tuple[str, ...]) -> Schema:
         if schema is True:
@@ -88,11 +107,9 @@ class _Reader:
 
     def _read_inner(self, kept: Schema, where: str, followed: tuple[str, ...]) -> None:
         if "properties" in kept:
-            if not isinstance(kept["properties"], dict):
-                raise _refused(where, "has 'properties' that are no object")
             kept["properties"] = {
                 name: self.read(inner, f"{where}.{name}", followed)
-                for name, inner in kept["properties"].items()
+                for name, inner in _properties(kept, where).items()
             }
             kept.pop("additionalProperties", None)
         for word in ("anyOf", "oneOf", "prefixItems"):
@@ -128,16 +145,16 @@ class _Reader:
             raise _refused(
                 where, "has lists or objects in 'enum' or 'const'; only simple values can be there"
             )
-        self._nodes += sum(len(str(choice)) for choice in choices) // 4
+        self.count(sum(len(str(choice)) for choice in choices) // 4)
 
     def _pattern(self, pattern: str, where: str) -> str:
         try:
-            node = read(pattern)
-            states = states_of_pattern(node, MOST_STATES)
-            if states >= MOST_STATES:
+            expression = f"^({written(read(pattern))})$"
+            size, _ = of_pattern(expression)
+            if size.states >= MOST_STATES:
                 raise PatternRefused(f"has {MOST_STATES} states or more as a grammar; make it shorter")
-            self._nodes += len(pattern) + states
-            return f"^({written(node)})$"
+            self.count(len(pattern) + size.states + size.effort // _EFFORT)
+            return expression
         except PatternRefused as refused:
             raise _refused(where, f"has a 'pattern' that {refused}") from None
 
@@ -145,7 +162,7 @@ class _Reader:
         if reference in followed:
             raise _refused(
                 where,
-                f"refers to itself ({reference}): a grammar has no such loops. "
+                f"refers to itself ({_short(str(reference))}): a grammar has no such loops. "
                 "Write out as many levels as you need",
             )
         return self.read(self.target(reference, where), where, (*followed, str(reference)))
@@ -155,12 +172,13 @@ class _Reader:
         found = self._root
         if not isinstance(reference, str) or not reference.startswith("#"):
             raise _refused(
-                where, f"refers to {reference!r}: only what stands in the schema itself is followed"
+                where,
+                f"refers to {_short(repr(reference))}: only what stands in the schema itself is followed",
             )
         for part in filter(None, reference[1:].split("/")):
             part = part.replace("~1", "/").replace("~0", "~")
             if not isinstance(found, dict) or part not in found:
-                raise _refused(where, f"refers to {reference}, which is not in the schema")
+                raise _refused(where, f"refers to {_short(reference)}, which is not in the schema")
             found = found[part]
         return found
 
@@ -168,33 +186,51 @@ class _Reader:
 def _merged(schema: Schema, parts: list[Any], where: str, reader: _Reader) -> Schema:
     """What `allOf` and the words beside it say together; the engine would write its parts one by one."""
     whole: Schema = {word: value for word, value in schema.items() if word != "allOf"}
+    if "properties" in whole:
+        whole["properties"] = dict(_properties(whole, where))
+    is_alias = len(parts) == 1 and not any(word in schema for word in _OBEYED)
     for part in parts:
         for _ in range(MOST_DEPTH):
-            if not isinstance(part, dict) or "$ref" not in part or len(parts) == 1:
+            if not isinstance(part, dict) or "$ref" not in part or is_alias:
                 break
             part = reader.target(part["$ref"], where)
         if not isinstance(part, dict):
             raise _refused(where, "has 'allOf' of something that is no schema")
+        reader.count(1)
         for word, value in part.items():
-            if word == "properties" and isinstance(value, dict):
-                whole[word] = {**whole.get(word, {}), **value}
-            elif word == "required" and isinstance(value, list):
-                whole[word] = [*whole.get(word, []), *value]
+            if word == "properties":
+                reader.count(len(_properties(part, where)))
+                whole.setdefault(word, {}).update(value)
+            elif word in ("required", "allOf"):
+                reader.count(len(_list(part, word, where)))
+                whole[word] = [*_list(whole, word, where), *value]
             elif word in _OBEYED and word in whole and whole[word] != value:
                 raise _refused(where, f"has 'allOf' whose parts differ in '{word}'; write it once")
-            else:
+            elif word != "description":
                 whole[word] = value
+            else:
+                whole.setdefault(word, value)
     return whole
 
 
 def _check_shape(kept: Schema, where: str) -> None:
-    if isinstance(kept.get("required"), list) and isinstance(kept.get("properties"), dict):
-        kept["required"] = [name for name in kept["required"] if name in kept["properties"]]
+    if "properties" in kept and "required" in kept:
+        names = _list(kept, "required", where)
+        if not all(isinstance(name, str) for name in names):
+            raise _refused(where, "has 'required' that is no list of names")
+        kept["required"] = [name for name in names if name in kept["properties"]]
     low, high = kept.get("minLength"), kept.get("maxLength")
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise _refused(where, "has a minLength above its maxLength")
     if kept and not any(word in kept for word in _NEEDED):
         raise _refused(where, "has no 'type'")
+
+
+def _properties(schema: Schema, where: str) -> Schema:
+    value = schema["properties"]
+    if not isinstance(value, dict):
+        raise _refused(where, "has 'properties' that are no object")
+    return value
 
 
 def _list(schema: Schema, word: str, where: str) -> list[Any]:
@@ -204,5 +240,9 @@ def _list(schema: Schema, word: str, where: str) -> list[Any]:
     return value
 
 
+def _short(told: str) -> str:
+    return told if len(told) <= _MOST_QUOTED else told[:_MOST_QUOTED] + "…"
+
+
 def _refused(where: str, what: str) -> BadRequest:
-    return BadRequest(f"The schema{f' at {where[1:]}' if where else ''} {what}.")
+    return BadRequest(f"The schema{f' at {_short(where[1:])}' if where else ''} {what}.")

@@ -27,7 +27,7 @@ class Settings:
         log_as_json: one JSON object a line, or plain text.
     """
 
-    engine_url: str = "http://nginx:8088"
+    engine_url: str = "http://nginx:8088/engine"
     engine_host_name: str = "tgi"
     model_id: str = "Qwen/Qwen2.5-7B-Instruct"
     max_total_tokens: int | None = None

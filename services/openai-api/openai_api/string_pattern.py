@@ -1,14 +1,23 @@
-"""A schema's `pattern`: read, and written again so that what it matches can stand between JSON's quotes.
+"""Reads a schema's `pattern`: one subset of regular expressions, what a grammar of either engine can say.
 
-Owns one subset of regular expressions: what a grammar of either engine can say. A pattern is matched as a
-whole; inside it a `.` or a set never means a quote, a backslash or a control character, which would end or
-break the string. No words of JSON Schema here.
+A pattern is matched as a whole. No words of JSON Schema here.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from openai_api.pattern_nodes import (
+    LAST,
+    Characters,
+    Choice,
+    Node,
+    PatternRefused,
+    Ranges,
+    Repeated,
+    Sequence,
+    without,
+)
 
 MOST_CHARACTERS = 1_000
 MOST_POSITIONS = 1_000
@@ -16,9 +25,6 @@ MOST_POSITIONS = 1_000
 MOST_MEMBERS = 10_000
 """Of its sets, likewise: llama.cpp goes through all of them with every token that it knows."""
 _MOST_DEPTH = 50
-_LAST = 0x10FFFF
-Ranges = tuple[tuple[int, int], ...]
-_UNSAFE: Ranges = ((0, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x9F), (0xD800, 0xDFFF))
 _CLASSES: dict[str, Ranges] = {
     "d": ((0x30, 0x39),),
     "w": ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)),
@@ -31,43 +37,6 @@ _SPACES: Ranges = (
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d{1,4})(,(\d{0,4}))?\}")
 _CODE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})")
-
-
-class PatternRefused(Exception):
-    """It is broken, or says what a grammar cannot; the message continues "the pattern …"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Characters:
-    """One character of those."""
-
-    ranges: Ranges
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """One after another."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of them."""
-
-    branches: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """Again and again; `high` None is without end."""
-
-    part: Node
-    low: int
-    high: int | None
-
-
-Node = Characters | Sequence | Choice | Repeated
 
 
 def read(pattern: str) -> Node:
@@ -94,33 +63,6 @@ def reread(expression: str) -> Node:
     return _Parser(expression, _MOST_DEPTH + 3).whole()
 
 
-def written(node: Node) -> str:
-    """The expression that matches it inside a JSON string."""
-    match node:
-        case Characters(ranges):
-            return _set(ranges)
-        case Sequence(parts):
-            return "".join(f"({written(p)})" if isinstance(p, Choice) else written(p) for p in parts)
-        case Choice(branches):
-            return "|".join(written(branch) for branch in branches)
-        case Repeated(part, low, high):
-            inner = written(part)
-            inner = inner if isinstance(part, Characters) and inner[0] == "[" else f"({inner})"
-            short = {(0, None): "*", (1, None): "+", (0, 1): "?"}
-            return inner + short.get((low, high), f"{{{low},{'' if high is None else high}}}")
-
-
-def is_ascii(node: Node) -> bool:
-    """Whether it matches nothing else; other characters are several bytes, each of them a state."""
-    match node:
-        case Characters(ranges):
-            return all(high < 0x80 for _, high in ranges)
-        case Sequence(parts) | Choice(parts):
-            return all(map(is_ascii, parts))
-        case Repeated(part):
-            return is_ascii(part)
-
-
 def _size(node: Node) -> tuple[int, int]:
     """Characters that it can match, and members of their sets."""
     match node:
@@ -133,51 +75,6 @@ def _size(node: Node) -> tuple[int, int]:
             times = max(low, high or 0, 1)
             size, members = _size(part)
             return size * times, members * times
-
-
-def _set(ranges: Ranges) -> str:
-    safe = _without(ranges, _UNSAFE)
-    if not safe:
-        escapes = {
-            0x22: r"\\\"",
-            0x5C: r"\\\\",
-            0x08: r"\\b",
-            0x0A: r"\\n",
-            0x0D: r"\\r",
-            0x09: r"\\t",
-            0x0C: r"\\f",
-        }
-        written = [escapes[code] for low, _ in ranges if (code := low) in escapes]
-        if not written:
-            raise PatternRefused("asks for control characters")
-        return f"({'|'.join(written)})"
-    if safe[-1][1] == _LAST:  # said by what is not in it: no range beyond what both engines read
-        excluded = _without(((0, _LAST),), (*safe, (0xD800, 0xDFFF)))
-        return f"[^{''.join(_range(low, high) for low, high in excluded)}]"
-    return f"[{''.join(_range(low, high) for low, high in safe)}]"
-
-
-def _range(low: int, high: int) -> str:
-    return _code(low) if low == high else f"{_code(low)}-{_code(high)}"
-
-
-def _code(code: int) -> str:
-    char = chr(code)
-    return char if code > 0xFF or (char.isascii() and char.isalnum()) else f"\\x{code:02x}"
-
-
-def _without(ranges: Ranges, taken: Ranges) -> Ranges:
-    found: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        for first, last in sorted(taken):
-            if last < low or first > high:
-                continue
-            if first > low:
-                found.append((low, first - 1))
-            low = last + 1
-        if low <= high:
-            found.append((low, high))
-    return tuple(found)
 
 
 class _Parser:
@@ -248,7 +145,7 @@ class _Parser:
         if char == "[":
             return Characters(self._set())
         if char == ".":
-            return Characters(((0, _LAST),))
+            return Characters(((0, LAST),))
         if char == "\\":
             return Characters(self._escaped())
         if char in "*+?{^$":
@@ -272,7 +169,7 @@ class _Parser:
         if char in _CLASSES:
             return _CLASSES[char]
         if char.lower() in _CLASSES:
-            return _without(((0, _LAST),), _SPACES if char == "S" else _CLASSES[char.lower()])
+            return without(((0, LAST),), _SPACES if char == "S" else _CLASSES[char.lower()])
         code = ord(_CONTROLS[char]) if char in _CONTROLS else self._coded(char)
         return ((code, code),)
 
@@ -293,7 +190,7 @@ class _Parser:
             first = False
             inside += self._member()
         self._at += 1
-        return _without(((0, _LAST),), tuple(inside)) if negated else tuple(sorted(inside))
+        return without(((0, LAST),), tuple(inside)) if negated else tuple(sorted(inside))
 
     def _member(self) -> Ranges:
         char = self._next()

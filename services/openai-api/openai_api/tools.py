@@ -89,39 +89,6 @@ def _parameters(told: Json, where: str) -> Json:
     if not _NAMED_BY & told.keys():
         return {"type": "object", "properties": {}}
     try:
-        checked = check_schema(told)
+        return check_schema(told, keep_descriptions=True)
     except BadRequest as refused:
         raise type(refused)(f"Invalid value for '{where}': {refused}", where, refused.code) from None
-    return {**_described(checked, told, told)}
-
-
-def _described(checked: Any, told: Any, root: Json) -> Any:
-    """`checked` with the descriptions of `told`, which is the same schema with references in it."""
-    description = None
-    while isinstance(told, dict) and "$ref" in told:
-        description = description or told.get("description")
-        told = _target(root, told["$ref"])
-    if not isinstance(checked, dict) or not isinstance(told, dict):
-        return checked
-    made = dict(checked)
-    description = description or told.get("description")
-    if isinstance(description, str):
-        made["description"] = description
-    if "items" in made:
-        made["items"] = _described(made["items"], told.get("items"), root)
-    properties = told.get("properties")
-    if "properties" in made and isinstance(properties, dict):
-        made["properties"] = {
-            name: _described(inner, properties.get(name), root) for name, inner in made["properties"].items()
-        }
-    for word in ("anyOf", "oneOf"):
-        if word in made and isinstance(told.get(word), list):
-            made[word] = [_described(*pair, root) for pair in zip(made[word], told[word], strict=False)]
-    return made
-
-
-def _target(root: Json, reference: str) -> Any:
-    found: Any = root
-    for part in filter(None, reference[1:].split("/")):
-        found = found[part.replace("~1", "/").replace("~0", "~")]
-    return found

@@ -20,7 +20,6 @@ import aiohttp
 
 from openai_api.json_grammar import ANY_JSON_OBJECT
 
-HOST = "tgi"
 PORT = 3000
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 180.0
@@ -70,7 +69,7 @@ class Warmth:
 async def warm(
     ask: Ask,
     warmth: Warmth,
-    find: Find | None = None,
+    find: Find,
     poll: float = POLL_SECONDS,
     patience: float = PATIENCE_SECONDS,
     keep: float = KEEP_SECONDS,
@@ -80,7 +79,7 @@ async def warm(
     try:
         while True:
             try:
-                engines = await (find or addresses)()
+                engines = await find()
             except OSError:
                 engines = frozenset(visits)  # the name server's trouble, not the engines'
             for engine in (warmth.warm.keys() | warmth.warming.keys() | visits.keys()) - engines:
@@ -139,7 +138,7 @@ async def _warm_up(engine: str, ask: Ask, warmth: Warmth, patience: float) -> No
     warmth.warming.pop(engine, None)
 
 
-async def addresses(host: str = HOST, port: int = PORT) -> frozenset[str]:
+async def addresses(host: str, port: int = PORT) -> frozenset[str]:
     """The engines behind a name: Docker's name server has one address for each replica."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return frozenset(

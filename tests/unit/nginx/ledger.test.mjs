@@ -103,6 +103,7 @@ test('an answer that is not streamed and was left early costs its prompt, and wh
         ['generate', { inputs: 'a', parameters: { max_new_tokens: 7 } }, 7],
         ['generate', { inputs: 'a' }, 200],
         ['completions', { prompt: 'a', max_tokens: 5 }, 5],
+        ['chat', { messages: [], max_tokens: 50, max_completion_tokens: 6 }, 6],
         ['generate_stream', { inputs: 'a', parameters: { max_new_tokens: 7 } }, 0],
         ['chat', { messages: [], stream: true, max_tokens: 9 }, 0],
         ['generate', 'no document', 200],

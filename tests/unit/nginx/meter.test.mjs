@@ -11,9 +11,11 @@ const TGI_TOKEN = '{"index":1,"token":{"id":5,"text":"\\"usage\\":{ü","logprob"
 const TGI_LAST = '{"index":3,"token":{"id":9,"text":".","logprob":-1,"special":false},"generated_text":"a.",'
     + '"details":{"finish_reason":"length","generated_tokens":3,"seed":null,"input_length":11}}';
 const CHAT_TOKEN = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"\\"details\\":{你"}}],"usage":null}';
-const CHAT_END = '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"tool_calls"}],"usage":null}';
+const CHAT_END = '{"object":"chat.completion.chunk","choices":[{"finish_reason":"tool_calls","index":0,"delta":{},"logprobs":null}],"usage":null}';
 const CHAT_USAGE = '{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}';
 const COMPLETION_LAST = '{"choices":[{"text":"a","index":0}],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}';
+const COMPLETION_TOKEN = '{"choices":[{"index":0,"text":"\\"choices\\":[{\\"finish_reason\\":","logprobs":null,"finish_reason":null}]}';
+const COMPLETION_END = '{"choices":[{"finish_reason":"stop","index":1,"text":""}],"usage":{"prompt_tokens":4,"completion_tokens":1,"total_tokens":5}}';
 const frames = (...texts) => texts.map(text => `data: ${text}\n\n`).join('');
 
 // What is counted of a stream that comes in these pieces.
@@ -40,6 +42,7 @@ const STREAMS = {
     'a call whose end has a frame of its own': ['openai', frames(CHAT_TOKEN, CHAT_END, '[DONE]'), { prompt: null, generated: 1 }],
     'a chat left before [DONE]': ['openai', frames(CHAT_TOKEN, CHAT_USAGE), { prompt: null, generated: 2 }],
     'answers to two prompts': ['openai', frames(COMPLETION_LAST, COMPLETION_LAST, '[DONE]'), { prompt: 8, generated: 4 }],
+    'an answer whose end is told with its usage': ['openai', frames(COMPLETION_TOKEN, COMPLETION_END, '[DONE]'), { prompt: 4, generated: 1 }],
     'comments and other fields': ['tgi', `: alive\n\nevent: x\nid: 5\n${frames(TGI_TOKEN)}\n\n`, { prompt: null, generated: 1 }],
 };
 

@@ -42,6 +42,8 @@ class FakeEngine:
     Attributes:
         stream: what a streamed answer is made of; None waits for `go_on`, an Exception drops the connection.
         answer: status and body of what is not streamed; bytes are sent as text.
+        healthy: what it says of itself; None says nothing before `go_on`.
+        counts: whether it can; None says nothing before `go_on`.
         asked: path, headers and body of every request.
         left: set when a client went away during an answer.
     """
@@ -49,7 +51,8 @@ class FakeEngine:
     stream: list[bytes | Exception | None] = field(default_factory=list)
     answer: tuple[int, Any] = (200, WHOLE)
     headers: dict[str, str] = field(default_factory=dict)
-    healthy: bool = True
+    healthy: bool | None = True
+    counts: bool | None = True
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,6 +74,8 @@ class FakeEngine:
         return body
 
     async def _health(self, _: web.Request) -> web.Response:
+        if self.healthy is None:
+            await self.go_on.wait()
         return web.Response(status=200 if self.healthy else 503)
 
     async def _prepare(self, _: web.Request) -> web.Response:
@@ -107,13 +112,25 @@ class FakeEngine:
 
     async def _chat_tokenize(self, request: web.Request) -> web.Response:
         body = await self._note(request)
+        await self._can_count()
         words = [word for message in body["messages"] for word in str(message.get("content")).split()]
         return web.json_response(
             {"tokenize_response": [{"text": word} for word in words], "templated_text": ""}
         )
 
+    async def _can_count(self) -> None:
+        if self.counts is False:
+            raise web.HTTPServiceUnavailable
+        try:
+            if self.counts is None:
+                await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.left.set()
+            raise
+
     async def _tokenize(self, request: web.Request) -> web.Response:
         body = await self._note(request)
+        await self._can_count()
         return web.json_response([{"text": word} for word in body["inputs"].split()])
 
 

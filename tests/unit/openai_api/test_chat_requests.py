@@ -245,6 +245,15 @@ def test_what_cannot_be_written_out_is_refused(target: str) -> None:
     assert refused.value.param == "tools[0].function.parameters"
 
 
+def test_a_property_that_refers_to_itself_and_is_written_once_more_is_what_the_other_says() -> None:
+    parameters = {
+        "properties": {"a": {"$ref": "#/properties/a"}},
+        "allOf": [{"properties": {"a": {"type": "string", "description": "A."}}}],
+    }
+    made = asked(tools=[{"type": "function", "function": {"name": "go", "parameters": parameters}}])["tools"]
+    assert made[0]["function"]["parameters"] == {"properties": {"a": {"type": "string", "description": "A."}}}
+
+
 def test_too_many_tools_are_refused_together() -> None:
     """Each of them alone would do."""
     many = {f"field_{number}": {"type": "string"} for number in range(12)}

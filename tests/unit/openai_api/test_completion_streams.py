@@ -63,6 +63,38 @@ def test_a_prompt_whose_answer_was_stopped_is_counted_with_what_the_engine_says_
     assert events[-1]["usage"]["total_tokens"] == 10
 
 
+def test_each_of_several_prompts_is_counted_for_nginx() -> None:
+    """Where nobody asked for the usage; also of an answer that was ended here, with what is known then."""
+    events = translated(completion(prompt=["P", "Q"], stop=" y"), TWO)
+    assert [event["usage"] for event in events if "usage" in event] == [USAGE, USAGE]
+    assert reasons(events).count("stop") == reasons(events).count("length") == 1
+    assert all(event["choices"] for event in events)
+
+    stream = completion(prompt=["P", "Q"], stop=[" b", " y"])
+    made = stream.feed(TWO)
+    assert stream.over
+    assert stream.counts_all
+    assert stream.uncounted() == [0, 1]
+    for index in stream.uncounted():
+        stream.count(index, 7)
+    events = recorded.events(made + stream.end())[:-1]
+    assert [
+        (event["usage"]["prompt_tokens"], event["usage"]["completion_tokens"]) for event in events[-2:]
+    ] == [
+        (7, 2),
+        (7, 2),
+    ]
+    assert reasons(events)[-2:] == ["stop", "stop"]
+    assert len(reasons(events)) == 6, "four tokens, and two ends that are none"
+
+
+def test_an_echo_is_no_token_of_its_own() -> None:
+    data = text_frame(1, " a") + text_frame(0, " x") + text_frame(1, " b")
+    made = completion(prompt=["P", "Q"], echo=True).feed(data)
+    told = [choice for event in recorded.events(made) for choice in event["choices"]]
+    assert [(one["index"], one["text"]) for one in told] == [(1, "Q a"), (0, "P x"), (1, " b")]
+
+
 def test_a_stopped_answer_is_counted_here() -> None:
     stream = completion(stop=" y", **WITH_USAGE)
     made = stream.feed(text_frame(0, " x") + text_frame(0, " y") + text_frame(0, " z"))

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from cpu_engine.llama.gbnf import grammar_of
 from cpu_engine.tgi.schema import schema_pattern
+from openai_api import json_grammar
 from openai_api.errors import BadRequest, SchemaTooLarge
 from openai_api.json_grammar import ANY_JSON_OBJECT, check_schema, check_tools
 
@@ -135,10 +136,14 @@ def test_schemas_that_would_keep_everybody_waiting(schema: dict[str, Any]) -> No
         check_schema(schema)
 
 
-def test_what_takes_more_than_a_second_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_takes_more_than_a_second_is_said_in_the_log_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_grammar, "_said", set())
     with caplog.at_level(logging.INFO, "openai_api"):
         check_schema(_object(i={"type": "integer"}))
         assert not caplog.messages
+        check_schema(_strings(5))
         check_schema(_strings(5))
     assert caplog.messages == ["The schema may stop all answers for about 3 seconds, once for each engine"]
 

@@ -18,6 +18,7 @@ from unit.openai_api import recorded
 from unit.openai_api.fake_engine import FakeEngine, token
 
 import openai_api
+from harness.stack import REPO
 from openai_api.errors import SettingsError
 from openai_api.settings import Settings, from_environment
 
@@ -122,6 +123,10 @@ def test_what_is_empty_counts_as_unset() -> None:
     names = ("ENGINE_URL", "MODEL_ID", "MAX_TOTAL_TOKENS", "LISTEN_PORT", "LOG_FORMAT")
     assert from_environment(dict.fromkeys(names, "")) == Settings()
     found = from_environment(
-        {"ENGINE_URL": "http://nginx:8088/engine/", "MODEL_ID": "a/b", "LOG_FORMAT": "text"}
+        {"ENGINE_URL": "http://other:8088/engine/", "MODEL_ID": "a/b", "LOG_FORMAT": "text"}
     )
-    assert found == Settings(engine_url="http://nginx:8088/engine", model_id="a/b", log_as_json=False)
+    assert found == Settings(engine_url="http://other:8088/engine", model_id="a/b", log_as_json=False)
+
+
+def test_without_a_setting_the_engine_is_where_the_appliance_has_it() -> None:
+    assert f"ENGINE_URL: {Settings().engine_url}\n" in (REPO / "docker-compose.yml").read_text()

@@ -12,6 +12,10 @@ from unit.openai_api import recorded
 from unit.openai_api.asking import CHAT, COMPLETIONS, refusal
 from unit.openai_api.fake_engine import WHOLE, FakeEngine, token
 
+from chat_ui.status import PROBE_SECONDS
+from openai_api.engine import HEALTH_SECONDS
+from openai_api.health import probe
+
 ASKED = {"messages": [{"role": "user", "content": "Say hello."}]}
 STREAMED = {**ASKED, "stream": True}
 DONE = b"data: [DONE]\n\n"
@@ -29,7 +33,6 @@ async def test_a_whole_answer(http: aiohttp.ClientSession, engine: FakeEngine) -
     engine.headers = {"x-prompt-tokens": "3", "x-generated-tokens": "2"}
     caller = {
         "X-Request-ID": "r-12345678",
-        "X-User": "ann",
         "X-Account": "user:ann",
         "X-Conversation-ID": "c1",
     }
@@ -144,6 +147,34 @@ async def test_an_error_of_the_engine(
         assert error["retry"] == ("7" if status in (429, 503) else None)
 
 
+GRAMMAR = "Invalid grammar: Grammar error: cannot compile regex from schema: x"
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "words", "param"),
+    [
+        (CHAT, ASKED, None, "messages"),
+        (COMPLETIONS, {"prompt": "a"}, None, "prompt"),
+        (CHAT, {**ASKED, "response_format": {"type": "json_object"}}, GRAMMAR, "response_format"),
+        (CHAT, {**ASKED, "tools": [{"type": "function", "function": {"name": "f"}}]}, GRAMMAR, "tools"),
+    ],
+)
+async def test_an_error_of_the_engine_names_the_field_that_was_sent(
+    http: aiohttp.ClientSession,
+    engine: FakeEngine,
+    path: str,
+    more: Any,
+    words: str | None,
+    param: str,
+) -> None:
+    told = {"error": words, "error_type": "validation"} if words else recorded.body("chat too long")
+    engine.answer = (422, told)
+    assert (await refusal(http, 400, path, json=more))["param"] == param
+    if words is None:
+        engine.answer, engine.stream = (200, None), [recorded.body("chat too long stream")]
+        assert (await refusal(http, 400, path, json={**more, "stream": True}))["param"] == param
+
+
 async def test_no_engine(http: aiohttp.ClientSession, engine: FakeEngine) -> None:
     engine.answer = (503, {"error": "The engine cannot be reached.", "code": "unavailable"})
     error = await refusal(http, 503, json=ASKED)
@@ -180,6 +211,18 @@ async def test_after_a_stop_the_engine_is_left(http: aiohttp.ClientSession, engi
         await engine.left.wait()
 
 
+async def test_prompts_whose_answers_were_stopped_are_counted_for_nginx(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    frame = b'data: {"object":"text_completion","id":"","created":1,"model":"m","choices":[%s]}\n\n'
+    engine.stream = [
+        frame % b'{"index":%d,"text":" x","logprobs":null,"finish_reason":""}' % index for index in (0, 1)
+    ]
+    asked = {"prompt": ["a b", "c"], "stop": "x", "stream": True}
+    events = await stream(http, asked, COMPLETIONS)
+    assert [event["usage"]["prompt_tokens"] for event in events[:-1] if "usage" in event] == [2, 1]
+
+
 async def test_the_usage_of_a_streamed_call_is_counted(
     http: aiohttp.ClientSession, engine: FakeEngine
 ) -> None:
@@ -214,6 +257,36 @@ async def test_a_call_that_was_cut(http: aiohttp.ClientSession, engine: FakeEngi
     assert response.headers["x-prompt-tokens"] == "2"
     assert choice["finish_reason"] == "length"
     assert choice["message"]["tool_calls"][0]["function"]["arguments"].startswith('{"a": "')
+
+
+async def test_a_call_that_was_cut_and_cannot_be_counted_is_shown_all_the_same(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    words = 'Tool error: Failed to parse generated text: EOF while parsing a string at line 1 column 9 "{"'
+    engine.answer = (422, {"error": words, "error_type": "tool_error"})
+    engine.counts = False
+    asked = {**ASKED, "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}
+    async with http.post(CHAT, json=asked) as response:
+        assert response.status == 200
+        answer = await response.json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert "usage" not in answer
+    assert "x-prompt-tokens" not in response.headers, "nginx counts it later"
+
+
+async def test_a_count_that_nobody_waits_for_is_stopped(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    engine.counts = None
+    for path, body in ((f"/count{CHAT}", ASKED), (f"/count{COMPLETIONS}", {"prompt": "a"})):
+        engine.asked.clear()
+        engine.left.clear()
+        asking = asyncio.create_task(http.post(path, json=body).__aenter__())
+        async with asyncio.timeout(10):
+            while not engine.asked:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            await engine.left.wait()
 
 
 @pytest.mark.parametrize(
@@ -279,6 +352,30 @@ async def test_health_says_whether_there_is_an_engine(
             await asyncio.sleep(0.05)
         engine.healthy = False
         assert await status() == 503, "not what was true when the engines were last looked at"
+
+
+async def test_an_engine_that_is_too_busy_to_say_how_it_is(
+    http: aiohttp.ClientSession, engine: FakeEngine, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker hears that this service is well; who asks for both hears it before he gives up."""
+    async with asyncio.timeout(20):
+        while (await http.get("/health")).status != 200:
+            await asyncio.sleep(0.05)
+    engine.healthy = None
+    asking = asyncio.create_task(http.get("/health").__aenter__())
+    assert await asyncio.to_thread(probe, str(port)) == (True, "ok")
+    assert not asking.done()
+    asking.cancel()
+    assert HEALTH_SECONDS < PROBE_SECONDS
+    monkeypatch.setattr("openai_api.engine.HEALTH_SECONDS", 0.05)
+    async with http.get("/health") as response:
+        assert response.status == 503
+
+
+async def test_a_service_that_is_not_there_is_not_well(port: int) -> None:
+    is_well, line = await asyncio.to_thread(probe, str(port))
+    assert not is_well
+    assert line.startswith("unhealthy: ")
 
 
 def test_the_whole_answer_of_these_tests_is_tgis() -> None:

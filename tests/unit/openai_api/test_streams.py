@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from unit.openai_api import recorded
 from unit.openai_api.streaming import WITH_USAGE, chat, completion, reasons, translated
 
+from harness.stack import REPO
 from openai_api.errors import ContextTooLong, EngineFailed, Overloaded
 from openai_api.frames import Frames
 
+METER = REPO / "nginx/gate/meter.js"
 TOOL = {"type": "function", "function": {"name": "get_weather"}}
 
 
@@ -83,7 +85,25 @@ def frame(choices: list[Any], **more: Any) -> bytes:
 def test_a_call_without_arguments_gets_the_brace_that_the_engine_leaves_out() -> None:
     events = translated(chat(tools=[TOOL]), tool_frame("ping", "{") + b"data: [DONE]\n\n")
     assert deltas(events)[1] == {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]}
-    assert reasons(events) == [None, None, "tool_calls"]
+    assert reasons(events) == [None, "tool_calls"]
+
+
+@pytest.mark.parametrize(
+    ("data", "tokens"),
+    [
+        (tool_frame("ping", "{"), 1),
+        (tool_frame("ping", "{}"), 1),
+        (b"", 0),
+        (frame([{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]), 1),
+    ],
+)
+def test_what_is_no_token_is_written_so_that_nginx_does_not_count_it(data: bytes, tokens: int) -> None:
+    (needle,) = re.findall(r"^const NO_TOKEN = Buffer.from\('(.+)'\);", METER.read_text(), re.M)
+    stream = chat(tools=[TOOL])
+    made = stream.feed(data + b"data: [DONE]\n\n") + stream.end()
+    frames = [one for one in made.split(b"\n\n") if one.startswith(b"data: {")]
+    assert len(frames) == tokens + 1
+    assert [needle.encode() in one for one in frames] == [*[False] * tokens, True]
 
 
 @pytest.mark.parametrize(

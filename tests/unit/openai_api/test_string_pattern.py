@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpu_engine.llama.gbnf import grammar_of
-from openai_api.automaton import states_of_choice, states_of_pattern
-from openai_api.string_pattern import PatternRefused, read, written
+from openai_api.automaton import MOST_EFFORT, size_of_pattern, states_of_choice
+from openai_api.pattern_nodes import PatternRefused, written
+from openai_api.string_pattern import read
 
 PATTERNS = (
     *("^[A-Z]{3}-[0-9]{4}$", "^.+@.+$", "[ -~]+", r"\S+", r'a"b\\c', "[^a]x?", "(?P<x>ab|c)?d", r"[\w.-]+"),
@@ -93,10 +94,38 @@ def test_what_is_refused(pattern: str) -> None:
         ("(a|b)*a(a|b){3}", 16),
         ("(a|b)*a(a|b){12}", 1000),
         ("(a?){30}", 31),
+        ("a{0,450}", 451),
+        ("(ab?){2,3}", 7),
+        ("(a|b?){2}c", 4),
+        ("(ab){2,}", 5),
+        ("[ab][bc]|[a-c]d", 4),
+        ("[ab]b|[bc]d", 5),
+        ("a?" * 450, 1000),
     ],
 )
 def test_how_many_states_a_pattern_has(pattern: str, states: int) -> None:
-    assert states_of_pattern(read(pattern), 1000) == states
+    assert size_of_pattern(read(pattern), 1000).states == states
+
+
+SET = "".join(chr(0x4E00 + 2 * index) for index in range(990))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "most"),
+    [
+        (f"[{SET}]{{10}}", 25_000),
+        (SET, 25_000),
+        ("a{900}", 25_000),
+        ("|".join(SET[:499]), 25_000),
+        ("".join(f"[^{char}]" for char in SET[:249]), MOST_EFFORT),
+        ("a?" * 499, MOST_EFFORT),
+        ("(a?b?c?d?e?f?g?h?i?j?)*" * 43, MOST_EFFORT),
+        ("(a|b)*a(a|b){490}", MOST_EFFORT),
+        (f"({'|'.join(SET[:100])})*({'|'.join(SET[100:400])})", MOST_EFFORT),
+    ],
+)
+def test_what_counting_takes_has_a_bound(pattern: str, most: int) -> None:
+    assert 0 < size_of_pattern(read(pattern), 1000).effort <= most
 
 
 @pytest.mark.parametrize(
