@@ -130,6 +130,8 @@ def test_the_encoding_of_a_long_text_is_found_wherever_its_beginning_ends(before
 
 
 def test_where_memory_ends_the_reader_of_a_file_goes_first() -> None:
-    script = "from chat_ui import extraction; extraction._bound(); print(open('/proc/self/oom_score_adj').read())"
+    script = (
+        "from chat_ui import extraction; extraction._bound(); print(open('/proc/self/oom_score_adj').read())"
+    )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "1000"
