@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from harness.person import Person
+from harness.waiting import wait_until
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
 TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary")]
@@ -33,6 +34,41 @@ def test_what_does_not_fit_is_said_before_it_is_sent(person: Person) -> None:
     expect(person.page.locator("#gauge")).to_contain_text(
         re.compile(r"Of what is attached, the first \d+ of 99999 characters fit")
     )
+
+
+def test_how_much_can_be_attached_is_said(person: Person) -> None:
+    page = person.page
+    held: list[Route] = []
+    page.route("**/files", lambda route: held.append(route))
+    page.route("**/count", lambda route: route.fulfill(status=413, json={}))
+    chips = page.locator("#attached .file-chip")
+
+    def come(size: int) -> None:
+        for route in held:
+            route.fulfill(json={"text": "a" * size, "cut": False, "tokens": size})
+        held.clear()
+
+    person.attach("large.txt", b"a")
+    person.message.fill("What is it?")
+    person.send.click()
+    notice = page.locator("#refused")
+    expect(notice).to_contain_text("A file is still being read.")
+    wait_until(lambda: page.title() and held, "the file goes up")
+    come(500_000)
+    expect(notice).to_be_hidden()
+    expect(page.locator("#gauge")).to_contain_text("The conversation is too large")
+    person.attach("larger.txt", b"a")
+    expect(chips).to_have_count(2)
+    wait_until(lambda: page.title() and held, "the file goes up")
+    come(500_000)
+    expect(chips.last).to_contain_text("more would be attached than a question can carry")
+    page.get_by_role("button", name="Remove larger.txt").click()
+    for number in range(10):
+        person.attach(f"{number}.txt", b"a")
+    expect(chips).to_have_count(11)
+    expect(chips.nth(9)).to_contain_text("being read")
+    expect(chips.last).to_contain_text("“9.txt” is one too many")
+    expect(person.questions).to_have_count(0)
 
 
 def test_settings_have_presets_and_names(person: Person) -> None:

@@ -160,14 +160,16 @@ def test_settings_that_were_kept_by_position_are_found_again(person: Person, sta
 
 
 def test_who_is_quicker_than_the_page_loses_nothing(person: Person) -> None:
-    """Typed, or even sent, while the page asks who it is: the conversation comes back, then the question."""
-    person.choose("Max new tokens", BRIEF)
-    person.ask("Say a color.")
+    """Typed, or even sent, while the page asks who it is: the conversation comes back, then the
+    question, which is answered with the settings that were kept.
+    """
+    person.choose("Max new tokens", "3")
+    person.ask("Tell me all about whales.")
     person.finishes()
     held: list[Route] = []
     person.page.route("**/whoami", lambda route: held.append(route))
 
-    for question in ("Say an animal.", "Say a number."):
+    for question in ("Tell me all about trains.", "Tell me all about trees."):
         held.clear()
         person.page.reload()
         person.message.fill(question)
@@ -175,6 +177,7 @@ def test_who_is_quicker_than_the_page_loses_nothing(person: Person) -> None:
         wait_until(lambda: person.page.title() and held, "the page asks who it is")
         held[0].continue_()
         expect(person.questions.last).to_contain_text(question)
+        expect(person.conversation.locator(".figures").last).to_contain_text("3 out")
         person.finishes()
     expect(person.questions).to_have_count(3)
 

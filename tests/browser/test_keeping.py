@@ -8,13 +8,37 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from harness.documents import docx, paragraph, pdf
 from harness.person import Person
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 SLOW = 30  # tokens a second
+HELD_STORAGE = """
+window.held = true;
+const open = IDBFactory.prototype.open;
+IDBFactory.prototype.open = function (...given) {
+  const request = open.apply(this, given);
+  const late = { get result() { return request.result; } };
+  request.onupgradeneeded = () => late.onupgradeneeded();
+  request.onsuccess = async () => {
+    window.opened = true;
+    while (window.held) await new Promise((next) => setTimeout(next, 20));
+    late.onsuccess();
+  };
+  return late;
+};
+"""
+"""The browser takes until `window.held` is false to open its database."""
+TYPES_ON = """() => {
+  const box = document.querySelector("#ask textarea");
+  window.typing = setInterval(() => {
+    box.value += "x";
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  }, 50);
+}"""
 LONG = " ".join(f"word{n}" for n in range(200))
 SHORT = "A short answer."
 
@@ -107,9 +131,11 @@ def test_conversations_are_found_opened_and_named(keeper: Person, tmp_path: Path
     expect(titles(listed)).to_have_text(["All about trains", "Moby"])
     do(listed, "Moby", "Pin")
     expect(titles(listed)).to_have_text(["★ Moby", "All about trains"])
+    expect(listed.get_by_role("listitem").filter(has_text="Moby").locator("summary")).to_be_focused()
 
     do(listed, "trains", "Delete")
     expect(titles(listed)).to_have_text(["★ Moby"])
+    expect(listed.get_by_role("button", name="Undo")).to_be_focused()
     listed.get_by_role("button", name="Undo").click()
     expect(titles(listed)).to_have_text(["★ Moby", "All about trains"])
 
@@ -155,6 +181,89 @@ def test_two_tabs_lose_nothing_of_each_other(keeper: Person) -> None:
     expect(titles(library(keeper.page))).to_have_count(2)
 
 
+def test_what_another_tab_said_while_somebody_typed_is_not_lost(keeper: Person) -> None:
+    has_said(keeper, "First.")
+    there = Person(keeper.page.context.new_page())
+    there.page.goto(keeper.page.url)
+    expect(there.questions).to_have_text(["First."])
+    keeper.page.evaluate(TYPES_ON)
+    has_said(there, "There.")
+    # it is kept: another page has it
+    expect(titles(library(there.page))).to_have_text(["First"])
+    expect(there.questions).to_have_text(["First.", "There."])
+    there.page.reload()
+    expect(there.questions).to_have_text(["First.", "There."])
+    keeper.page.evaluate("clearInterval(window.typing)")
+    expect(keeper.questions).to_have_text(["First.", "There."])
+    expect(keeper.message).to_have_value(re.compile("^x+$"))
+    has_said(keeper, "Here.")
+    expect(there.questions).to_have_text(["First.", "There.", "Here."])
+
+
+def test_a_question_stays_in_its_conversation(keeper: Person) -> None:
+    """Sent while the first one's title is being written, and left at once."""
+    held: list[Route] = []
+    keeper.page.route("**/title", lambda route: held.append(route))
+    has_said(keeper, "First.")
+    wait_until(lambda: keeper.page.title() and held, "the title is asked for")
+    keeper.message.fill("Second.")
+    keeper.send.click()
+    keeper.new_chat.click()
+    expect(keeper.questions).to_have_count(0)
+    held[0].continue_()
+    has_said(keeper, "Third.")
+    expect(keeper.questions).to_have_text(["Third."])
+
+
+def test_a_name_that_was_given_stays_and_what_was_deleted_stays_away(keeper: Person) -> None:
+    say(keeper, LONG, SLOW)
+    listed = library(keeper.page)
+    do(listed, "30", "Rename")
+    keeper.page.keyboard.type("Mine")
+    keeper.page.keyboard.press("Enter")
+    expect(titles(listed)).to_have_text(["Mine"])
+    keeper.page.keyboard.press("Escape")
+    keeper.stop.click()
+    expect(keeper.conversation).to_contain_text("You stopped this answer.")
+    keeper.retry.click()
+    keeper.sees_growth()
+    listed = library(keeper.page)
+    expect(titles(listed)).to_have_text(["Mine"])
+    do(listed, "Mine", "Delete")
+    expect(keeper.questions).to_have_count(0)
+    has_said(keeper, SHORT)
+    expect(titles(listed)).to_have_text(["A short answer"])
+
+
+def test_settings_are_kept_whoever_types_while_the_page_is_made(keeper: Person) -> None:
+    keeper.choose("Max new tokens", "123")
+    keeper.page.add_init_script(HELD_STORAGE)
+    keeper.page.reload()
+    keeper.page.wait_for_function("window.opened")
+    keeper.message.press_sequentially("half a ques")
+    keeper.page.wait_for_function("window.chatStorage.inputs().draft === 'half a ques'")
+    keeper.page.evaluate("window.held = false")
+    expect(keeper.page.get_by_role("heading", name="What can I help with?")).to_be_visible()
+    expect(keeper.message).to_have_value("half a ques")
+    expect(keeper.page.get_by_label(re.compile("number input for Max new tokens"))).to_have_value("123")
+
+
+def test_an_answer_of_which_nothing_more_came_can_still_go_on(
+    echoing: Stack, arrive: Callable[..., Person]
+) -> None:
+    messages = [
+        {"id": "0" * 16, "role": "user", "text": "Hello?"},
+        {"id": "1" * 16, "role": "assistant", "text": "Hel", "note": "The engine went away."},
+    ]
+    kept = {"user": None, "messages": messages, "draft": "", "settings": {}}
+    local = [{"name": "qwen-appliance.chat.1", "value": json.dumps(kept)}]
+    person = arrive(
+        storage_state={"cookies": [], "origins": [{"origin": echoing.url, "localStorage": local}]}
+    )
+    person.conversation.get_by_role("button", name="Continue", exact=True).click()
+    expect(person.answers).to_have_text("HelHello?Hel", use_inner_text=True)
+
+
 def test_what_was_said_before_is_still_there(keeper: Person) -> None:
     has_said(keeper, "One.")
     has_said(keeper, "Two.")
@@ -168,9 +277,9 @@ def test_what_was_said_before_is_still_there(keeper: Person) -> None:
     first.get_by_role("button", name="Previous version").click()
     expect(keeper.answers).to_have_text(["One.", "Two."], use_inner_text=True)
     keeper.retry.click()
-    keeper.finishes()
     last = keeper.conversation.locator(".answer").last
     expect(last.get_by_label("Version 2 of 2")).to_be_visible()
+    keeper.finishes()
     last.get_by_role("button", name="Edit this answer").click()
     last.get_by_role("textbox").fill("My **own** words")
     last.get_by_role("button", name="Submit").click()

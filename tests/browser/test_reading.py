@@ -46,7 +46,16 @@ def say(person: Person, text: str, rate: int = SLOW) -> None:
     """Has the engine say it."""
     person.message.fill(f"{rate}\n{text}")
     person.send.click()
-    expect(person.stop).to_be_visible()
+    expect(person.questions.last).to_contain_text(text)
+
+
+def has_said(person: Person, text: str) -> None:
+    """The engine has said it, to its end."""
+    before = person.questions.count()
+    say(person, text)
+    figures = person.conversation.locator(".figures")
+    expect(figures.nth(before)).to_contain_text("complete")
+    person.finishes()
 
 
 def log_of(page: Page) -> Locator:
@@ -136,8 +145,7 @@ def test_a_message_box_that_becomes_smaller_leaves_the_end_in_view(
 
 
 def test_only_the_end_of_the_last_answer_changes_while_it_grows(reader: Person) -> None:
-    say(reader, "An earlier answer.")
-    reader.finishes()
+    has_said(reader, "An earlier answer.")
     say(reader, PARAGRAPHS, FAST)
     reader.sees_growth(400)
     first = reader.answers.last.locator("> *").count()
@@ -214,8 +222,7 @@ def test_a_question_asked_as_soon_as_the_answer_is_there_is_not_lost(reader: Per
 
 
 def test_an_answer_says_what_it_took_and_why_it_ended(reader: Person) -> None:
-    say(reader, "One two three four five.")
-    reader.finishes()
+    has_said(reader, "One two three four five.")
     figures = reader.conversation.locator(".figures")
     expect(figures).to_have_text(
         re.compile(r"first token \d+\.\d s · [\d.]+ tokens/s · \d+ in, 5 out · complete")
@@ -258,8 +265,7 @@ def pasted(person: Person) -> str:
 
 
 def test_code_can_be_saved_as_a_file(reader: Person, tmp_path: Path) -> None:
-    say(reader, CODE)
-    reader.finishes()
+    has_said(reader, CODE)
     expect(reader.conversation.locator(".code-head > span")).to_have_text("python")
     with reader.page.expect_download() as download:
         reader.conversation.get_by_role("button", name="Download code").click()

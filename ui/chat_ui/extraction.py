@@ -9,6 +9,7 @@ fetched.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import resource
@@ -16,7 +17,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 CPU_SECONDS = 20
@@ -136,10 +137,19 @@ def _text(content: bytes) -> Extract:
     except UnicodeDecodeError:
         from charset_normalizer import from_bytes
 
-    best = from_bytes(content[:TEXT_BYTES]).best()
+    best = from_bytes(_beginning(content)).best()
     if best is None:
         raise Unreadable("unknown")
     return Extract(content.decode(best.encoding, errors="replace"))
+
+
+def _beginning(content: bytes) -> bytes:
+    """Enough of it to know its encoding, up to a line's or a word's end: no encoding has those within a
+    character.
+    """
+    part = content[:TEXT_BYTES]
+    end = max(part.rfind(b"\n"), part.rfind(b" ")) + 1
+    return part[:end] if end and len(part) < len(content) else part
 
 
 def main(name: str) -> dict[str, Any]:
@@ -157,7 +167,12 @@ def main(name: str) -> dict[str, Any]:
 
 
 def _bound() -> None:
-    """From here on the kernel holds this process to its limits."""
+    """From here on the kernel holds this process to its limits, and ends it first where the container has no
+    memory left: a file can be sent again, the answers that the replica is writing can not.
+    """
+    # why suppressed: a sandbox's kernel may not know it
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -24,7 +24,9 @@ NAME_CHARS = 255
 NAME_HEADER = "X-File-Name"
 AT_A_TIME = 2
 WAITING = 6
-WAIT_SECONDS = 25.0
+# together less than nginx waits (nginx/snippets/page_question.conf)
+PLACE_SECONDS = 6.0
+WAIT_SECONDS = 20.0
 PACKAGES = Path(__file__).parents[1]
 
 
@@ -49,13 +51,23 @@ class Files:
             raise TooManyFiles
         self._coming += 1
         try:
-            async with self._places:
+            await self._place()
+            try:
                 content = await _content(request)
                 if content is None:
                     return {"error": "too_large"}
                 return await _extract(unquote(request.headers.get(NAME_HEADER, ""))[:NAME_CHARS], content)
+            finally:
+                self._places.release()
         finally:
             self._coming -= 1
+
+    async def _place(self) -> None:
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise TooManyFiles from None
 
 
 async def _content(request: Request) -> bytes | None:

@@ -37,6 +37,7 @@ _SCRIPTS = (
     "appearance.js",
     "gradio_internals.js",
     "texts.js",
+    "parts.js",
     "browser_storage.js",
     "account.js",
     "refusals.js",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -97,15 +99,39 @@ def test_of_a_book_the_first_pages_are_read(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_entity_fetches_nothing() -> None:
-    text = ""
     entity = '<!DOCTYPE d [<!ENTITY f SYSTEM "file:///etc/passwd">]>'
+    assert extract("without.docx", with_body("", "xy")).text == "xy"
+    text = ""
+    with contextlib.suppress(Exception):  # refusing it altogether is as good
+        text = extract("entity.docx", with_body(entity, "x&f;y")).text
+    assert "root:" not in text
+
+
+def with_body(prologue: str, text: str) -> bytes:
+    """A Word file whose document has this before it, and a paragraph of this text."""
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(docx(""))) as whole, zipfile.ZipFile(made, "w") as packed:
         for entry in whole.namelist():
             content = whole.read(entry).decode()
             if entry == "word/document.xml":
-                content = entity + content.replace("<w:body>", f"<w:body>{paragraph('x&f;y')}")
+                assert "<w:body>" in content
+                content = prologue + content.replace("<w:body>", f"<w:body>{paragraph(text)}")
             packed.writestr(entry, content)
-    with contextlib.suppress(Exception):  # refusing it altogether is as good
-        text = extract("entity.docx", made.getvalue()).text
-    assert "root:" not in text
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("before", ["", "x"])
+def test_the_encoding_of_a_long_text_is_found_wherever_its_beginning_ends(before: str) -> None:
+    # of characters of two bytes: with one of one byte before them, half a megabyte ends within one
+    text = before + f"{CHINESE}\n" * (extraction.TEXT_BYTES // len(CHINESE))
+    found = extract("long.txt", text.encode("gb18030"))
+    assert found.cut
+    assert text.startswith(found.text)
+
+
+def test_where_memory_ends_the_reader_of_a_file_goes_first() -> None:
+    script = (
+        "from chat_ui import extraction; extraction._bound(); print(open('/proc/self/oom_score_adj').read())"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "1000"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -98,21 +100,38 @@ async def test_only_so_many_come_at_a_time(
     http: aiohttp.ClientSession, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "WAITING", -1)  # of the two places one is left
+    async with coming_slowly(http, url):
+        async with asyncio.timeout(30):
+            while (await upload(http, url, "b.txt", b"hello"))[0] != 503:
+                await asyncio.sleep(0.01)
+    assert (await upload(http, url, "b.txt", b"hello"))[0] == 200
+
+
+async def test_who_waits_too_long_for_a_place_comes_again(
+    http: aiohttp.ClientSession, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PLACE_SECONDS", 0.1)
+    async with coming_slowly(http, url), coming_slowly(http, url), asyncio.timeout(30):
+        while (await upload(http, url, "b.txt", b"hello"))[0] != 503:
+            await asyncio.sleep(0.01)
+    assert (await upload(http, url, "b.txt", b"hello"))[0] == 200
+
+
+@asynccontextmanager
+async def coming_slowly(http: aiohttp.ClientSession, url: str) -> AsyncIterator[None]:
+    """A file of which the rest comes at the end of the block, and whose text then comes back."""
     began, goes_on = asyncio.Event(), asyncio.Event()
 
-    async def slow() -> Any:
+    async def slow() -> AsyncIterator[bytes]:
         yield b"hel"
         began.set()
         await goes_on.wait()
         yield b"lo"
 
     headers = {**BINARY, files.NAME_HEADER: "a.txt"}
-    first = asyncio.ensure_future(http.post(f"{url}/files", data=slow(), headers=headers))
+    sending = asyncio.ensure_future(http.post(f"{url}/files", data=slow(), headers=headers))
     await began.wait()
-    async with asyncio.timeout(30):
-        while (await upload(http, url, "b.txt", b"hello"))[0] != 503:
-            await asyncio.sleep(0.01)
+    yield
     goes_on.set()
-    async with await first as response:
+    async with await sending as response:
         assert await response.json() == {"text": "hello", "cut": False, "tokens": 4}
-    assert (await upload(http, url, "b.txt", b"hello"))[0] == 200

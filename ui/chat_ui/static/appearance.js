@@ -42,7 +42,7 @@
     // The controls are there.
     start(text) {
       const [theme, languages] = ["theme-choice", "language-choice"].map((id) => document.getElementById(id));
-      const option = (value, label) => Object.assign(document.createElement("option"), { value, textContent: label });
+      const { option } = window.chatParts;
       theme.ariaLabel = text("page_theme");
       languages.ariaLabel = text("page_language");
       theme.replaceChildren(...THEMES.map((name) => option(name, text(`page_theme_${name || "system"}`))));

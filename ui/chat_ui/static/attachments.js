@@ -2,11 +2,14 @@
 // keeps it. What is shown of them above the message box, and nothing else.
 (() => {
   const { text } = window.chatTexts;
+  const { button, element } = window.chatParts;
   const TIMEOUT_MS = 60_000;
   const FILE_BYTES = 10 * 2 ** 20;
   const MOST = 10;
+  // of the megabyte that a question may be as it is sent (nginx/routes): the rest is for the conversation
+  const ALL_BYTES = 768 * 2 ** 10;
   const REASONS = new Set([
-    "busy", "damaged", "empty", "encrypted", "lying", "scanned", "too_large", "too_much", "too_many", "unknown",
+    "beyond", "busy", "damaged", "empty", "encrypted", "lying", "scanned", "too_large", "too_many", "too_much", "unknown",
   ]);
   // each { name, state: "reading", "ready" or "failed", text, tokens, cut, reason }
   let files = [];
@@ -21,18 +24,12 @@
   }
 
   function chip(file) {
-    const made = document.createElement("span");
-    made.className = "file-chip";
+    const made = element("span", "file-chip");
     made.dataset.state = file.state;
     const said = file.state === "failed" ? text(`page_file_${file.reason}`, { name: file.name }) : label(file);
-    const name = document.createElement("span");
-    name.textContent = said;
-    const remove = document.createElement("button");
-    remove.type = "button";
-    remove.textContent = "×";
+    const remove = button("×", () => set(files.filter((one) => one !== file)));
     remove.ariaLabel = text("page_file_remove", { name: file.name });
-    remove.addEventListener("click", () => set(files.filter((one) => one !== file)));
-    made.append(name, remove);
+    made.append(element("span", "", said), remove);
     return made;
   }
 
@@ -50,15 +47,21 @@
   }
 
   async function read(file) {
-    if (files.length >= MOST) return;
     const mine = { name: file.name || text("page_file_pasted"), state: "reading" };
+    const isOneTooMany = files.filter(({ state }) => state !== "failed").length >= MOST;
     set([...files, mine]);
-    const said = file.size > FILE_BYTES ? { error: "too_large" } : await upload(file, mine.name);
+    let said = isOneTooMany ? { error: "too_many" } : {};
+    if (file.size > FILE_BYTES) said = { error: "too_large" };
+    if (!said.error) said = await upload(file, mine.name);
     if (!files.includes(mine)) return;
+    if (!said.error && size([...ready(), said]) > ALL_BYTES) said = { error: "beyond" };
     const reason = REASONS.has(said.error) ? said.error : "damaged";
     const done = said.error ? { ...mine, state: "failed", reason } : { ...mine, ...said, state: "ready" };
     set(files.map((one) => (one === mine ? done : one)));
   }
+
+  // How much of a question these are.
+  const size = (list) => new TextEncoder().encode(JSON.stringify(list.map(({ text: said }) => said))).length;
 
   async function upload(file, name) {
     try {

@@ -8,6 +8,7 @@
   const TIMEOUT_MS = 3000;
   const MISSED_MS = 1000;
   const { duration, language, text } = window.chatTexts;
+  const { element } = window.chatParts;
   const number = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
   let misses = 0;
   let timer = null;
@@ -29,13 +30,6 @@
       if (typeof model.eta_s === "number") parts.push(text("page_eta", { time: duration(model.eta_s) }));
     }
     return parts;
-  }
-
-  function element(tag, className, content) {
-    const made = document.createElement(tag);
-    made.className = className;
-    if (content) made.textContent = content;
-    return made;
   }
 
   function progress(status) {

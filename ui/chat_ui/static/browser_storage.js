@@ -63,8 +63,8 @@
         if (!Array.isArray(found?.messages)) continue;
         if ((found.user ?? null) === user) {
           const draft = found.draft ?? found.inputs?.[0];
-          const { id, at = 0, partial = false } = found;
-          return { id, at, partial, messages: messagesOf(found), draft: String(draft ?? ""), files: found.files ?? [], settings: settingsOf(found) };
+          const { id, asked, at = 0, partial = false } = found;
+          return { id, asked, at, partial, messages: messagesOf(found), draft: String(draft ?? ""), files: found.files ?? [], settings: settingsOf(found) };
         }
         window[storage].removeItem(KEY);
       } catch { /* storage is off or holds something else: go on without */ }

@@ -31,11 +31,16 @@
   // the conversation, or the settings, that somebody has chosen
   let chosen = null;
   let settings = null;
+  // how often another conversation took the place of what there was
+  let changes = 0;
+  let isRestored = false;
   const { promise: restored, resolve: announce } = Promise.withResolvers();
   const { promise: attached, resolve: attach } = Promise.withResolvers();
 
   function keep() {
-    storage.keep({ id: conversation.id, messages: conversation.messages });
+    // where its answer is found: another tab may have been quicker, and what is here have become a conversation of its own since
+    const asked = answer?.growing ? asking.conversation : undefined;
+    storage.keep({ id: conversation.id, messages: conversation.messages, asked });
     keepAll();
   }
 
@@ -47,6 +52,8 @@
 
   // Another conversation takes the place of this one, which is kept.
   function change(next, record) {
+    changes += 1;
+    keepAll();
     endWriting();
     closed = true;
     if (asking) asking.left = true;
@@ -82,12 +89,13 @@
         window.chatLibrary.close();
       },
       isOpen: (id) => id === conversation.id,
-      removed: (id) => {
+      leave: async (id) => {
         if (id !== conversation.id) return;
-        window.chatKeeping.removed();
+        await window.chatKeeping.removed();
         openRecord({ ...data.begin(), settings: storage.inputs().settings });
       },
       newId: data.newId,
+      download: data.download,
     });
   }
 
@@ -161,8 +169,10 @@
 
   // Sends a question, when what was before it is over. `messages` is what the conversation then is.
   async function send(kind, messagesWith, draft = "", more = {}) {
+    const before = changes;
     await restored;
     await window.chatKeeping.titled();
+    if (changes !== before) return;
     const waits = asking && !asking.heard && !asking.over && !asking.left;
     if (waits || answer?.growing) return;
     const messages = messagesWith();
@@ -207,6 +217,7 @@
       kind: "resumed",
       messages: messages.slice(0, -1),
       before: messages.slice(0, -2),
+      conversation: found.asked,
       turn: answer.id,
       heard: true,
       over: false,
@@ -217,10 +228,10 @@
   }
 
   // The person wants no more of it: it would be written on, as for a page that comes back.
-  function endWriting() {
+  async function endWriting() {
     if (!answer?.growing) return;
-    const unwanted = { conversation: conversation.id, turn: answer.id };
-    window.chatServer.post("stop", unwanted, { timeout: STOP_MS, keepalive: true })
+    const unwanted = { conversation: asking.conversation, turn: answer.id };
+    await window.chatServer.post("stop", unwanted, { timeout: STOP_MS, keepalive: true })
       .catch(() => { /* then it ends by itself, some minutes later */ });
   }
 
@@ -245,9 +256,10 @@
       });
       found.messages = storage.newer(found, record);
       window.chatAccount.show(user, () => {
+        const stopped = endWriting();
         storage.forget();
         window.chatPresets.forget();
-        return window.chatKeeping.forget();
+        return Promise.all([stopped, window.chatKeeping.forget()]);
       });
       shown = data.createView(document.getElementById("conversation-place"), text, {
         retry: (id) => send("retried", () => data.retried(conversation, id)),
@@ -273,6 +285,7 @@
       document.documentElement.lang = language;
       window.chatAttachments.onChange(() => {
         storage.keep({ files: window.chatAttachments.ready() });
+        if (!window.chatAttachments.isReading()) window.chatRefusals.unhint();
         gauge();
       });
       window.chatAttachments.put(found.files);
@@ -285,11 +298,16 @@
       return [box, ...settingsShown, ...named.map((key) => update({ value: text(key) }))];
     },
     // Gradio has put in place what restore() returned: a question is asked with the settings that were kept.
-    restored: () => announce(),
+    restored() {
+      isRestored = true;
+      announce();
+    },
     keepInputs([draft, ...values]) {
       window.chatRefusals.leave();
       const names = Object.keys(window.CHAT.settings);
-      storage.keep({ draft, settings: Object.fromEntries(names.map((name, at) => [name, values[at]])) });
+      // until then the panel shows the defaults, which are nobody's choice
+      const shownSettings = isRestored ? { settings: Object.fromEntries(names.map((name, at) => [name, values[at]])) } : {};
+      storage.keep({ draft, ...shownSettings });
       if (!conversation) return;
       keepAll();
       gauge();
@@ -298,16 +316,16 @@
     ask(draft) {
       const said = (draft ?? "").trim();
       const files = window.chatAttachments.ready();
-      if ((said || files.length) && !window.chatAttachments.isReading()) {
-        send("typed", () => data.asked(conversation, said, files), draft);
-      }
+      if (window.chatAttachments.isReading()) window.chatRefusals.hint(text("page_file_wait"));
+      else if (said || files.length) send("typed", () => data.asked(conversation, said, files), draft);
       return [];
     },
     // Gradio asks the server now, and takes along what is asked.
     question() {
       running = asking;
+      asking.conversation ??= conversation.id;
       return {
-        conversation: conversation.id,
+        conversation: asking.conversation,
         turn: asking.turn,
         kind: asking.kind,
         messages: data.forServer({
@@ -324,6 +342,7 @@
       return [...left, ...idle];
     },
     newChat() {
+      if (!conversation) return [...left, ...idle];
       change(data.begin(), null);
       return ["", "", ...idle];
     },

@@ -11,12 +11,21 @@
   const channel = new BroadcastChannel(CHANNEL);
   let opened = null;
 
+  // A failure of this is none of room: there is no database, in private mode perhaps.
+  class Off extends Error {}
+
   function open() {
     opened ??= new Promise((resolve, reject) => {
       const request = indexedDB.open(NAME, 1);
       request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
-      request.onsuccess = () => resolve(request.result);
+      request.onsuccess = () => {
+        request.result.onclose = () => { opened = null; };
+        resolve(request.result);
+      };
       request.onerror = () => reject(request.error);
+    }).catch((error) => {
+      opened = null;
+      throw new Off("storage", { cause: error });
     });
     return opened;
   }
@@ -52,8 +61,9 @@
         const found = request.result;
         if (!found && !changes.messages) return;
         const overtaken = found && found.revision !== base && changes.messages;
+        const title = found?.titled && !changes.titled ? { title: found.title } : {};
         const record = {
-          created: Date.now(), title: "", pinned: false, ...found, ...changes, id,
+          created: Date.now(), title: "", pinned: false, ...found, ...changes, ...title, id,
           changed: changes.messages ? Date.now() : found?.changed ?? Date.now(),
           revision: (found?.revision ?? 0) + (changes.messages ? 1 : 0),
         };
@@ -89,6 +99,8 @@
 
   window.chatDatabase = {
     one, all, save, put, remove, clear, isNearlyFull,
+    // The text that says why something was not kept.
+    reason: (error) => (error instanceof Off ? "page_storage_off" : "page_storage_full"),
     onChange: (act) => channel.addEventListener("message", ({ data }) => act(data.id)),
   };
 })();

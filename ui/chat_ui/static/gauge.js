@@ -16,20 +16,28 @@
     asking = mine;
     try {
       show(await window.chatServer.post("count", body, { timeout: TIMEOUT_MS, signal: mine.signal }));
-    } catch { /* the next count says it */ }
+    } catch ({ status }) {
+      // another failure the next count makes good
+      if (status === 413) warn(text("page_too_large"));
+    }
   }
 
   function show({ used, of, left_out: leftOut }) {
     const place = document.getElementById("gauge");
-    const [meter, numbers, warning] = place.children;
+    const [meter, numbers] = place.children;
     meter.max = of;
     meter.value = Math.min(used, of);
     const files = window.chatAttachments.tokens();
     const said = text("page_context", { used: number(used), of: number(of) });
     numbers.textContent = files ? `${said} · ${text("page_context_files", { tokens: number(files) })}` : said;
     meter.ariaLabel = numbers.textContent;
-    warning.textContent = leftOut ?? "";
-    place.dataset.full = String(Boolean(leftOut));
+    warn(leftOut ?? "");
+  }
+
+  function warn(said) {
+    const place = document.getElementById("gauge");
+    place.lastElementChild.textContent = said;
+    place.dataset.full = String(Boolean(said));
     place.hidden = false;
   }
 

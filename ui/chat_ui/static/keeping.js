@@ -16,8 +16,8 @@
   let timer = null;
   let saving = Promise.resolve();
   let forgotten = false;
-  // over when no title is being written: it would count as one of the person's answers that are
-  let titling = Promise.resolve();
+  // while a title is being written, which would count as one of the person's answers that are
+  let titling = null;
 
   // What is waiting is saved, after what is being saved.
   function flush() {
@@ -25,21 +25,25 @@
     timer = null;
     const changes = waiting;
     waiting = null;
-    if (changes && !forgotten) saving = saving.then(() => save(changes));
+    if (changes) saving = saving.then(() => save(changes));
     return saving;
   }
 
-  async function save({ id, of, messages, ...changes }) {
+  async function save({ of, messages, draft, settings, files }) {
+    if (of.gone || forgotten) return;
+    const { id } = of;
     const said = isSame(messages, of.messages) ? {} : { messages };
     try {
-      const kept = await database.save(id, of.revision, { user, ...titleOf(of, messages), ...changes, ...said }, wants.newId);
+      const changes = { user, ...titleOf(of, messages), draft, settings, files, ...said };
+      const kept = await database.save(id, of.revision, changes, wants.newId);
       if (!kept) return;
-      Object.assign(of, { id: kept.id, revision: kept.revision, messages });
+      if (said.messages) Object.assign(of, { id: kept.id, revision: kept.revision, messages });
+      else if (kept.revision !== of.revision) follow(id);
       if (kept.id !== id && of === open) wants.moved(kept.id);
       window.chatLibrary.load();
       tell(await database.isNearlyFull() ? "page_storage_nearly_full" : "");
-    } catch {
-      tell("page_storage_full");
+    } catch (error) {
+      tell(database.reason(error));
     }
   }
 
@@ -58,27 +62,29 @@
   }
 
   // The model is asked for a title once, after the first answer; until then, and where it has none, the question is one.
-  async function title(id, messages) {
-    open.titled = true;
+  async function title(messages) {
+    const of = open;
+    of.titled = true;
     try {
       const asked = { messages: messages.map(({ role, text: said }) => ({ role, text: said })) };
       const { title: found } = await window.chatServer.post("title", asked, { timeout: TITLE_MS });
       await flush();
-      const record = await database.one(open.id === id ? open.id : id);
+      const record = await database.one(of.id);
       if (!record || record.titled || forgotten) return;
-      const kept = await database.save(record.id, record.revision, { titled: true, ...(found ? { title: found } : {}) }, wants.newId);
-      if (open.id === kept.id) open.revision = kept.revision;
+      await database.save(record.id, record.revision, { titled: true, ...(found ? { title: found } : {}) }, wants.newId);
       window.chatLibrary.load();
     } catch { /* the question stays its title */ }
   }
 
   // Another tab has saved a conversation: where it is the one that is open here, and nothing has happened to it here, it is shown.
   async function follow(id) {
-    if (!id || id !== open.id || waiting || wants.isBusy()) return;
+    const of = open;
+    const isAtRest = () => of === open && id === of.id && !waiting && !wants.isBusy();
+    if (!isAtRest()) return;
     await saving;
-    const record = await database.one(id);
-    if (!record || record.revision === open.revision || record.messages.at(-1)?.growing) return;
-    Object.assign(open, { revision: record.revision, titled: record.titled === true, messages: record.messages });
+    const record = await database.one(id).catch(() => null);
+    if (!isAtRest() || !record || record.revision === of.revision || record.messages.at(-1)?.growing) return;
+    Object.assign(of, { revision: record.revision, titled: record.titled === true, messages: record.messages });
     wants.show(record.messages);
   }
 
@@ -94,8 +100,8 @@
         const record = found.find((one) => one.id === id && (one.user ?? null) === user) ?? null;
         this.opened(id, record);
         return record;
-      } catch {
-        tell("page_storage_off");
+      } catch (error) {
+        tell(database.reason(error));
         this.opened(id, null);
         return null;
       }
@@ -103,13 +109,15 @@
     opened(id, record) {
       open = { id, revision: record?.revision ?? 0, titled: record?.titled === true, messages: record?.messages ?? null };
     },
-    // It is not kept any more.
+    // It is not kept any more, once what is being saved is over.
     removed() {
+      open.gone = true;
       waiting = null;
+      return saving;
     },
     // The open conversation has changed; an empty one is not kept.
     changed(conversation) {
-      if (!wants || !conversation.messages.length) return;
+      if (!wants || open.gone || !conversation.messages.length) return;
       waiting = { ...conversation, of: open };
       const growing = conversation.messages.at(-1).growing;
       timer ??= setTimeout(flush, growing ? GROWING_SAVE_MS : SAVE_MS);
@@ -118,13 +126,15 @@
       const [, answer] = conversation.messages;
       flush();
       if (!open.titled && conversation.messages.length === 2 && answer.text) {
-        titling = title(conversation.id, conversation.messages);
+        const mine = title(conversation.messages).finally(() => { titling = titling === mine ? null : titling; });
+        titling = mine;
       }
     },
     flush,
-    titled: () => Promise.race([titling, new Promise((resolve) => setTimeout(resolve, TITLE_WAIT_MS))]),
+    titled: () => titling && Promise.race([titling, new Promise((resolve) => setTimeout(resolve, TITLE_WAIT_MS))]),
     async forget() {
       forgotten = true;
+      await saving;
       await database.clear().catch(() => {});
     },
   };

@@ -2,10 +2,11 @@
 // database.js's business; which conversation is open, conversation.js's.
 (() => {
   const { language, text } = window.chatTexts;
-  const { all, put, remove, save } = window.chatDatabase;
+  const { button, element } = window.chatParts;
+  const { all, put, reason, remove, save } = window.chatDatabase;
   const UNDO_MS = 10_000;
   const SEARCH_MS = 200;
-  // set by start(): open(record), isOpen(id), removed(id), newId
+  // set by start(): open(record), isOpen(id), leave(id), newId, download(name, content)
   let wants = null;
   let user = null;
   let records = [];
@@ -19,18 +20,17 @@
   const date = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
   const part = (id) => document.getElementById(id);
 
-  function element(tag, className, said) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (said) made.textContent = said;
-    return made;
-  }
+  const say = (key, values) => { part("library-said").textContent = key ? text(key, values) : ""; };
 
-  function button(key, act, values) {
-    const made = element("button", "", text(key, values));
-    made.type = "button";
-    made.addEventListener("click", act);
-    return made;
+  // Does it to what is kept, and lists what then is; where it fails, that is said.
+  async function attempt(work) {
+    say("");
+    try {
+      await work();
+    } catch (error) {
+      say(reason(error));
+    }
+    await load();
   }
 
   async function load() {
@@ -57,15 +57,28 @@
   function show() {
     if (renaming) return;
     shown = records.map((record) => [record, excerpt(record)]).filter(([, said]) => said !== null);
+    const held = focused();
     const rows = shown.map(row);
     const nothing = element("li", "library-nothing", text(searched ? "page_library_not_found" : "page_library_empty"));
     part("library-list").replaceChildren(...(rows.length ? rows : [nothing]));
+    if (held) focus(held);
+  }
+
+  // The conversation in whose row the keyboard is: it stays there when the list is made anew.
+  function focused() {
+    const line = part("library-list").contains(document.activeElement) && document.activeElement.closest(".library-row");
+    return line ? { id: line.dataset.id, on: document.activeElement.matches(".library-open") ? ".library-open" : "summary" } : null;
+  }
+
+  function focus({ id, on }) {
+    const place = shown.findIndex(([record]) => record.id === id);
+    if (place >= 0) part("library-list").children[place].querySelector(on).focus();
   }
 
   function row([record, said]) {
     const line = element("li", "library-row");
     line.dataset.id = record.id;
-    const open = button("page_untitled", () => wants.open(record));
+    const open = button("", () => wants.open(record));
     open.className = "library-open";
     open.replaceChildren(element("span", "library-title", (record.pinned ? "★ " : "") + (record.title || text("page_untitled"))),
       element("small", "", said || date.format(record.changed)));
@@ -79,7 +92,7 @@
       event.preventDefault();
       menu = menu === record.id ? null : record.id;
       show();
-      part("library-list").children[shown.findIndex(([one]) => one.id === record.id)]?.lastElementChild.firstElementChild?.focus();
+      focus({ id: record.id, on: "summary" });
     });
     more.append(summary, menuOf(line, record));
     line.append(open, more);
@@ -87,7 +100,7 @@
   }
 
   function menuOf(line, record) {
-    const act = (key, does) => button(key, () => {
+    const act = (key, does) => button(text(key), () => {
       menu = null;
       does();
     });
@@ -102,10 +115,7 @@
     return made;
   }
 
-  async function change({ id, revision }, changes) {
-    await save(id, revision, changes, wants.newId);
-    await load();
-  }
+  const change = ({ id, revision }, changes) => attempt(() => save(id, revision, changes, wants.newId));
 
   function rename(line, record) {
     const box = element("input", "library-rename");
@@ -130,39 +140,45 @@
     box.select();
   }
 
-  async function removeOne(record) {
+  const removeOne = (record) => attempt(async () => {
+    await wants.leave(record.id);
     await remove(record.id);
-    wants.removed(record.id);
-    await load();
+    offerUndo(record);
+  });
+
+  function offerUndo(record) {
     const place = part("library-undo");
     clearTimeout(takenBack);
     const forget = () => { place.hidden = true; };
-    place.replaceChildren(element("span", "", text("page_deleted", { title: record.title || text("page_untitled") })),
-      button("page_undo", async () => {
-        forget();
-        await put([record]);
-        await load();
-      }));
+    const undo = button(text("page_undo"), async () => {
+      forget();
+      await attempt(() => put([record]));
+      focus({ id: record.id, on: "summary" });
+    });
+    place.replaceChildren(element("span", "", text("page_deleted", { title: record.title || text("page_untitled") })), undo);
     place.hidden = false;
+    undo.focus();
     takenBack = setTimeout(forget, UNDO_MS);
   }
 
   function exportOne(record, ending) {
-    const { download, fileName, json, markdown } = window.chatTransfer;
-    download(fileName(record.title, ending), ending === "md" ? markdown(record) : json([record]));
+    const { fileName, json, markdown } = window.chatTransfer;
+    wants.download(fileName(record.title, ending), ending === "md" ? markdown(record) : json([record]));
     show();
   }
 
   async function importAll(file) {
-    const place = part("library-said");
+    let found;
     try {
-      const found = window.chatTransfer.read(await file.text(), wants.newId);
-      await put(found.map((record) => ({ ...record, user })));
-      place.textContent = text("page_imported", { n: found.length });
+      found = window.chatTransfer.read(await file.text(), wants.newId);
     } catch {
-      place.textContent = text("page_import_failed", { name: file.name });
+      say("page_import_failed", { name: file.name });
+      return;
     }
-    await load();
+    await attempt(async () => {
+      await put(found.map((record) => ({ ...record, user })));
+      say("page_imported", { n: found.length });
+    });
   }
 
   function toggle(opened = part("library").inert) {
@@ -197,12 +213,10 @@
       file.value = "";
     });
     part("library-foot").replaceChildren(
-      button("page_export_all", () => {
-        window.chatTransfer.download("conversations.json", window.chatTransfer.json(records));
-      }),
-      button("page_import", () => file.click()),
+      button(text("page_export_all"), () => wants.download("conversations.json", window.chatTransfer.json(records))),
+      button(text("page_import"), () => file.click()),
     );
-    part("library-head").append(button("page_close", () => toggle(false)));
+    part("library-head").append(button(text("page_close"), () => toggle(false)));
     document.addEventListener("keydown", (event) => event.key === "Escape" && !part("library").inert && toggle(false));
   }
 
@@ -215,6 +229,5 @@
     },
     load,
     close: () => part("library").inert || toggle(false),
-    say: (key) => { part("library-said").textContent = text(key); },
   };
 })();

@@ -1,6 +1,7 @@
 // Ready-made settings: those of the page, and those that a person has saved in this browser under a name of his own.
 (() => {
   const { text } = window.chatTexts;
+  const { option } = window.chatParts;
   const KEY = "qwen-appliance.presets";
   const NAMES = ["assistant", "translator", "coder", "summariser", "strict", "article"];
   // what differs from the defaults
@@ -34,12 +35,6 @@
   function settingsOf(name) {
     const prompt = name === "article" ? window.CHAT.settings.system_prompt : text(`page_preset_${name}_prompt`);
     return { ...window.CHAT.settings, system_prompt: prompt, ...NUMBERS[name] };
-  }
-
-  function option(value, label) {
-    const made = document.createElement("option");
-    [made.value, made.textContent] = [value, label];
-    return made;
   }
 
   function show(selected = "") {

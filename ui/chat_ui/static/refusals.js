@@ -9,6 +9,8 @@
   const send = window.fetch;
   // ends the wait: true to ask again, false to leave it; null while nobody waits
   let end = null;
+  // whether what is said is no refusal, but a word on what somebody has tried
+  let isHint = false;
 
   window.fetch = async (...request) => {
     if (!carriesQuestion(...request)) return send(...request);
@@ -45,6 +47,7 @@
 
   // Says it above the message box; with a button, also a line that changes and is not read out each time. Without a text: nothing.
   function show(said, button) {
+    isHint = false;
     const place = document.getElementById("refused");
     place.hidden = !said;
     const parts = button ? ["p", "small", "button"] : ["p"];
@@ -58,8 +61,17 @@
     return more;
   }
 
+  function hint(said) {
+    if (end) return;
+    show(said);
+    isHint = true;
+  }
+
   window.chatRefusals = {
     // The person went on to something else: what waits is not asked any more.
     leave: () => end?.(false),
+    // Why nothing came of what somebody has tried, until it would.
+    hint,
+    unhint: () => isHint && show(),
   };
 })();

@@ -3,7 +3,7 @@
   const { text } = window.chatTexts;
   const FORMAT = "qwen-appliance conversations 1";
   const ROLES = new Set(["user", "assistant"]);
-  const KEPT = ["id", "role", "text", "note", "left_out", "figures", "files", "versions", "version"];
+  const NUMBERS = ["tokens_in", "tokens_out", "first_s", "seconds"];
 
   function markdown({ title, messages }) {
     const parts = messages.map(({ role, text: said, files }) => {
@@ -34,30 +34,50 @@
       created: time(created),
       changed: time(changed),
       revision: 1,
-      messages: messages.filter(isMessage).map((message) => messageOf(message, newId)),
+      messages: messagesOf(messages, newId),
       draft: "",
       files: [],
-      ...(settings && typeof settings === "object" ? { settings } : {}),
+      settings: Object.fromEntries(Object.entries(window.CHAT.settings)
+        .map(([name, normal]) => [name, typeof settings?.[name] === typeof normal ? settings[name] : normal])),
     };
   }
 
-  const isMessage = (message) => ROLES.has(message?.role) && typeof message.text === "string";
+  // Of each message (ui/web/src/conversation.js) what has its form: the page shows it without asking again.
+  const messagesOf = (messages, newId) => messages
+    .filter((message) => ROLES.has(message?.role) && isText(message.text))
+    .map((message) => messageOf(message, newId));
 
-  function messageOf(message, newId) {
-    const kept = Object.fromEntries(KEPT.filter((name) => message[name] !== undefined).map((name) => [name, message[name]]));
-    return /^[0-9a-f]{16}$/.test(kept.id) ? kept : { ...kept, id: newId() };
+  function messageOf({ id, role, text: said, note, left_out: leftOut, figures, files, ...more }, newId) {
+    return {
+      id: isText(id) && /^[0-9a-f]{16}$/.test(id) ? id : newId(),
+      role,
+      text: said,
+      ...(isText(note) ? { note } : {}),
+      ...(isText(leftOut) ? { left_out: leftOut } : {}),
+      ...(NUMBERS.every((name) => Number.isFinite(figures?.[name])) ? { figures: figuresOf(figures) } : {}),
+      ...(Array.isArray(files) ? { files: filesOf(files) } : {}),
+      ...versionsOf(more, newId),
+    };
+  }
+
+  const isText = (value) => typeof value === "string";
+
+  const figuresOf = ({ ended, ...figures }) => ({
+    ...Object.fromEntries(NUMBERS.map((name) => [name, figures[name]])), ...(isText(ended) ? { ended } : {}),
+  });
+
+  const filesOf = (files) => files.filter((file) => isText(file?.name) && isText(file.text))
+    .map(({ name, text: said, tokens }) => ({ name, text: said, ...(Number.isFinite(tokens) ? { tokens } : {}) }));
+
+  // All of them or none: where one has no form, nobody knows which is which.
+  function versionsOf({ versions, version }, newId) {
+    if (!Array.isArray(versions) || versions[version] !== null) return {};
+    const kept = versions.map((one) => (Array.isArray(one) ? messagesOf(one, newId) : one));
+    return kept.every((one, n) => (n === version ? one === null : one?.length > 0)) ? { versions: kept, version } : {};
   }
 
   // A title as the name of a file.
   const fileName = (title, ending) => `${title.replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ").trim().slice(0, 60) || "chat"}.${ending}`;
 
-  function download(name, content) {
-    const link = document.createElement("a");
-    link.download = name;
-    link.href = URL.createObjectURL(new Blob([content], { type: "text/plain;charset=utf-8" }));
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  }
-
-  window.chatTransfer = { markdown, json, read, fileName, download };
+  window.chatTransfer = { markdown, json, read, fileName };
 })();

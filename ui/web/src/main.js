@@ -1,4 +1,5 @@
-// What the page takes from here: the conversation's view, and the conversation as data.
+// What the page takes from here: the conversation's view, the conversation as data, and how a text becomes a file.
 
+export { download } from "./clipboard.js";
 export { createView } from "./view.js";
 export * from "./conversation.js";

@@ -121,7 +121,7 @@ export class AnswerView extends MessageView {
     say(this.note, message.note);
     this.tools.hidden = Boolean(message.growing);
     this.copy.hidden = this.change.hidden = !message.text;
-    this.goOn.hidden = Boolean(message.growing) || !message.text || !CUT.has(message.figures?.ended);
+    this.goOn.hidden = Boolean(message.growing) || !message.text || !isPart(message);
     this.showVersions(message);
     if (!message.growing) this.figures.textContent = this.figuresText(message.figures);
   }
@@ -154,6 +154,7 @@ export class AnswerView extends MessageView {
   }
 }
 
-// an answer that is only a part can go on
 const CUT = new Set(["length", "stopped", "cut"]);
+// An answer that is only a part can go on; one of which nothing is known but that something came between may be one.
+const isPart = ({ figures, note: why }) => (figures ? CUT.has(figures.ended) : Boolean(why));
 const ENDINGS = new Set(["eos_token", "stop_sequence", "length", "stopped", "cut"]);
