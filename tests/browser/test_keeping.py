@@ -255,8 +255,8 @@ def test_an_answer_of_which_nothing_more_came_can_still_go_on(
         {"id": "0" * 16, "role": "user", "text": "Hello?"},
         {"id": "1" * 16, "role": "assistant", "text": "Hel", "note": "The engine went away."},
     ]
-    kept = {"user": None, "messages": messages, "draft": "", "settings": {}}
-    local = [{"name": "qwen-appliance.chat.1", "value": json.dumps(kept)}]
+    kept = json.dumps({"user": None, "messages": messages, "draft": "", "settings": {}})
+    local = [{"name": "qwen-appliance.chat.1", "value": kept}]
     person = arrive(
         storage_state={"cookies": [], "origins": [{"origin": echoing.url, "localStorage": local}]}
     )

@@ -98,7 +98,7 @@ def test_what_waits_is_not_sent_once_somebody_does_something_else(person: Person
 
 
 def test_an_edit_that_is_refused_changes_nothing_but_the_message_box(person: Person) -> None:
-    send(person)
+    person.ask(QUESTION)
     person.finishes()
     door(person, (413, None))
     person.questions.first.hover()
