@@ -67,12 +67,14 @@
   // The conversation in whose row the keyboard is: it stays there when the list is made anew.
   function focused() {
     const line = part("library-list").contains(document.activeElement) && document.activeElement.closest(".library-row");
-    return line ? { id: line.dataset.id, on: document.activeElement.matches(".library-open") ? ".library-open" : "summary" } : null;
+    return line ? { id: line.dataset.id, onMenu: !document.activeElement.matches(".library-open") } : null;
   }
 
-  function focus({ id, on }) {
+  function focus({ id, onMenu }) {
     const place = shown.findIndex(([record]) => record.id === id);
-    if (place >= 0) part("library-list").children[place].querySelector(on).focus();
+    if (place < 0) return;
+    const [open, more] = part("library-list").children[place].children;
+    (onMenu ? more.firstElementChild : open).focus();
   }
 
   function row([record, said]) {
@@ -92,7 +94,7 @@
       event.preventDefault();
       menu = menu === record.id ? null : record.id;
       show();
-      focus({ id: record.id, on: "summary" });
+      focus({ id: record.id, onMenu: true });
     });
     more.append(summary, menuOf(line, record));
     line.append(open, more);
@@ -153,7 +155,7 @@
     const undo = button(text("page_undo"), async () => {
       forget();
       await attempt(() => put([record]));
-      focus({ id: record.id, on: "summary" });
+      focus({ id: record.id, onMenu: true });
     });
     place.replaceChildren(element("span", "", text("page_deleted", { title: record.title || text("page_untitled") })), undo);
     place.hidden = false;
