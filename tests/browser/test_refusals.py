@@ -75,6 +75,20 @@ def test_what_comes_too_early_is_sent_again_by_itself(person: Person, status: in
     assert len(set(asked.asked)) == 1
 
 
+def test_what_gradio_says_late_of_a_change_ends_no_waiting(person: Person) -> None:
+    """It speaks of the kept settings, and of what was typed, a moment after it has shown them."""
+    asked = door(person, (429, 2))
+    send(person)
+    refused(person)
+    person.page.evaluate("""() => {
+      const { draft, settings } = chatStorage.inputs();
+      chatPage.keepInputs([draft, ...Object.values(settings)]);
+    }""")
+    expect(person.questions).to_contain_text([QUESTION])
+    person.finishes()
+    assert len(asked.asked) == 2
+
+
 @pytest.mark.parametrize("how", ["button", "typing", "new chat"])
 def test_what_waits_is_not_sent_once_somebody_does_something_else(person: Person, how: str) -> None:
     asked = door(person, (429, 2))

@@ -112,7 +112,7 @@ def _wire(demo: gr.Blocks, controls: Controls, handlers: _Handlers) -> None:
         concurrency_limit=None,
         trigger_mode="once",
         show_progress="hidden",
-        js="(_, ...settings) => [chatPage.question(), ...settings]",
+        js="(_, ...settings) => [chatPage.question(...settings), ...settings]",
         **raw,
     )
     # from here on nothing asks the server; what follows an answer also follows its cancellation

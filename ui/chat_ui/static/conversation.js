@@ -31,6 +31,8 @@
   // the conversation, or the settings, that somebody has chosen
   let chosen = null;
   let settings = null;
+  // the message box and the settings when the latest question was asked: Gradio speaks of a change a moment after it
+  let inputsAsked = "";
   // how often another conversation took the place of what there was
   let changes = 0;
   let isRestored = false;
@@ -303,7 +305,7 @@
       announce();
     },
     keepInputs([draft, ...values]) {
-      window.chatRefusals.leave();
+      if (JSON.stringify([draft, ...values]) !== inputsAsked) window.chatRefusals.leave();
       const names = Object.keys(window.CHAT.settings);
       // until then the panel shows the defaults, which are nobody's choice
       const shownSettings = isRestored ? { settings: Object.fromEntries(names.map((name, at) => [name, values[at]])) } : {};
@@ -321,7 +323,8 @@
       return [];
     },
     // Gradio asks the server now, and takes along what is asked.
-    question() {
+    question(...values) {
+      inputsAsked = JSON.stringify([typed("ask"), ...values]);
       running = asking;
       asking.conversation ??= conversation.id;
       return {
