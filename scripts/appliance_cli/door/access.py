@@ -103,10 +103,16 @@ class AccessDir:
         target = self.path / name
         if target.exists() and target.read_bytes() == text.encode():
             return False
-        self._make(target.parent)
-        owner = (self.owner.uid, self.owner.gid) if os.geteuid() == 0 else None
-        atomic_file.replace(target, text.encode(), FILE_MODE, owner)
+        self.put(name, text.encode(), FILE_MODE)
         return True
+
+    def put(self, name: str, content: bytes, mode: int) -> None:
+        """Replace a file in one step, whatever it is; its mode is ``mode``. Only inside ``changing``."""
+        target = self.path / name
+        for folder in reversed(target.relative_to(self.path).parents):
+            self._make(self.path / folder)
+        owner = (self.owner.uid, self.owner.gid) if os.geteuid() == 0 else None
+        atomic_file.replace(target, content, mode, owner)
 
     def _inside(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Every file and folder in it that is a matter of ours; links are not."""
