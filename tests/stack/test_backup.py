@@ -1,4 +1,4 @@
-"""Backup and restore of an appliance that runs, through the door: a stream goes on, keys and usage come back."""
+"""Backup and restore of a running appliance, through the door: no stream is cut, keys and usage come back."""
 
 from __future__ import annotations
 
