@@ -43,7 +43,7 @@ def test_keys_people_and_usage_come_back_and_a_stream_is_not_cut(
         wait_until(lambda: requests_of(guarded, kept) == 5, "all are booked")
 
     # the key is revoked now, and more happened
-    assert kept.get("/v1/models").status_code == 401
+    wait_until(lambda: kept.get("/v1/models").status_code == 401, "nginx knows that the key is revoked")
     guarded.add_user("late", "password of late")
     checked = guarded.appliance("restore", str(file), "--check", "--json")
     assert checked.returncode == 0, checked.stderr

@@ -20,6 +20,7 @@ from appliance_cli.config import dotenv_file
 from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import access
+from appliance_cli.host import base_images
 
 NGINX_IMAGE = "qwen-appliance/nginx:local"
 # Settings whose value is a file of the operator's.
@@ -66,7 +67,9 @@ def collect(appliance: Appliance, client: DockerClient) -> Collected:
 
 def image_for(client: DockerClient, appliance: Appliance) -> str:
     """An image by which the volumes can be read and written. Raises HostNotReady."""
-    return volume_files.usable_image(client, (NGINX_IMAGE, appliance.nginx_base, appliance.python_base))
+    bases = [name for recipe in base_images.RECIPES for name in (recipe.made, recipe.upstream)]
+    names = (NGINX_IMAGE, appliance.nginx_base, appliance.python_base, *bases)
+    return volume_files.usable_image(client, tuple(dict.fromkeys(names)))
 
 
 def named_file(root: Path, value: str) -> Path:

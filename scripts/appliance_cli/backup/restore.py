@@ -1,6 +1,7 @@
 """Brings a backup back: proves all of it first, keeps what was there, and only then changes anything."""
 
 import dataclasses
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,11 @@ class Plan:
     settings: SettingsHere | None
     target: Appliance
     volume_image: str
+
+    @property
+    def changes(self) -> list[str]:
+        """The settings that become other ones here, with the reasons."""
+        return self.settings.reasons if self.settings else []
 
     def part(self, name: str) -> dict[str, bytes]:
         """The files of one part, by their path in it."""
@@ -107,16 +113,15 @@ def plan(stream: IO[bytes], present: Appliance, client: DockerClient) -> Plan:
 
 def put_back(
     found: Plan, stream: IO[bytes], present: Appliance, client: DockerClient, output: Output
-) -> None:
+) -> Path | None:
     """Keep what is there in a backup of its own, then put the plan's files in place; models last.
 
-    nginx is stopped meanwhile: it holds the usage in its memory.
+    nginx is stopped meanwhile: it holds the usage in its memory. Returns that backup, if there was anything.
     """
     aside = _keep_present(found.target, present, client, output)
     target = found.target
-    same_door = (present.project, present.access_dir, present.owner) == (
-        *(target.project, target.access_dir),
-        target.owner,
+    same_door = all(
+        getattr(present, name) == getattr(target, name) for name in ("project", "access_dir", "owner")
     )
     try:
         with output.step("Putting everything back"), _without_nginx(client, target.project, again=same_door):
@@ -134,6 +139,7 @@ def put_back(
         ) from error
     guard.mend(target, output)
     _take_models(found, stream, target, client, output)
+    return aside
 
 
 def _loaded(text: str, present: Appliance) -> Appliance:
@@ -158,7 +164,8 @@ def _require_free(target: Appliance, client: DockerClient) -> None:
 def _require_no_links(folder: Path, names: list[str]) -> None:
     """Raise BadSetting where a link would lead what is written, perhaps by root, to another place."""
     for name in names:
-        for parent in (folder / name.partition("/")[2]).relative_to(folder).parents:
+        *parents, _ = Path(name.partition("/")[2]).parents
+        for parent in parents:
             if (folder / parent).is_symlink():
                 raise BadSetting(
                     "The access directory has a link where a folder should be; nothing was changed",
@@ -178,10 +185,12 @@ def _keep_present(target: Appliance, present: Appliance, client: DockerClient, o
         volume = volume_files.exists(client, f"{appliance.project}_{USAGE}")
         if not (appliance.env_file.exists() or appliance.access_dir.exists() or volume):
             continue
+        guard.mend(appliance, output)
         folder.mkdir(mode=0o700, exist_ok=True)
         _give(folder)
-        number = len(list(folder.glob("before-restore-*")))
-        path = folder / f"before-restore-{number + 1}.tar.gz"
+        numbers = itertools.count(1)
+        names = (f"{appliance.project}-before-restore-{number}.tar.gz" for number in numbers)
+        path = next(folder / name for name in names if not (folder / name).exists())
         make.make(appliance, client, path, output)
         _give(path)
         kept = kept or path
@@ -192,7 +201,7 @@ def _give(path: Path) -> None:
     """Leave what root made to whose folder it is in."""
     owner = atomic_file.owner_for(path.parent)
     if owner is not None:
-        os.chown(path, *owner)
+        os.chown(path, *owner, follow_symlinks=False)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The commands ``backup`` and ``restore``."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -91,33 +92,34 @@ def restore_command(
 ) -> None:
     """Bring back what `backup` wrote, here or on another machine; what is there is backed up first."""
     appliance, output = run.appliance, run.output
-    how = Decryption(identity, passphrase_file)
-    with restore.opened(file, how, appliance.logs) as stream:
+    with restore.opened(file, Decryption(identity, passphrase_file), appliance.logs) as stream:
         client = docker_client()
         with output.step("Reading and proving the backup"):
             plan = restore.plan(stream, appliance, client)
         output.say(f"  {_described(plan.manifest)}")
-        changes = plan.settings.reasons if plan.settings else []
-        for change in changes:
+        for change in plan.changes:
             output.item("todo", change)
-        if not check:
+        if check:
+            output.item("ok", "The backup is whole; nothing was changed")
+            kept = None
+        else:
             question = f"Put it in the place of settings, keys, users and usage of {plan.target.project}?"
             if not output.confirm_loss(question):
                 output.say("Nothing was changed.")
                 return
-            restore.put_back(plan, stream, appliance, client, output)
+            kept = restore.put_back(plan, stream, appliance, client, output)
+            if kept:
+                back = plan.target.command(f"restore {shlex.quote(str(kept))}")
+                output.say(f"\nTo go back to what was there: {back}")
+            output.say(f"\nRestored. Next: {plan.target.command('up')}")
     if as_json:
-        told = {"restored": not check, "changes": changes, "manifest": _facts(plan.manifest)}
-        output.data(json.dumps(told, indent=2))
-    elif check:
-        output.item("ok", "The backup is whole; nothing was changed")
-    else:
-        output.say(f"\nRestored. Next: {plan.target.command('up')}")
+        told = {"restored": not check, "kept": str(kept) if kept else None, "changes": plan.changes}
+        output.data(json.dumps({**told, **_facts(plan.manifest)}, indent=2))
 
 
 def _described(manifest: Manifest) -> str:
     models = len(manifest.of("models"))
-    also = f", with {models} models" if models else ""
+    also = f", with {models} model{'s' if models > 1 else ''}" if models else ""
     return (
         f"{manifest.project}, made {manifest.made} on {manifest.host} by version {manifest.version}: "
         f"{len(manifest.files) - models} files{also}"

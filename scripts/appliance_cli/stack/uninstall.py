@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from docker import DockerClient
 from docker.errors import APIError, NotFound
@@ -19,10 +19,10 @@ from appliance_cli.base.tables import table
 from appliance_cli.compose.volumes import HOLD, MODELS
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import access
-from appliance_cli.host import facts, service_unit
+from appliance_cli.host import facts, service_unit, way_out
 from appliance_cli.stack import lifecycle
 
-Kind = Literal["container", "network", "volume", "image", "unit", "file"]
+Kind = Literal["container", "network", "volume", "image", "unit", "rule", "file"]
 
 IMAGES = "qwen-appliance/"
 _PROJECT = "com.docker.compose.project"
@@ -62,29 +62,12 @@ def find(appliance: Appliance, client: DockerClient, *, keep_model: bool, keep_d
             found=folder,
             remedy=f"run it there: cd {folder} && ./scripts/appliance uninstall",
         )
-    found, label = Found(), f"{_PROJECT}={appliance.project}"
-    every = client.containers.list(all=True, sparse=True)
-    ours = [
-        each.attrs for each in every if (each.attrs.get("Labels") or {}).get(_PROJECT) == appliance.project
-    ]
-    others = {
-        each.attrs["ImageID"]: each.attrs["Names"][0].lstrip("/") for each in every if each.attrs not in ours
-    }
-    found.goes += [Thing("container", attrs["Names"][0].lstrip("/")) for attrs in ours]
-    found.goes += [
-        Thing("network", str(each.name)) for each in client.networks.list(filters={"label": label})
-    ]
+    found = Found()
     usage = client.df()
+    _containers(appliance, client, usage, found)
     _volumes(appliance.project, usage, keep_model, keep_data, found)
-    _images(usage, appliance.tgi_image, {attrs["ImageID"] for attrs in ours}, others, found)
-    found.goes += [Thing("unit", str(path)) for path in service_unit.installed(appliance)]
-    files = [] if keep_data else list(_files(appliance))
-    found.goes += [Thing("file", str(path), _size_of(path), holds) for path, holds in files]
-    if keep_data:
-        found.stays.append(f"{appliance.env_file} and {appliance.access_dir}: keys, users, settings")
-    if (appliance.root / "backups").is_dir():
-        found.stays.append(f"{appliance.root / 'backups'}: what restoring kept aside")
-    found.stays.append(f"{appliance.root}: this program; delete the folder when you want")
+    _host(appliance, keep_data, found)
+    found.goes.sort(key=lambda thing: get_args(Kind).index(thing.kind))
     return found
 
 
@@ -118,6 +101,31 @@ def remove(appliance: Appliance, client: DockerClient, found: Found, output: Out
     for name in found.of("file"):
         _delete(Path(name))
     return left
+
+
+def _containers(appliance: Appliance, client: DockerClient, usage: dict[str, Any], found: Found) -> None:
+    """The containers, the networks, and the images by whoever runs them."""
+    every = [each.attrs for each in client.containers.list(all=True, sparse=True)]
+    ours = [attrs for attrs in every if (attrs.get("Labels") or {}).get(_PROJECT) == appliance.project]
+    others = {attrs["ImageID"]: attrs["Names"][0].lstrip("/") for attrs in every if attrs not in ours}
+    found.goes += [Thing("container", attrs["Names"][0].lstrip("/")) for attrs in ours]
+    networks = client.networks.list(filters={"label": f"{_PROJECT}={appliance.project}"})
+    found.goes += [Thing("network", str(each.name)) for each in networks]
+    _images(usage, appliance.tgi_image, {attrs["ImageID"] for attrs in ours}, others, found)
+
+
+def _host(appliance: Appliance, keep_data: bool, found: Found) -> None:
+    """What lies beside Docker's."""
+    found.goes += [Thing("unit", str(path)) for path in service_unit.installed(appliance)]
+    rules = way_out.removals(appliance.project)
+    found.goes += [Thing("rule", f"{program} {way_out.CHAIN}") for program, *_ in rules]
+    files = [] if keep_data else list(_files(appliance))
+    found.goes += [Thing("file", str(path), _size_of(path), holds) for path, holds in files]
+    if keep_data:
+        found.stays.append(f"{appliance.env_file} and {appliance.access_dir}: keys, users, settings")
+    if (appliance.root / "backups").is_dir():
+        found.stays.append(f"{appliance.root / 'backups'}: what restoring kept aside")
+    found.stays.append(f"{appliance.root}: this program; delete the folder when you want")
 
 
 def _volumes(project: str, usage: dict[str, Any], keep_model: bool, keep_data: bool, found: Found) -> None:

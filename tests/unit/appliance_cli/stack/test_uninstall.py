@@ -19,7 +19,7 @@ from appliance_cli.cli.app import app
 from appliance_cli.config.appliance import Appliance, load
 from appliance_cli.door import access, keys
 from appliance_cli.door.accounts import Limits
-from appliance_cli.host import facts, service_unit
+from appliance_cli.host import facts, service_unit, way_out
 from appliance_cli.stack import lifecycle, uninstall
 
 LABEL = "com.docker.compose.project"
@@ -96,6 +96,7 @@ def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Docker:
     monkeypatch.setattr(facts, "elsewhere", lambda *_: "")
     monkeypatch.setattr(lifecycle, "take_down", lambda *_, **__: None)
     monkeypatch.setattr(service_unit, "installed", lambda _: [])
+    monkeypatch.setattr(way_out, "removals", lambda project: [["iptables", "-D", f"{project}_edge"]])
     return Docker()
 
 
@@ -127,6 +128,7 @@ def test_everything_of_it_is_listed_and_nothing_of_others(find: Find, mine: Appl
     found = find()
     assert found.of("container") == ["mine-nginx-1", "mine-prometheus-1"]
     assert found.of("network") == ["mine_edge"]
+    assert found.of("rule") == ["iptables DOCKER-USER"]
     assert found.of("volume") == ["mine_models", "mine_nginx-state", "mine_prometheus", "mine_inside"]
     assert found.of("image") == [
         "qwen-appliance/nginx:local",
@@ -161,7 +163,7 @@ def test_what_is_listed_goes_and_nothing_else(find: Find, mine: Appliance, docke
     }
     left = uninstall.remove(mine, docker, found, Output())  # type: ignore[arg-type]
     assert left == ["mine_models: volume is in use"]
-    in_docker = [thing.name for thing in found.goes if thing.kind not in ("file", "unit")]
+    in_docker = [thing.name for thing in found.goes if thing.kind not in ("file", "unit", "rule")]
     assert docker.removed == [name for name in in_docker if name not in docker.refuses]
     assert not mine.env_file.exists()
     assert [path.name for path in mine.access_dir.iterdir()] == [".gitignore"]
