@@ -100,11 +100,11 @@ function refreshFile(file, take) {
     dictionary().set('stamp:' + file, stamp);
 }
 
-// Changes with every atomic replacement: another inode, another time.
+// Changes with every atomic replacement (another inode), and with a chmod or chown, after which a file may be readable again.
 function stampOf(path) {
     try {
         const stat = fs.statSync(path);
-        return `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+        return `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
     } catch (error) {
         return error.code === 'ENOENT' ? 'absent' : 'unreadable';
     }

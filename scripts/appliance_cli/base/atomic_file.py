@@ -5,6 +5,14 @@ import tempfile
 from pathlib import Path
 
 
+def owner_for(path: Path) -> tuple[int, int] | None:
+    """To whom root gives what it writes there: the file's owner, else its folder's; None: not root."""
+    if os.geteuid() != 0:
+        return None
+    state = (path if path.exists() else path.parent).stat()
+    return state.st_uid, state.st_gid
+
+
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
     """Write ``content`` beside ``path`` and move it there; ``owner`` is uid and gid, None the caller's."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -8,7 +8,21 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import bench, cost, doctor, door, gpu, keys, live, models, plan, service, users
+from appliance_cli.cli import (
+    backup,
+    bench,
+    cost,
+    doctor,
+    door,
+    gpu,
+    keys,
+    live,
+    models,
+    plan,
+    service,
+    uninstall,
+    users,
+)
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -152,10 +166,12 @@ command(app, epilog="Exit codes: 0 nothing is wrong, 5 something is; then doctor
 for function in (
     *(doctor.heal, live.watch, bench.bench),
     *(models.verify, plan.plan, gpu.gpu),
-    *(door.usage, door.reload, door.tls),
+    *(door.usage, door.reload, door.tls, backup.backup),
 ):
     command(app)(function)
 command(app, alone=True)(door.scale)
+command(app, "restore", asks=True, alone=True)(backup.restore_command)
+command(app, asks=True, alone=True)(uninstall.uninstall)
 command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")

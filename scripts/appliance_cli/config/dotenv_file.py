@@ -125,14 +125,14 @@ def merged(text: str, missing: Mapping[str, str], chosen: Mapping[str, str], hea
 
 
 def write(path: Path, text: str) -> bool:
-    """Replace the file in one step, keeping its mode (0600 when new).
+    """Replace the file in one step, keeping its mode (0600 when new) and, as root, its owner.
 
     False when there was nothing to change.
     """
     if path.exists() and content(path) == text:
         return False
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    atomic_file.replace(path, text.encode("utf-8", "surrogateescape"), mode)
+    atomic_file.replace(path, text.encode("utf-8", "surrogateescape"), mode, atomic_file.owner_for(path))
     return True
 
 

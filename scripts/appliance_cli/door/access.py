@@ -6,6 +6,7 @@ root with the owner that nginx runs as. What is in them is the business of keys.
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +17,12 @@ from appliance_cli.base.errors import BadSetting, HostNotReady
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.door import Owner
 
-FOLDER_MODE = 0o700
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LOCK = ".lock"
 # What may lie in the folder before its first use: our own files, the operator's nginx additions, git's.
-EXPECTED = frozenset(
-    {"keys.json", "users.json", "users.htpasswd", "session.secret", "tls", "custom"}
-    | {".gitignore", ".gitkeep", "README.md"}
-)
+CUSTOM = "custom"
+NOT_OURS = frozenset({".gitignore", ".gitkeep", "README.md"})
+EXPECTED = NOT_OURS | {"keys.json", "users.json", "users.htpasswd", "session.secret", "tls", CUSTOM}
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,30 @@ class AccessDir:
         if foreign and LOCK not in foreign:
             # why: it becomes private and changes its owner, which would ruin somebody else's folder
             raise _unusable("a folder of its own", f"{self.path} holds {', '.join(sorted(foreign)[:3])}")
+        remedy = f"sudo chown -R {user}:{os.getegid()} {self.path}, or run this with sudo"
         if user not in (0, uid):
-            remedy = f"sudo chown -R {user}:{os.getegid()} {self.path}, or run this with sudo"
             raise self._of_another(uid, remedy)
+        for path, state in self._inside():
+            if user not in (0, state.st_uid) and not os.access(path, os.R_OK, effective_ids=True):
+                raise self._of_another(state.st_uid, remedy, path)
+
+    def mend(self) -> list[str]:
+        """Give back what nginx needs to read it: the owner (as root) and the modes; returns what changed.
+
+        A copy, a restore or a chmod may have taken it. Raises as `require_usable` does.
+        """
+        if not self.path.is_dir():
+            return []
+        before = self.path.stat()
+        if os.geteuid() in (0, before.st_uid) and before.st_mode & 0o700 != 0o700:
+            self.path.chmod(before.st_mode & 0o777 | 0o700)
+        with self.changing():
+            changed = [str(self.path)] if _seen(before) != _seen(self.path.stat()) else []
+            return changed + [
+                str(path.relative_to(self.path))
+                for path, state in self._inside()
+                if self._put_right(path, _mode_of(path.relative_to(self.path), state.st_mode))
+            ]
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -57,6 +78,8 @@ class AccessDir:
         self._make(self.path)
         handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
+            if os.geteuid() == 0:
+                os.fchown(handle, self.owner.uid, self.owner.gid)
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
@@ -80,26 +103,58 @@ class AccessDir:
         target = self.path / name
         if target.exists() and target.read_bytes() == text.encode():
             return False
-        self._make(target.parent)
-        owner = (self.owner.uid, self.owner.gid) if os.geteuid() == 0 else None
-        atomic_file.replace(target, text.encode(), 0o600, owner)
+        self.put(name, text.encode(), FILE_MODE)
         return True
 
-    def _of_another(self, uid: int, remedy: str) -> HostNotReady:
+    def put(self, name: str, content: bytes, mode: int) -> None:
+        """Replace a file in one step, whatever it is; its mode is ``mode``. Only inside ``changing``."""
+        target = self.path / name
+        for folder in reversed(target.relative_to(self.path).parents):
+            self._make(self.path / folder)
+        owner = (self.owner.uid, self.owner.gid) if os.geteuid() == 0 else None
+        atomic_file.replace(target, content, mode, owner)
+
+    def _inside(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """Every file and folder in it that is a matter of ours; links are not."""
+        for name, folders, files in os.walk(self.path):
+            for path in (Path(name) / each for each in (*folders, *files) if each not in NOT_OURS):
+                state = path.lstat()
+                if stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode):
+                    yield path, state
+
+    def _of_another(self, uid: int, remedy: str, path: Path | None = None) -> HostNotReady:
         return HostNotReady(
             "The access directory cannot be used; nothing was changed",
             expected=f"a folder of yours (user {os.geteuid()})",
-            found=f"{self.path} belongs to {'root' if uid == 0 else f'user {uid}'}",
+            found=f"{path or self.path} belongs to {'root' if uid == 0 else f'user {uid}'}",
             remedy=remedy,
         )
 
     def _make(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        found = folder.stat()
-        if found.st_mode & 0o777 != FOLDER_MODE:
-            folder.chmod(FOLDER_MODE)
-        if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (self.owner.uid, self.owner.gid):
-            os.chown(folder, self.owner.uid, self.owner.gid)
+        self._put_right(folder, FOLDER_MODE)
+
+    def _put_right(self, path: Path, mode: int) -> bool:
+        """Whether the mode or, as root, the owner had to be changed."""
+        found = path.stat()
+        wrong_owner = os.geteuid() == 0 and (found.st_uid, found.st_gid) != (self.owner.uid, self.owner.gid)
+        if wrong_owner:
+            os.chown(path, self.owner.uid, self.owner.gid)
+        wrong_mode = found.st_mode & 0o777 != mode and os.geteuid() in (0, found.st_uid)
+        if wrong_mode:
+            path.chmod(mode)
+        return wrong_owner or wrong_mode
+
+
+def _mode_of(name: Path, mode: int) -> int:
+    """The mode that something should have; the operator's additions keep theirs where nginx can read."""
+    if CUSTOM in name.parts[:1]:
+        return mode & 0o777 | (0o700 if stat.S_ISDIR(mode) else 0o400)
+    return FOLDER_MODE if stat.S_ISDIR(mode) else FILE_MODE
+
+
+def _seen(state: os.stat_result) -> tuple[int, int, int]:
+    return state.st_mode, state.st_uid, state.st_gid
 
 
 def of(appliance: Appliance) -> AccessDir:

@@ -1,5 +1,6 @@
 """Nobody but this machine gets in unasked: what has to be there before the appliance is published."""
 
+import os
 from datetime import datetime
 
 from appliance_cli.base.errors import BadSetting
@@ -34,8 +35,32 @@ def require_safe(appliance: Appliance, now: datetime) -> None:
     )
 
 
+def mend(appliance: Appliance, output: Output) -> None:
+    """Have the access directory readable for nginx again, and say what had to be put right.
+
+    Raises HostNotReady where only root, or another user, can do that.
+    """
+    changed = access.of(appliance).mend()
+    if changed:
+        output.item("ok", f"Owner or mode put right, so that nginx can read: {', '.join(changed)}")
+
+
+def require_own_user(appliance: Appliance) -> None:
+    """Raise BadSetting where nginx would run as somebody who cannot read what this user's commands write."""
+    user = os.geteuid()
+    if user in (0, appliance.owner.uid):
+        return
+    raise BadSetting(
+        "nginx could not read keys, users and certificate",
+        expected=f"APPLIANCE_USER={user}:{os.getegid()}, who owns {appliance.access_dir}",
+        found=f"APPLIANCE_USER={appliance.owner.uid}:{appliance.owner.gid}",
+        remedy=f"set APPLIANCE_USER={user}:{os.getegid()} in {appliance.env_file.name}, then run this again",
+    )
+
+
 def make_ready(appliance: Appliance, now: datetime, output: Output) -> None:
     """Have everything in the access directory that nginx starts with: sign-in files, the certificate."""
+    require_own_user(appliance)
     folder = access.of(appliance)
     users.complete(folder)
     if appliance.tls.on:

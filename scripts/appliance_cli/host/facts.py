@@ -208,10 +208,11 @@ def _project(client: DockerClient | None, appliance: Appliance) -> Project:
     if client is not None:
         volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_{MODELS}"}))
         image = has_image(client, appliance.tgi_image)
-    return Project(_port_owner(client, appliance), volume, image, _elsewhere(client, appliance))
+    return Project(_port_owner(client, appliance), volume, image, elsewhere(client, appliance))
 
 
-def _elsewhere(client: DockerClient | None, appliance: Appliance) -> str:
+def elsewhere(client: DockerClient | None, appliance: Appliance) -> str:
+    """Another folder that the appliance's containers were started from; "" when there is none."""
     if client is None:
         return ""
     label = "com.docker.compose.project"

@@ -144,11 +144,19 @@ def close(client: DockerClient, edge: Edge) -> WayOut:
     return _first_open(edge)
 
 
+def removals(project: str) -> list[list[str]]:
+    """What removes the rules of an appliance that are there; nothing for whoever may not see them."""
+    return [
+        command
+        for program in PROGRAMS
+        for command in deletions(program, _name(project), ask(listing(program)).out)
+    ]
+
+
 def open_again(project: str) -> None:
     """Remove the rule of an appliance that is down. Nothing happens to whoever may not."""
-    for program in PROGRAMS:
-        for command in deletions(program, _name(project), ask(listing(program)).out):
-            ask(command)
+    for command in removals(project):
+        ask(command)
 
 
 def _name(project: str) -> str:

@@ -157,6 +157,13 @@ def curl_line(url: str, model: str, *, key: bool = False, insecure: bool = False
 
 def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
     """Stop and remove the containers, and the volumes with what they hold only when asked to."""
+    take_down(appliance, output, volumes=volumes)
+    if not volumes:
+        output.say(f"  Kept: {everything()}. Delete them too: {appliance.command('down --volumes')}")
+
+
+def take_down(appliance: Appliance, output: Output, *, volumes: bool) -> None:
+    """The same without a word about what is kept."""
     output.phase("Stopping")
     also = f", {everything()}" if volumes else ""
     with output.step(f"Removing containers and networks{also}") as step:
@@ -169,8 +176,6 @@ def stop(appliance: Appliance, output: Output, *, volumes: bool) -> None:
             remedy="run it again; docker ps shows what is left",
         )
     way_out.open_again(appliance.project)
-    if not volumes:
-        output.say(f"  Kept: {everything()}. Delete them too: {appliance.command('down --volumes')}")
 
 
 def follow_logs(appliance: Appliance, *, service: str | None, follow: bool, tail: str) -> int:

@@ -69,6 +69,7 @@ def prepare(request: Request, output: Output) -> Appliance:
     """
     chosen = request.chosen()
     wanted = request.with_(chosen)
+    guard.mend(wanted, output)
     guard.require_safe(wanted, datetime.now(UTC))
     values = given_values.read(wanted.env_file, chosen)
     if request.starting:

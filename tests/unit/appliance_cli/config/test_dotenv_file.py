@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -163,3 +164,13 @@ def test_a_bad_value_names_itself_and_what_is_accepted(
     assert failure.value.found == f"{value!r}, from .env line 1"
     assert failure.value.remedy
     assert failure.value.exit_code == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_root_leaves_the_file_to_its_owner(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    os.chown(tmp_path, 1234, 1235)
+    path = tmp_path / ".env"
+    for text in ("A=1\n", "A=2\n"):
+        assert dotenv_file.write(path, text)
+        assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)

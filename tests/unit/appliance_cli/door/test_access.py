@@ -134,3 +134,71 @@ def test_what_is_not_text_is_damaged_and_what_is_missing_is_none(folder: AccessD
     (folder.path / "keys.json").write_bytes(b"\xff\xfe")
     with pytest.raises(BadSetting, match=r"keys\.json is damaged; it was left as it is"):
         folder.read("keys.json")
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> AccessDir:
+    """A folder as the commands leave it, with an addition of the operator's."""
+    folder = AccessDir(tmp_path / "access", Owner(10001, 10002))
+    with folder.changing():
+        for name in ("keys.json", "tls/server.pem", "custom/10-mine.conf"):
+            folder.write(name, name)
+    (folder.path / "custom" / "10-mine.conf").chmod(0o644)
+    return folder
+
+
+@AS_ROOT
+def test_what_a_restore_by_root_took_from_nginx_is_given_back(filled: AccessDir) -> None:
+    names = [".", "keys.json", "tls", "tls/server.pem", "custom", "custom/10-mine.conf", LOCK]
+    for name in names:
+        os.chown(filled.path / name, 0, 0)
+    assert set(filled.mend()) == {str(filled.path), *names} - {".", LOCK}
+    assert {(filled.path / name).stat().st_uid for name in names} == {10001}
+    assert filled.mend() == []
+
+
+def test_modes_are_put_right_and_the_operators_own_stay_where_nginx_can_read(filled: AccessDir) -> None:
+    (filled.path / "keys.json").chmod(0o644)
+    (filled.path / "tls").chmod(0o755)
+    assert sorted(filled.mend()) == ["keys.json", "tls"]
+    assert mode(filled.path / "keys.json") == 0o600
+    assert mode(filled.path / "custom" / "10-mine.conf") == 0o644
+    for name in ("custom/10-mine.conf", "tls/server.pem", "tls"):
+        (filled.path / name).chmod(0)
+    filled.path.chmod(0)
+    assert str(filled.path) in filled.mend()
+    assert filled.read("tls/server.pem") == "tls/server.pem"
+    assert mode(filled.path / "custom" / "10-mine.conf") == 0o400
+
+
+def test_a_folder_that_is_not_there_needs_nothing(folder: AccessDir) -> None:
+    assert folder.mend() == []
+    assert not folder.path.exists()
+
+
+def test_somebody_elses_folder_keeps_its_mode(folder: AccessDir) -> None:
+    folder.path.mkdir(parents=True)
+    (folder.path / "passwd").touch()
+    folder.path.chmod(0o755)
+    with pytest.raises(BadSetting):
+        folder.mend()
+    assert mode(folder.path) == 0o755
+
+
+@AS_ROOT
+def test_another_user_is_told_what_root_left_unreadable(
+    filled: AccessDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = filled.path.stat().st_uid
+    os.chown(filled.path / "keys.json", 0, 0)
+    monkeypatch.setattr(os, "geteuid", lambda: mine)
+    monkeypatch.setattr(os, "access", lambda path, *_, **__: Path(path).name != "keys.json")
+    with pytest.raises(HostNotReady) as failure:
+        filled.mend()
+    assert failure.value.found == f"{filled.path / 'keys.json'} belongs to root"
+    assert failure.value.remedy.startswith(f"sudo chown -R {mine}:{os.getegid()} {filled.path}")
+
+
+@AS_ROOT
+def test_the_lock_that_root_made_does_not_keep_the_owner_out(filled: AccessDir) -> None:
+    assert (filled.path / LOCK).stat().st_uid == 10001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -103,3 +104,26 @@ def test_the_command_stops_before_it_looks_further(command: str, cli: Cli, tmp_p
     assert f"{USERS} --env-file {tmp_path}/appliance.env" in done.stderr
     assert "Looking at this host" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["appliance.env"]
+
+
+def test_nginx_must_run_as_whoever_writes_the_files(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    there = load(appliance.root, appliance.env_file, {"APPLIANCE_USER": "1000:1000"})
+    with pytest.raises(BadSetting) as failure:
+        guard.require_own_user(there)
+    assert failure.value.found == "APPLIANCE_USER=1000:1000"
+    assert "APPLIANCE_USER=1234:" in failure.value.remedy
+    guard.require_own_user(load(appliance.root, appliance.env_file, {"APPLIANCE_USER": "1234:5"}))
+
+
+def test_what_was_put_right_is_said(
+    appliance: Appliance, folder: AccessDir, now: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys.add(folder, "ci", Limits(), None, now)
+    guard.mend(appliance, Output())
+    assert capsys.readouterr().err == ""
+    (folder.path / "keys.json").chmod(0o666)
+    guard.mend(appliance, Output())
+    assert "nginx can read: keys.json" in capsys.readouterr().err

@@ -130,6 +130,6 @@ def test_the_folder_is_known_by_the_containers_labels(appliance: Appliance) -> N
         found = [SimpleNamespace(labels={label: folder} if folder else {}) for folder in folders]
         return SimpleNamespace(containers=SimpleNamespace(list=lambda **_: found))
 
-    assert facts._elsewhere(None, appliance) == ""
-    assert facts._elsewhere(client(str(appliance.root), ""), appliance) == ""
-    assert facts._elsewhere(client(str(appliance.root), "/srv/other"), appliance) == "/srv/other"
+    assert facts.elsewhere(None, appliance) == ""
+    assert facts.elsewhere(client(str(appliance.root), ""), appliance) == ""
+    assert facts.elsewhere(client(str(appliance.root), "/srv/other"), appliance) == "/srv/other"
