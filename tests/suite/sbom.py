@@ -37,7 +37,11 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)(?!.*'(?:win32|Windows|darwin)'
 # Packages for the images' Python alone, which the tests on an older one do not install.
 LICENCES = {"audioop-lts": "PSF-2.0"}
 PULLED = re.compile(r"^ +image: (?:\$\{\w+:-)?([\w./-]+:[\w.-]+)\}?$", re.MULTILINE)
-DPKG = ["dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${Architecture}\t${source:Package}\n"]
+# Each row ends with the release that the package is of, by which databases of faults go.
+FIELDS = (
+    r"\${Package}\t\${Version}\t\${Architecture}\t\${source:Package}\t$ID-${VERSION_ID:-$VERSION_CODENAME}\n"
+)
+DPKG = f'. /etc/os-release; exec dpkg-query --show --showformat="{FIELDS}"'
 
 
 def bill() -> tuple[dict[str, Any], list[str]]:
@@ -128,27 +132,16 @@ def npm_packages(lock: Path) -> list[Component]:
 
 def debian_packages(image: str) -> list[Component]:
     """What dpkg knows in an image; nothing where Docker does not have it."""
-    command = [
-        "docker",
-        "run",
-        "--rm",
-        "--pull",
-        "never",
-        "--network",
-        "none",
-        "--entrypoint",
-        DPKG[0],
-        image,
-    ]
+    command = ["docker", "run", "--rm", "--pull", "never", "--network", "none", "--entrypoint", "sh", image]
     try:
-        done = subprocess.run([*command, *DPKG[1:]], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, "-c", DPKG], capture_output=True, text=True, check=False)
     except OSError:
         return []
-    rows = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 3]
+    rows = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 4]
     return [
-        _library(f"pkg:deb/debian/{name}@{quote(number)}?arch={kind}", name, number, {})
+        _library(f"pkg:deb/debian/{name}@{quote(number)}?arch={kind}&distro={release}", name, number, {})
         | {"properties": [{"name": "debian:source", "value": source}]}
-        for name, number, kind, source in rows
+        for name, number, kind, source, release in rows
     ]
 
 

@@ -53,12 +53,13 @@ def test_the_same_inputs_give_the_same_file(without_docker: Path) -> None:
 
 
 def test_an_images_debian_packages_are_told(without_docker: Path) -> None:
-    docker(
-        without_docker,
-        r"printf 'libssl3t64\t3.5.1-1+deb13u1\tamd64\topenssl\nbase-files\t13\tamd64\tbase-files\n'",
+    rows = (
+        r"libssl3t64\t3.5.1-1+deb13u1\tamd64\topenssl\tdebian-13\n"
+        r"base-files\t13\tamd64\tbase-files\tdebian-13\n"
     )
+    docker(without_docker, f"printf '{rows}'")
     found, _ = sbom.debian_packages("image")
-    assert found["purl"] == "pkg:deb/debian/libssl3t64@3.5.1-1%2Bdeb13u1?arch=amd64"
+    assert found["purl"] == "pkg:deb/debian/libssl3t64@3.5.1-1%2Bdeb13u1?arch=amd64&distro=debian-13"
     assert found["properties"] == [{"name": "debian:source", "value": "openssl"}]
     bill, unread = sbom.bill()
     assert unread == []
