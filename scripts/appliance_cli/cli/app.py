@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import bench, cost, doctor, door, gpu, keys, live, models, plan, service, users
+from appliance_cli.cli import bench, cost, doctor, door, gpu, images, keys, live, models, plan, service, users
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -158,6 +158,7 @@ for function in (
 command(app, alone=True)(door.scale)
 command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
+app.add_typer(images.app, name="images")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(service.app, name="service")
