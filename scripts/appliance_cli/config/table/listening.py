@@ -26,7 +26,7 @@ SECTION = Section(
             default="127.0.0.1",
             services=("nginx",),
             common=True,
-            zh=Chinese("要让同事访问：设为 `0.0.0.0`，但须先添加密钥和用户，见 docs/security.md"),
+            zh=Chinese("要让同事访问：设为 `0.0.0.0`，但须先添加密钥和用户，见 docs/zh/security.md"),
         ),
         Setting(
             "NGINX_WORKERS",
