@@ -36,7 +36,7 @@ class PrivateDocker:
     def __enter__(self) -> Self:
         own = Path(f"/proc/{self._namespaces.pid}/ns/mnt")
         wait_until(lambda: os.readlink(own) != os.readlink("/proc/self/ns/mnt"), "the namespaces are made")
-        subprocess.run(self._inside("ip", "link", "set", "lo", "up"), check=True)
+        subprocess.run(self.inside("ip", "link", "set", "lo", "up"), check=True)
         self.start()
         return self
 
@@ -62,7 +62,7 @@ class PrivateDocker:
         paths = {"data-root": "data", "exec-root": "exec", "pidfile": "docker.pid"}
         options = [f"--{option}={self._folder / path}" for option, path in paths.items()]
         with self._log.open("ab") as log:
-            command = self._inside("dockerd", "--host", self.socket, *options)
+            command = self.inside("dockerd", "--host", self.socket, *options)
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, "the private dockerd answers", detail=self._log.read_text)
 
@@ -86,10 +86,11 @@ class PrivateDocker:
     def run_beside(self, command: Sequence[str], env: dict[str, str]) -> None:
         """Run a program of this host in the engine's network until the end."""
         self._beside.append(
-            subprocess.Popen(self._inside(*command), env={**os.environ, **env}, stdout=subprocess.DEVNULL)
+            subprocess.Popen(self.inside(*command), env={**os.environ, **env}, stdout=subprocess.DEVNULL)
         )
 
-    def _inside(self, *command: str) -> list[str]:
+    def inside(self, *command: str) -> list[str]:
+        """A command of this host, as it runs in the engine's network and mounts."""
         return ["nsenter", f"--target={self._namespaces.pid}", "--net", "--mount", *command]
 
     def _answers(self) -> bool:

@@ -47,6 +47,9 @@ async function licences() {
     const text = file ? await readFile(join(HERE, folder, file), "utf8") : "";
     texts.push(`${folder.replace("node_modules/", "")} ${version} (${license})\n\n${text.trim()}\n`);
   }
+  // why: they come in katex, whose file has no word of it; their own name tables say so
+  const fonts = await readFile(join(HERE, "OFL-1.1.txt"), "utf8");
+  texts.push(`The fonts KaTeX_*.woff2 (OFL-1.1)\n\n${fonts}`);
   return Buffer.from(texts.join(`\n${"-".repeat(80)}\n\n`));
 }
 

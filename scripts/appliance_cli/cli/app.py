@@ -15,6 +15,7 @@ from appliance_cli.cli import (
     doctor,
     door,
     gpu,
+    images,
     keys,
     live,
     models,
@@ -174,6 +175,7 @@ command(app, "restore", asks=True, alone=True)(backup.restore_command)
 command(app, asks=True, alone=True)(uninstall.uninstall)
 command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
+app.add_typer(images.app, name="images")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(service.app, name="service")

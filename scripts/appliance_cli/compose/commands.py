@@ -105,3 +105,8 @@ def beside_the_engine(appliance: Appliance, program: str, *words: str) -> list[s
 def services(appliance: Appliance) -> list[str]:
     """List the services' names."""
     return [*base(appliance), "config", "--services"]
+
+
+def images(appliance: Appliance) -> list[str]:
+    """List the images of the services."""
+    return [*base(appliance), "config", "--images"]

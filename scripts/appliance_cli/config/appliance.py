@@ -41,6 +41,7 @@ class Appliance:
     nginx_base: str
     tgi_image: str
     debian_mirror: str | None
+    toolkit_repository: str
     access_dir: Path
     owner: Owner
     tls: Tls
@@ -104,6 +105,7 @@ def load(root: Path, env_file: Path, chosen: Mapping[str, str] | None = None) ->
         nginx_base=values.text("NGINX_BASE"),
         tgi_image=values.text("TGI_IMAGE"),
         debian_mirror=values.given("DEBIAN_MIRROR"),
+        toolkit_repository=values.text("TOOLKIT_REPOSITORY"),
         access_dir=door_settings.access_dir(root, values),
         owner=door_settings.owner(values),
         tls=door_settings.tls(root, values),

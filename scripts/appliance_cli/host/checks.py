@@ -7,11 +7,11 @@ from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import size
 from appliance_cli.config.appliance import Appliance, Engine
 from appliance_cli.host import surrounding_checks
-from appliance_cli.host.drivers import CONFIGURE, DRIVERS
+from appliance_cli.host.drivers import CONFIGURE, DRIVERS, WINDOWS, toolkit_commands
 from appliance_cli.host.facts import Host
 from appliance_cli.host.finding import Finding, Level, version_tuple
 
-Step = Literal["install-docker", "start-docker", "install-compose"]
+Step = Literal["install-docker", "install-toolkit", "start-docker", "install-compose"]
 
 MIN_DOCKER = (20, 10)
 MIN_COMPOSE = (2, 26)  # older ones misread the files here: docs/decisions.md
@@ -65,12 +65,14 @@ def _named(check: str, finding: Finding) -> Finding:
     return replace(finding, check=check)
 
 
-def steps(host: Host) -> list[Step]:
+def steps(host: Host, engine: Engine) -> list[Step]:
     """What this command has to supply before it can go on, in order."""
     docker = host.docker
     needed: list[Step] = []
     if docker.error is not None and not (docker.daemon and docker.client):
         needed.append("install-docker")
+    if engine == "gpu" and _may_install_toolkit(host):
+        needed.append("install-toolkit")
     if docker.error is not None:
         needed.append("start-docker")
     if version_tuple(docker.compose or "") < MIN_COMPOSE:
@@ -175,19 +177,19 @@ def _gpu(host: Host, appliance: Appliance) -> list[Finding]:
     return [
         _named("driver-old", _driver(host, nvidia.driver, on_cpu)),
         *(_named("gpu-pinned", finding) for finding in _card(host, appliance)),
-        _named("toolkit", _toolkit(host, on_cpu)),
+        _named("toolkit", _toolkit(host, appliance.toolkit_repository, on_cpu)),
     ]
 
 
 def _driver_here(host: Host) -> str:
     """The commands that bring a driver to this system."""
     if host.around.wsl:
-        return "in Windows, not in WSL: NVIDIA's own driver"
+        return WINDOWS
     ours = (
         way for way in DRIVERS if way.system in host.system.family and way.codename == host.system.codename
     )
     way = next(ours, None)
-    return f"{way.has}: {way.commands}" if way else f"how: {DRIVER_GUIDE}"
+    return "\n".join([f"{way.has}:", *way.commands]) if way else f"how: {DRIVER_GUIDE}"
 
 
 def _driver(host: Host, version: str, on_cpu: str) -> Finding:
@@ -214,7 +216,13 @@ def _card(host: Host, appliance: Appliance) -> list[Finding]:
     ]
 
 
-def _toolkit(host: Host, on_cpu: str) -> Finding:
+def _may_install_toolkit(host: Host) -> bool:
+    nvidia = host.nvidia
+    missing = bool(nvidia.driver) and not (nvidia.toolkit or host.docker.nvidia)
+    return missing and bool(nvidia.toolkit_source) and may_install(host) and not host.around.desktop
+
+
+def _toolkit(host: Host, repository: str, on_cpu: str) -> Finding:
     if host.docker.nvidia:
         return Finding("ok", "NVIDIA Container Toolkit")
     if host.nvidia.toolkit:
@@ -222,10 +230,14 @@ def _toolkit(host: Host, on_cpu: str) -> Finding:
         return Finding(
             "warn", "NVIDIA Container Toolkit, not yet known to Docker", "Docker's nvidia runtime", remedy
         )
-    remedy = f"install it ({TOOLKIT_GUIDE}), then {CONFIGURE}{on_cpu}"
-    return Finding(
-        "fail", "no NVIDIA Container Toolkit", "the toolkit that gives containers the card", remedy
-    )
+    found, expected = "no NVIDIA Container Toolkit", "the toolkit that gives containers the card"
+    if _may_install_toolkit(host):
+        return Finding("todo", found, expected, f"it will be installed (from {host.nvidia.toolkit_source})")
+    if not host.system.has_apt or host.around.desktop:
+        return Finding("fail", found, expected, f"install it ({TOOLKIT_GUIDE}), then {CONFIGURE}{on_cpu}")
+    why = "run this with sudo, or" if not host.system.root else f"{repository} does not answer;"
+    commands = "\n".join(toolkit_commands(repository))
+    return Finding("fail", found, expected, f"{why} install it by hand{on_cpu}\n{commands}")
 
 
 def _disk(host: Host, engine: Engine, model: Model) -> Finding:

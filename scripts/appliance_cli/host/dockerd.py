@@ -1,6 +1,6 @@
 """Starts the Docker engine where it is installed but not running, by systemd or by hand.
 
-Never stops or restarts it.
+Restarts it, by systemd alone, where it has to learn of the container toolkit. Never stops it.
 """
 
 import subprocess
@@ -15,6 +15,7 @@ from appliance_cli.compose.client import connect
 from appliance_cli.host import facts
 from appliance_cli.host.checks import DOCKER_GUIDE
 
+SYSTEMD = Path("/run/systemd/system")
 LOG = Path("/var/log/dockerd.log")
 PID_FILES = {
     Path("/var/run/docker.pid"): "dockerd",
@@ -31,10 +32,25 @@ def ensure_running(output: Output) -> None:
     if connect()[0] is not None:
         return
     with output.step("Starting the Docker engine"):
-        if Path("/run/systemd/system").is_dir():
+        if SYSTEMD.is_dir():
             _start_by_systemd()
         else:
             _start_by_hand(output)
+
+
+def restart_if_running(output: Output) -> None:
+    """Have Docker read its settings anew. Raises StepFailed where it runs without systemd, and goes on."""
+    if connect()[0] is None:
+        return
+    if not SYSTEMD.is_dir():
+        raise StepFailed(
+            "Docker has to be restarted, and nothing here does that but you",
+            expected="systemd, which restarts it",
+            found="Docker runs without it",
+            remedy="restart it (sudo service docker restart), then run this again",
+        )
+    with output.step("Restarting the Docker engine"):
+        _start_by_systemd("restart")
 
 
 def clear_stale(pid_files: dict[Path, str]) -> list[Path]:
@@ -56,11 +72,11 @@ def _is_running(pid: str, program: str) -> bool:
     return pid.isdigit() and name.exists() and name.read_text().strip() == program
 
 
-def _start_by_systemd() -> None:
-    started = ask(["systemctl", "start", "docker"], timeout=START_LIMIT_S)
+def _start_by_systemd(verb: str = "start") -> None:
+    started = ask(["systemctl", verb, "docker"], timeout=START_LIMIT_S)
     if started.code != 0 or not _answers(alive=lambda: True):
         journal = ask(["journalctl", "--unit", "docker", "--lines", "15", "--no-pager", "--output", "cat"])
-        raise _did_not_start("systemctl start docker", journal.out or started.err, "journalctl -u docker")
+        raise _did_not_start(f"systemctl {verb} docker", journal.out or started.err, "journalctl -u docker")
 
 
 def _start_by_hand(output: Output) -> None:

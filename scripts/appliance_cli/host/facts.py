@@ -13,7 +13,7 @@ from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect, has_image
 from appliance_cli.compose.volumes import MODELS
 from appliance_cli.config.appliance import Appliance
-from appliance_cli.host import surroundings
+from appliance_cli.host import surroundings, toolkit
 from appliance_cli.host.surroundings import Surroundings
 
 DOCKER_DATA = Path("/var/lib/docker")
@@ -67,7 +67,8 @@ class Gpu:
 class Nvidia:
     """NVIDIA hardware (``cards``: seen on the PCI bus or passed in by a host) and what drives it.
 
-    ``error`` is nvidia-smi's, if it failed.
+    ``error`` is nvidia-smi's, if it failed. ``toolkit_source``: where the container toolkit that is missing
+    can be had (toolkit.source); "" where it is not missing, and where this command may not install it.
     """
 
     cards: int
@@ -75,6 +76,7 @@ class Nvidia:
     gpus: tuple[Gpu, ...]
     error: str
     toolkit: bool
+    toolkit_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,12 @@ def look(appliance: Appliance) -> Host:
     client, error = connect()
     try:
         info = client.info() if client is not None else {}
+        system, docker = _system(), _docker(info, error)
+        may_install = system.root and system.has_apt and not docker.nvidia
         return Host(
-            _system(),
-            _docker(info, error),
-            _nvidia(),
+            system,
+            docker,
+            _nvidia(appliance.toolkit_repository if may_install else None),
             _project(client, appliance),
             surroundings.look(client, info),
         )
@@ -167,14 +171,15 @@ def _serves_nvidia(info: dict) -> bool:  # type: ignore[type-arg]
     return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia" in str(device) for device in devices)
 
 
-def _nvidia() -> Nvidia:
+def _nvidia(repository: str | None) -> Nvidia:
     query = "--query-gpu=index,uuid,name,memory.total,driver_version"
     program = shutil.which("nvidia-smi") or (str(WSL_NVIDIA_SMI) if WSL_NVIDIA_SMI.exists() else "nvidia-smi")
     answer = ask([program, query, "--format=csv,noheader,nounits"])
     gpus, driver = parse_gpus(answer.out) if answer.code == 0 else ((), None)
     hook = shutil.which("nvidia-container-runtime-hook") or shutil.which("nvidia-ctk")
     error = "" if answer.code == 0 else (answer.err or answer.out).strip().split("\n")[0]
-    return Nvidia(max(_pci_cards(), _other_traces()), driver, gpus, error, toolkit=hook is not None)
+    source = toolkit.source(repository) if gpus and hook is None and repository else ""
+    return Nvidia(max(_pci_cards(), _other_traces()), driver, gpus, error, hook is not None, source)
 
 
 def _other_traces() -> int:

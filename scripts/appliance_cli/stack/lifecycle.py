@@ -17,7 +17,7 @@ from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import guard
 from appliance_cli.host import addresses, way_out
 from appliance_cli.host.way_out import Edge, WayOut
-from appliance_cli.stack import watch
+from appliance_cli.stack import carry, watch
 
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
 
@@ -28,6 +28,9 @@ def build(appliance: Appliance, output: Output) -> None:
     Raises StepFailed with the end of the build's output.
     """
     output.phase("Images")
+    if carry.in_place(appliance, docker_client()):
+        output.item("ok", "as they were carried here; nothing is fetched or built")
+        return
     if appliance.engine == "gpu":
         _compose(
             appliance,

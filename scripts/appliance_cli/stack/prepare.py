@@ -6,6 +6,7 @@ there.
 
 import os
 import shutil
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from appliance_cli.host import (
     install,
     model_here,
     proxy,
+    toolkit,
 )
 from appliance_cli.host.finding import Finding
 
@@ -86,7 +88,7 @@ def prepare(request: Request, output: Output) -> Appliance:
     checks.require_no_failure(findings)
     output.item("ok", f"Engine: {ENGINES[engine]}")
     setup = None if on_gpu is None else gpu_setup.judge(on_gpu, wanted.project, output)
-    _supply(found, wanted, output)
+    _supply(judged, wanted, output)
     output.phase("Base images")
     bases = _base_images(wanted, checks.may_install(found), output)
     output.phase("Settings")
@@ -190,28 +192,37 @@ def _tell(findings: list[Finding], output: Output) -> None:
         output.item(finding.level, finding.found)
         if finding.level != "ok":
             expected = f"expected {finding.expected}; " if finding.expected else ""
-            output.say(f"      {expected}{finding.remedy}")
+            output.say(textwrap.indent(f"{expected}{finding.remedy}", " " * 6))
 
 
-def _supply(found: facts.Host, wanted: Appliance, output: Output) -> None:
-    steps, log = checks.steps(found), wanted.logs / "install.log"
+def _supply(judged: Judged, wanted: Appliance, output: Output) -> None:
+    steps, log = checks.steps(judged.host, judged.engine), wanted.logs / "install.log"
     if not steps:
         return
     output.phase("Installing what is missing")
     names = {
         "install-docker": "install Docker Engine (Debian's packages)",
+        "install-toolkit": "install NVIDIA's container toolkit and restart Docker, with what runs in it",
         "start-docker": "start the Docker engine",
         "install-compose": "install the Docker Compose plugin",
     }
     what = ", ".join(names[step] for step in steps)
-    if not output.allow(f"May I {what}?"):
+    # why: others' containers may run in a Docker that was there before, and nobody was asked about them
+    unasked = "install-toolkit" in steps and not (output.assume_yes or output.can_ask)
+    if unasked or not output.allow(f"May I {what}?"):
         raise HostNotReady(
-            "Nothing was changed", expected=f"consent to {what}", found="no", remedy="install it yourself"
+            "Nothing was changed",
+            expected=f"consent to {what}",
+            found="nobody to ask" if unasked else "no",
+            remedy="run it again with --yes, or install it yourself",
         )
     if "install-docker" in steps:
         install.apt_install(install.docker_packages(), output, log)
         if shutil.which("docker") is None:
             install.apt_install(["docker-cli"], output, log)  # why: Debian 13 and later split the command off
+    if "install-toolkit" in steps:
+        toolkit.install(judged.host.nvidia.toolkit_source, output, log)
+        dockerd.restart_if_running(output)
     if "start-docker" in steps:
         dockerd.ensure_running(output)
     if "install-compose" in steps:

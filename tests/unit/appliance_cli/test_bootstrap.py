@@ -5,9 +5,11 @@ Runs copies of scripts/ whose lock pins nothing, so no network is needed; one mu
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,3 +182,36 @@ def test_without_a_new_enough_python_it_says_what_to_install(checkout: Path, tmp
     assert "expected  Python 3.11 or newer with its venv module" in done.stderr
     assert "found     Python 3.9.2" in done.stderr
     assert "apt-get install python3 python3-venv" in done.stderr
+
+
+def carried(checkout: Path, folder: Path) -> None:
+    """Has the clone's lock pin a package that only the wheels of a carried folder have."""
+    wheel = folder / "wheels" / "carried-1.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        about = {"METADATA": "Metadata-Version: 2.1\nName: carried\nVersion: 1.0\n", "RECORD": ""}
+        about["WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        for name, text in about.items():
+            archive.writestr(f"carried-1.0.dist-info/{name}", text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (checkout / "scripts/requirements.lock").write_text(f"carried==1.0 --hash=sha256:{digest}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["images", "load", "FOLDER"], ["--yes", "images", "load", "--yes", "FOLDER"]]
+)
+def test_a_carried_folder_takes_the_package_indexs_place(
+    arguments: list[str], checkout: Path, tmp_path: Path
+) -> None:
+    carried(checkout, tmp_path / "set")
+    named = [word.replace("FOLDER", "set") for word in arguments]
+    done = run(checkout, *named, cwd=tmp_path, PIP_INDEX_URL=UNREACHABLE_INDEX)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("|".join(named))
+
+
+def test_a_carried_folder_that_pip_could_not_name_is_refused(checkout: Path, tmp_path: Path) -> None:
+    carried(checkout, tmp_path / "my set")
+    refused = run(checkout, "images", "load", "my set", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "a folder without spaces in its path" in refused.stderr

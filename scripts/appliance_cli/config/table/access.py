@@ -1,7 +1,7 @@
 """Who may come in, and over what."""
 
 from appliance_cli.config.kinds import Choice, HostFolder, HostNames, Matching, NginxUrl, Text, Whole
-from appliance_cli.config.table.setting import Section, Setting
+from appliance_cli.config.table.setting import Chinese, Section, Setting
 
 SECTION = Section(
     "Who may come in",
@@ -15,6 +15,7 @@ SECTION = Section(
             default="off",
             services=("nginx",),
             common=True,
+            zh=Chinese("要通过网络访问：`self-signed` 或 `files`"),
         ),
         Setting(
             "TLS_CERT_FILE",

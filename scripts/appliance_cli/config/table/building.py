@@ -43,6 +43,14 @@ SECTION = Section(
             empty="the one that this host's apt uses",
         ),
         Setting(
+            "TOOLKIT_REPOSITORY",
+            says="Where ./scripts/appliance up gets NVIDIA's container toolkit from, if that is missing. "
+            "Its key has to be NVIDIA's.",
+            when="it does not answer, to a mirror of it",
+            kind=Url(),
+            default="https://nvidia.github.io/libnvidia-container",
+        ),
+        Setting(
             "PYTHON_BASE",
             says="The image that the Python services are built on. Written by ./scripts/appliance up "
             "where no container registry answers (it builds an equivalent from Debian packages).",

@@ -1,7 +1,7 @@
 """The chat page's replicas."""
 
 from appliance_cli.config.kinds import Text, Whole
-from appliance_cli.config.table.setting import Section, Setting
+from appliance_cli.config.table.setting import Chinese, Section, Setting
 
 MOST_REPLICAS = 100
 
@@ -16,6 +16,7 @@ SECTION = Section(
             default="3",
             services=("ui",),
             common=True,
+            zh=Chinese("有数百人同时使用"),
         ),
         Setting(
             "UI_SECRET",

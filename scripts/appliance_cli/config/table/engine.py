@@ -1,7 +1,7 @@
 """The engine on the GPU; the CPU engine takes the same settings, with defaults of its own."""
 
 from appliance_cli.config.kinds import Choice, Image, Matching, Memory, Number, Whole
-from appliance_cli.config.table.setting import Section, Setting
+from appliance_cli.config.table.setting import Chinese, Section, Setting
 
 # TGI 3.3.7's own words: launcher/src/main.rs, Quantization.
 _QUANTIZE = (
@@ -39,6 +39,7 @@ SECTION = Section(
             with_up="the RTX 4090, by its UUID",
             services=("tgi", "gpu-metrics"),
             common=True,
+            zh=Chinese("有多块显卡：`./scripts/appliance gpu --pick`", with_up="RTX 4090，按 UUID 固定"),
         ),
         Setting(
             "QUANTIZE",
@@ -58,6 +59,7 @@ SECTION = Section(
             with_up="what TARGET_VRAM leaves",
             services=_ENGINE,
             common=True,
+            zh=Chinese("没有别的程序使用这块显卡：最高 0.97", with_up="按 TARGET_VRAM 计算"),
         ),
         Setting(
             "MAX_INPUT_TOKENS",
@@ -68,6 +70,7 @@ SECTION = Section(
             cpu_default="3072",
             services=_ENGINE,
             common=True,
+            zh=Chinese("文档更长"),
         ),
         Setting(
             "MAX_TOTAL_TOKENS",
@@ -78,6 +81,7 @@ SECTION = Section(
             cpu_default="4096",
             services=(*_ENGINE, "openai-api"),
             common=True,
+            zh=Chinese("对话更长"),
         ),
         Setting(
             "MAX_BATCH_PREFILL_TOKENS",
@@ -87,6 +91,7 @@ SECTION = Section(
             default="4096",
             services=_ENGINE,
             common=True,
+            zh=Chinese("许多人提交长文档：设为 2048 时其他人的回答停顿更短"),
         ),
         Setting(
             "MAX_CONCURRENT_REQUESTS",

@@ -1,7 +1,7 @@
 """Where the appliance listens."""
 
 from appliance_cli.config.kinds import Address, Matching, Whole
-from appliance_cli.config.table.setting import Section, Setting
+from appliance_cli.config.table.setting import Chinese, Section, Setting
 
 HIGHEST_PORT = 65535
 
@@ -16,6 +16,7 @@ SECTION = Section(
             default="8080",
             services=("nginx",),
             common=True,
+            zh=Chinese("端口已被占用"),
         ),
         Setting(
             "BIND_ADDRESS",
@@ -25,6 +26,7 @@ SECTION = Section(
             default="127.0.0.1",
             services=("nginx",),
             common=True,
+            zh=Chinese("要让同事访问：设为 `0.0.0.0`，但须先添加密钥和用户，见 docs/zh/security.md"),
         ),
         Setting(
             "NGINX_WORKERS",

@@ -12,7 +12,7 @@ from appliance_cli.config.kinds import (
     Url,
     Whole,
 )
-from appliance_cli.config.table.setting import Section, Setting
+from appliance_cli.config.table.setting import Chinese, Section, Setting
 from model_files import hubs
 
 _INIT = ("model-init",)
@@ -29,6 +29,7 @@ SECTION = Section(
             cpu_default="HuggingFaceTB/SmolLM2-135M-Instruct",
             services=("model-init", "tgi", "openai-api"),
             common=True,
+            zh=Chinese("要使用别的模型：由 `./scripts/appliance model use` 设置"),
         ),
         Setting(
             "MODEL_REVISION",
@@ -122,6 +123,7 @@ SECTION = Section(
             default="0",
             services=_INIT,
             common=True,
+            zh=Chinese("下载 15 GB 期间别人也要用网络"),
         ),
         Setting(
             "STALL_SECONDS",

@@ -1,7 +1,7 @@
 """The GPU engine's modes: what ./scripts/appliance plans the engine's numbers from."""
 
 from appliance_cli.config.kinds import Choice, Matching, Number, Whole
-from appliance_cli.config.table.setting import Section, Setting
+from appliance_cli.config.table.setting import Chinese, Section, Setting
 
 MOST_CARDS = 16
 WHOLE_CARD = "all"
@@ -17,6 +17,7 @@ SECTION = Section(
             kind=Choice(("nf4", "bf16", "awq", "gptq", "fp8", "eetq")),
             default="nf4",
             common=True,
+            zh=Chinese("别的权重格式更合适：见 services/tgi/README.md"),
         ),
         Setting(
             "TARGET_VRAM",
@@ -26,6 +27,7 @@ SECTION = Section(
             kind=Number(1, 1024, WHOLE_CARD),
             empty="the whole card",
             common=True,
+            zh=Chinese("别的程序也要用这块显卡", empty="整块显卡"),
         ),
         Setting(
             "FAST_NF4",
@@ -67,6 +69,7 @@ SECTION = Section(
             kind=Whole(1, MOST_CARDS),
             default="1",
             common=True,
+            zh=Chinese("一块显卡装不下模型"),
         ),
         Setting(
             "TGI_REPLICAS",
@@ -76,6 +79,7 @@ SECTION = Section(
             default="1",
             services=("tgi",),
             common=True,
+            zh=Chinese("有多块显卡：每个引擎占一块，可服务的人数随之成倍增加"),
         ),
         Setting(
             "GPU_DEVICES",

@@ -6,6 +6,15 @@ from appliance_cli.config.kinds import Kind, Text
 
 
 @dataclass(frozen=True)
+class Chinese:
+    """What docs/zh/settings.md says in place of a setting's own words."""
+
+    when: str
+    empty: str = ""
+    with_up: str = ""
+
+
+@dataclass(frozen=True)
 class Setting:
     """One setting of .env.
 
@@ -13,7 +22,8 @@ class Setting:
     what holds while it is not set, "" where that is nothing, in which case ``empty`` says what follows;
     ``cpu_default`` is the CPU engine's, where it is another. ``with_up``: what ./scripts/appliance up uses in
     place of the default. ``services``: the services of docker-compose.yml that get it; none for one that only
-    scripts/appliance or Compose itself reads. ``common``: the README's table has it.
+    scripts/appliance or Compose itself reads. ``common``: docs/settings.md has it, and
+    docs/zh/settings.md with the words of ``zh``.
     """
 
     name: str
@@ -26,6 +36,7 @@ class Setting:
     with_up: str = ""
     services: tuple[str, ...] = ()
     common: bool = False
+    zh: Chinese | None = None
 
     @property
     def on_cpu(self) -> str:

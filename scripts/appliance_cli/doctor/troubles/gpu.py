@@ -54,8 +54,14 @@ GPU = (
         "toolkit",
         "`no NVIDIA Container Toolkit`",
         "Docker cannot hand the card to a container",
-        f"install the toolkit as the message says, then {_CONFIGURE}",
-        ("Docker 无法把显卡交给容器", f"按提示安装 NVIDIA Container Toolkit，然后执行 {_CONFIGURE}"),
+        "as root, `./scripts/appliance up` installs it where its repository answers (a mirror of it: "
+        "`TOOLKIT_REPOSITORY`); else the commands that it names",
+        (
+            "Docker 无法把显卡交给容器",
+            "以 root 运行 `./scripts/appliance up`，软件源连得上时会自动安装"
+            "（镜像用 `TOOLKIT_REPOSITORY` 设置）；"
+            "否则按提示的命令手动安装",
+        ),
     ),
     Trouble(
         "toolkit-unaware",

@@ -38,6 +38,7 @@ def appliance(tmp_path: Path) -> Appliance:
         nginx_base="nginx",
         tgi_image="tgi",
         debian_mirror=None,
+        toolkit_repository="https://toolkit.example.org",
         access_dir=tmp_path / "access",
         owner=Owner(10001, 10001),
         tls=Tls("off", None, None, ()),

@@ -144,9 +144,8 @@ def test_every_setting_is_used_by_somebody() -> None:
 
 def test_files_that_are_written_from_the_table_are_not_stale() -> None:
     """After a change of the table run appliance_cli.config.generate, as it says itself."""
-    assert (REPO / ".env.example").read_text(encoding="utf-8") == generate.env_example()
-    readme = (REPO / "README.md").read_text(encoding="utf-8")
-    assert readme == generate.with_table(readme)
+    for name, text in generate.files().items():
+        assert (REPO / name).read_text(encoding="utf-8") == text, name
 
 
 def test_the_example_has_every_setting_and_sets_none() -> None:
@@ -157,9 +156,19 @@ def test_the_example_has_every_setting_and_sets_none() -> None:
     ]
 
 
-def test_a_readme_without_the_tables_place_is_no_readme() -> None:
-    with pytest.raises(ValueError, match="has lost a line"):
-        generate.with_table("# A readme\n")
+def test_both_languages_have_the_same_settings() -> None:
+    def first_cells(page: str) -> list[str]:
+        return re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)
+
+    names = [setting.name for setting in SETTINGS.values() if setting.common]
+    assert len(names) > 10
+    assert first_cells(generate.english()) == first_cells(generate.chinese()) == names
+    for setting in SETTINGS.values():
+        if setting.zh:
+            assert (bool(setting.zh.with_up), bool(setting.zh.empty)) == (
+                bool(setting.with_up),
+                bool(setting.empty),
+            )
 
 
 def test_the_modes_are_the_planners() -> None:

@@ -144,17 +144,18 @@ def test_the_hard_ceiling_is_where_an_oversized_prefill_stopped() -> None:
     assert 18_351 <= ceiling <= 1.01 * 18_351
 
 
-README_ROW = re.compile(
+PAGE_ROW = re.compile(
     r"^\| (\d+) GB \| `(\w+)`[^|]*\| ([^|]*) \| ([\d,]+)[：:] ?(\d+) × 8,192 \| ([\d,]+) MiB \|", re.M
 )
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
-def test_the_readmes_tables_are_measured_rows(readme: str) -> None:
-    text = (REPO / readme).read_text(encoding="utf-8")
-    told = README_ROW.findall(text)
+@pytest.mark.parametrize(
+    ("page", "readme"), [("docs/cards.md", "README.md"), ("docs/zh/cards.md", "README.zh-CN.md")]
+)
+def test_the_pages_tables_are_measured_rows(page: str, readme: str) -> None:
+    told = PAGE_ROW.findall((REPO / page).read_text(encoding="utf-8"))
     assert len(told) == 6
-    required = re.search(r"(\d+) GB (?:or more|以上)", text)
+    required = re.search(r"(\d+) GB (?:or more|以上)", (REPO / readme).read_text(encoding="utf-8"))
     assert required is not None and int(required[1]) == min(int(row[0]) for row in told)
     for gigabytes, mode, settings, tokens, people, most in told:
         (row,) = [

@@ -12,7 +12,7 @@ from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import Output
 from appliance_cli.cli.app import app
 from appliance_cli.config.appliance import Appliance
-from appliance_cli.host import checks, facts
+from appliance_cli.host import checks, facts, toolkit
 from appliance_cli.host.checks import Model
 from appliance_cli.host.facts import Host, Nvidia
 from appliance_cli.stack import prepare
@@ -40,7 +40,7 @@ def refusal(host: Host, nvidia: Nvidia, appliance: Appliance) -> str:
 
 
 def test_nothing_is_nothing(bare: Path, cpu_host: Host) -> None:
-    found = facts._nvidia()
+    found = facts._nvidia(None)
     assert (found.cards, found.gpus) == (0, ())
     assert chosen(cpu_host, found) == "cpu"
 
@@ -48,15 +48,29 @@ def test_nothing_is_nothing(bare: Path, cpu_host: Host) -> None:
 def test_wsl_has_a_card_without_a_bus_and_without_a_path(bare: Path, cpu_host: Host) -> None:
     (bare / "nvidia-smi").write_text(SMI)
     (bare / "nvidia-smi").chmod(0o755)
-    found = facts._nvidia()
+    found = facts._nvidia(None)
     assert found.driver == "575.64" and found.gpus[0].name == "NVIDIA GeForce RTX 4090"
     assert chosen(cpu_host, found) == "gpu"
+
+
+def test_where_the_toolkit_comes_from_is_asked_only_where_a_card_lacks_it(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolkit, "source", lambda repository: f"asked {repository}")
+    assert facts._nvidia("there").toolkit_source == ""
+    (bare / "bin").mkdir()
+    (bare / "nvidia-smi").write_text(SMI)
+    (bare / "nvidia-smi").chmod(0o755)
+    assert facts._nvidia(None).toolkit_source == ""
+    assert facts._nvidia("there").toolkit_source == "asked there"
+    (bare / "bin/nvidia-ctk").touch(0o755)
+    assert facts._nvidia("there").toolkit_source == ""
 
 
 def test_wsl_whose_driver_does_not_answer_stops(bare: Path, cpu_host: Host, appliance: Appliance) -> None:
     (bare / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU access blocked by the operating system'; exit 9\n")
     (bare / "nvidia-smi").chmod(0o755)
-    found = facts._nvidia()
+    found = facts._nvidia(None)
     assert chosen(cpu_host, found) == "gpu"
     said = refusal(cpu_host, found, appliance)
     assert "GPU access blocked" in said and "--cpu" in said
@@ -64,7 +78,7 @@ def test_wsl_whose_driver_does_not_answer_stops(bare: Path, cpu_host: Host, appl
 
 def test_a_container_without_the_device_stops(bare: Path, cpu_host: Host, appliance: Appliance) -> None:
     (bare / "gpus" / "0000:01:00.0").mkdir(parents=True)
-    found = facts._nvidia()
+    found = facts._nvidia(None)
     assert chosen(cpu_host, found) == "gpu"
     said = refusal(cpu_host, found, appliance)
     assert "nvidia-smi: not installed" in said and "--cpu" in said

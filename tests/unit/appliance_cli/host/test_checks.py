@@ -39,7 +39,7 @@ def test_a_good_host_has_nothing_to_say(
     host = gpu_host if engine == "gpu" else cpu_host
     found = findings(host, engine, appliance)
     assert {finding.level for finding in found} == {"ok"}
-    assert checks.steps(host) == []
+    assert checks.steps(host, engine) == []
     checks.require_no_failure(found)
 
 
@@ -130,12 +130,60 @@ def test_each_gpu_problem_stops_with_its_remedy(
     assert remedy in failure.value.remedy
 
 
-def test_a_missing_toolkit_stops_and_names_both_commands(gpu_host: Host, appliance: Appliance) -> None:
-    host = spoil(spoil(gpu_host, "docker", nvidia=False), "nvidia", toolkit=False)
+def without_toolkit(host: Host, source: str = "") -> Host:
+    return spoil(spoil(host, "docker", nvidia=False), "nvidia", toolkit=False, toolkit_source=source)
+
+
+@pytest.mark.parametrize(
+    ("root", "why"), [(True, "nvidia.github.io/libnvidia-container does not answer"), (False, "with sudo")]
+)
+def test_a_missing_toolkit_that_cannot_be_had_stops_and_names_the_commands(
+    root: bool, why: str, gpu_host: Host, appliance: Appliance
+) -> None:
+    host = spoil(without_toolkit(gpu_host), "system", root=root)
     with pytest.raises(HostNotReady, match="nothing was changed") as failure:
         checks.require_no_failure(findings(host, "gpu", appliance))
     assert failure.value.found == NO_TOOLKIT
-    assert "nvidia-ctk runtime configure" in failure.value.remedy
+    assert why in failure.value.remedy
+    assert "install -y nvidia-container-toolkit\nsudo nvidia-ctk runtime configure" in failure.value.remedy
+    assert "install-toolkit" not in checks.steps(host, "gpu")
+
+
+def test_a_missing_toolkit_is_installed_before_docker_starts(gpu_host: Host, appliance: Appliance) -> None:
+    host = without_toolkit(gpu_host, "https://toolkit.example.org")
+    (todo,) = [finding for finding in findings(host, "gpu", appliance) if finding.level == "todo"]
+    assert (todo.found, todo.remedy) == (
+        NO_TOOLKIT,
+        "it will be installed (from https://toolkit.example.org)",
+    )
+    assert checks.steps(host, "gpu") == ["install-toolkit"]
+    assert checks.steps(host, "cpu") == []
+    bare = spoil(host, "docker", **BARE)
+    assert checks.steps(bare, "gpu") == [
+        "install-docker",
+        "install-toolkit",
+        "start-docker",
+        "install-compose",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("system", {"root": False}),
+        ("system", {"family": ("fedora",), "has_apt": False}),
+        ("around", {"desktop": True}),
+        ("nvidia", {"driver": None}),
+        ("nvidia", {"toolkit": True}),
+        ("docker", {"nvidia": True}),
+    ],
+)
+def test_only_what_is_missing_and_may_be_installed_is(
+    part: str, changes: dict[str, object], gpu_host: Host, appliance: Appliance
+) -> None:
+    host = spoil(without_toolkit(gpu_host, "somewhere"), part, **changes)
+    assert checks.steps(host, "gpu") == []
+    assert all(finding.level != "todo" for finding in findings(host, "gpu", appliance))
 
 
 def test_a_toolkit_that_docker_does_not_list_is_a_warning(gpu_host: Host, appliance: Appliance) -> None:
@@ -208,7 +256,7 @@ BARE = {"client": False, "daemon": False, "error": "nothing listens", "version":
 
 def test_a_bare_debian_gets_everything_installed(cpu_host: Host, appliance: Appliance) -> None:
     host = spoil(cpu_host, "docker", **BARE)
-    assert checks.steps(host) == ["install-docker", "start-docker", "install-compose"]
+    assert checks.steps(host, "cpu") == ["install-docker", "start-docker", "install-compose"]
     todo = [finding.found for finding in findings(host, "cpu", appliance) if finding.level == "todo"]
     assert todo == ["no Docker Engine", "no Docker Compose plugin"]
 
@@ -231,7 +279,7 @@ def test_where_nothing_may_be_installed_the_remedy_says_how(
 
 def test_a_stopped_engine_is_started_by_root_only(cpu_host: Host, appliance: Appliance) -> None:
     stopped = spoil(cpu_host, "docker", error="nothing listens on Docker's socket")
-    assert checks.steps(stopped) == ["start-docker"]
+    assert checks.steps(stopped, "cpu") == ["start-docker"]
     assert findings(stopped, "cpu", appliance)[1].level == "todo"
     with pytest.raises(HostNotReady) as failure:
         checks.require_no_failure(findings(spoil(stopped, "system", root=False), "cpu", appliance))
@@ -243,7 +291,7 @@ def test_a_missing_or_old_compose_is_installed(
     version: str | None, cpu_host: Host, appliance: Appliance
 ) -> None:
     host = spoil(cpu_host, "docker", compose=version)
-    assert checks.steps(host) == ["install-compose"]
+    assert checks.steps(host, "cpu") == ["install-compose"]
     assert findings(host, "cpu", appliance)[2].level == "todo"
 
 

@@ -18,7 +18,7 @@ from appliance_cli.config.appliance import Appliance
 from appliance_cli.config.table import SETTINGS
 from appliance_cli.gpu import cards_here, hub_config
 from appliance_cli.gpu.cards_here import Gpus
-from appliance_cli.host import facts
+from appliance_cli.host import dockerd, facts, toolkit
 from appliance_cli.host.facts import Host
 from appliance_cli.stack import prepare
 
@@ -133,3 +133,20 @@ def test_the_folder_is_known_by_the_containers_labels(appliance: Appliance) -> N
     assert facts.elsewhere(None, appliance) == ""
     assert facts.elsewhere(client(str(appliance.root), ""), appliance) == ""
     assert facts.elsewhere(client(str(appliance.root), "/srv/other"), appliance) == "/srv/other"
+
+
+def test_the_toolkit_is_installed_once_that_was_allowed_and_docker_restarted_after(
+    appliance: Appliance, gpu_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(toolkit, "install", lambda source, *_: done.append(f"from {source}"))
+    monkeypatch.setattr(dockerd, "restart_if_running", lambda _: done.append("restarted"))
+    docker = replace(gpu_host.docker, nvidia=False)
+    nvidia = replace(gpu_host.nvidia, toolkit=False, toolkit_source="somewhere")
+    judged = prepare.Judged(replace(gpu_host, docker=docker, nvidia=nvidia), "gpu", None, [])
+    with pytest.raises(HostNotReady, match="Nothing was changed") as refusal:
+        prepare._supply(judged, appliance, Output())
+    assert "container toolkit and restart Docker" in refusal.value.expected
+    assert (refusal.value.found, done) == ("nobody to ask", [])
+    prepare._supply(judged, appliance, Output(assume_yes=True))
+    assert done == ["from somewhere", "restarted"]
