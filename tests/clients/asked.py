@@ -1,8 +1,8 @@
 """What the frameworks are asked for, the same by all: a greeting, a call of a tool, and a person.
 
-What a small model says depends on who else is served and on which machine. So a greeting may be any text, even
-an empty one; a call and a person end by their grammar, within `LIMIT` whatever is said; and JSON without a
-schema, which ends when the model likes, is asked for until it does.
+What a small model says depends on who else is served and on which machine. So a greeting may be any text,
+even an empty one; a call and a person end by their grammar, within `LIMIT` whatever is said; and JSON without
+a schema, which ends when the model likes, is asked for until it does.
 """
 
 from collections.abc import Callable
