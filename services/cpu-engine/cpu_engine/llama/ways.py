@@ -14,8 +14,8 @@ from functools import lru_cache, reduce
 
 LENGTH = 6
 """Characters of a token that are looked at; longer ones are few."""
-MAX_WAYS = 15_000
-"""So many cost some tenths of a second for each token that is written; JSON of any kind has a third."""
+MAX_WAYS = 8_000
+"""So many cost some tenths of a second for each token that is written; JSON of any kind has fewer."""
 KINDS = ("letter", "digit", "blank", "mark", "foreign")
 _MANY = 1e15
 _COPIES = 40
