@@ -275,7 +275,7 @@ def test_completions(client: OpenAI) -> None:
     asked: dict[str, Any] = {"model": MODEL, "max_tokens": 4, "temperature": 0}
 
     def text(**options: Any) -> str:
-        return client.completions.create(prompt=prompt, **asked, **options).choices[0].text
+        return str(client.completions.create(prompt=prompt, **asked, **options).choices[0].text)
 
     def streamed() -> str:
         with client.completions.create(prompt=[prompt, "1, 2, 3,"], stream=True, **asked) as stream:

@@ -41,8 +41,9 @@ def test_inference_client_chats(hub: InferenceClient) -> None:
         pieces = hub.chat_completion(HELLO, stream=True, **asked)
         return "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
 
-    def whole() -> str | None:
-        return hub.chat_completion(HELLO, top_p=1.0, presence_penalty=0, **asked).choices[0].message.content
+    def whole() -> str:
+        answer = hub.chat_completion(HELLO, top_p=1.0, presence_penalty=0, **asked)
+        return str(answer.choices[0].message.content)
 
     assert in_some_answer(lambda: streamed() == whole())
 
