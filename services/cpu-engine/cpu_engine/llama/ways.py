@@ -1,9 +1,9 @@
 """In how many ways a text can be read by an expression: what llama.cpp spends on every token that it knows.
 
 For each token it follows all ways through the grammar that spell it, one after the other, and where several
-parts of an expression may be skipped their number multiplies with every character: forty optional letters in
-a row keep it busy for hours, and everybody waits. So the ways are counted here, before it is asked; for
-tokens of one kind of character each (`KINDS`), as nearly all long ones are.
+parts of an expression may be skipped their number multiplies with every character: with forty optional
+letters in a row nobody's token came in half a minute. So the ways are counted here, before; for tokens of one
+kind of character each (`KINDS`), as nearly all long ones are.
 
 Pure, no I/O; what an expression looks like is `gbnf`'s.
 """
