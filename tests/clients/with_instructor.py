@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import instructor
+from instructor.core import IncompleteOutputException
 from openai import OpenAI
 from pydantic import BaseModel, ConfigDict
 
-from clients.asked import DESCRIBED, MODEL, Person
+from clients.asked import DESCRIBED, LIMIT, MODEL, Cut, Person, until_whole
 
 
 class Anything(BaseModel):
@@ -15,15 +18,14 @@ class Anything(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-def _asked(base_url: str, mode: instructor.Mode, form: type[BaseModel]) -> None:
+def _asked(base_url: str, mode: instructor.Mode, form: type[BaseModel], **options: Any) -> None:
     client = instructor.from_openai(OpenAI(base_url=base_url, api_key="none", max_retries=0), mode=mode)
     found = client.chat.completions.create(
         model=MODEL,
         messages=[{"role": "user", "content": DESCRIBED}],
         response_model=form,
-        max_tokens=100,
-        temperature=0,
         max_retries=0,
+        **{"max_tokens": LIMIT, "temperature": 0, **options},
     )
     assert isinstance(found, form)
 
@@ -33,7 +35,13 @@ def can_call_tools(base_url: str) -> None:
 
 
 def can_take_json(base_url: str) -> None:
-    _asked(base_url, instructor.Mode.JSON, Anything)
+    def ask(sampling: dict[str, Any]) -> None:
+        try:
+            _asked(base_url, instructor.Mode.JSON, Anything, **sampling)
+        except IncompleteOutputException as error:
+            raise Cut from error
+
+    until_whole(ask)
 
 
 def can_take_a_schema(base_url: str) -> None:

@@ -1,9 +1,21 @@
-"""Waiting on conditions, never on time: a deadline only turns a hang into a failure that explains itself."""
+"""Waiting on conditions, never on time: a deadline only turns a hang into a failure that explains itself.
+And asking again where the model has a say in the answer.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+
+_ANSWERS = 6
+
+
+def in_some_answer(is_so: Callable[[], bool]) -> bool:
+    """Whether it is so within a few tries. For texts of several requests that should be the same: which text
+    is the likeliest may change with whatever else the engine has in its batch, and with what it kept of a
+    prompt.
+    """
+    return any(is_so() for _ in range(_ANSWERS))
 
 
 def wait_until(

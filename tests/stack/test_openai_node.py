@@ -18,7 +18,8 @@ def test_openais_package_for_node(stack: Stack) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["whole"] == found["streamed"] != ""
+    assert isinstance(found["whole"], str)
+    assert found["whole"] == found["streamed"]
     assert found["usage"] == found["wholeUsage"]
     assert found["reason"] == "tool_calls"
     assert found["call"]["name"] == "get_weather"

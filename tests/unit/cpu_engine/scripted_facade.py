@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from cpu_engine.llama.client import LlamaClient
 from cpu_engine.llama.engine import LlamaEngine
 from cpu_engine.llama.gguf import ModelFile, Vocabulary
+from cpu_engine.protocol import Http
 from cpu_engine.settings import parse_arguments
 from cpu_engine.tgi.app import create_app
 from cpu_engine.tgi.inference import Inference
@@ -118,7 +119,9 @@ TOY_MODEL = ModelFile(
 @asynccontextmanager
 async def served(service: Service) -> AsyncIterator[aiohttp.ClientSession]:
     """The façade's HTTP server around `service`; a client's session with its address."""
-    server = uvicorn.Server(uvicorn.Config(create_app(service), port=0, lifespan="off", log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(service), port=0, http=Http, lifespan="off", log_config=None)
+    )
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

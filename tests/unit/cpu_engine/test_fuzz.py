@@ -61,6 +61,8 @@ PATTERNS = (
         "中+",
         "$^",
         "a{99999}",
+        "[a-z]?" * 40 + "X",
+        "(" * 20 + "[a-z]*" + ")*" * 20,
     ),
 )
 DEEP: Any = 1
@@ -73,9 +75,22 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,
 )
+REFERENCES = st.builds(
+    lambda place: {"$ref": place}, st.sampled_from(("#", "#/$defs/a", "#/properties/a", "#/required", "#/x"))
+)
+INNER = st.recursive(
+    JSON | REFERENCES,
+    lambda inner: st.one_of(
+        st.builds(lambda s: {"type": "array", "items": s}, inner),
+        st.builds(lambda s: {"type": "object", "additionalProperties": s}, inner),
+        st.builds(lambda s: {"anyOf": s}, st.lists(inner, max_size=3)),
+        st.builds(lambda s: {"properties": {"a": s}, "required": ["a"]}, inner),
+    ),
+    max_leaves=6,
+)
 SCHEMAS = st.fixed_dictionaries(
-    {"properties": st.dictionaries(st.sampled_from(("a", "b", 'c"', "\n")), JSON, max_size=3)},
-    optional={"required": JSON, "type": JSON},
+    {"properties": st.dictionaries(st.sampled_from(("a", "b", 'c"', "\n")), INNER, max_size=3)},
+    optional={"required": JSON, "type": JSON, "$defs": st.fixed_dictionaries({"a": INNER}), "x": JSON},
 )
 GRAMMARS = st.one_of(
     st.builds(lambda p: {"type": "regex", "value": p}, st.sampled_from(PATTERNS) | st.text(max_size=12)),

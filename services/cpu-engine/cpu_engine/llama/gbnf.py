@@ -5,18 +5,28 @@ would unfold into more than it can walk through between two tokens.
 """
 
 import re
+from dataclasses import dataclass
 
 from cpu_engine.engine import MAX_PATTERN
+from cpu_engine.llama import ways
+from cpu_engine.llama.ways import MAX_WAYS, Ways
 
 MAX_ELEMENTS = 40_000
 MAX_BRANCHES = 500
 """Of one choice: llama.cpp tries each of them with every token that it knows."""
-MAX_MEMBERS = 2_000
+MAX_MEMBERS = 1_000
 """Of one set, for the same reason; a range is two."""
 _MAX_DEPTH = 150
 _LONG = 24
 _CLASSES = {"d": "0-9", "w": "a-zA-Z0-9_", "s": r" \t\n\r\x0B\x0C"}
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
+_KINDS_OF = {
+    "d": frozenset({"digit"}),
+    "w": frozenset({"letter", "digit", "mark"}),
+    "s": frozenset({"blank", "mark"}),
+}
+_ANY_KIND = frozenset(ways.KINDS)
+_TIMES: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _SHORT = {"{0,}": "*", "{1,}": "+", "{0,1}": "?"}
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d{1,9})(,(\d{0,9}))?\}")
 
@@ -36,8 +46,17 @@ def grammar_of(pattern: str) -> str:
     return f"root ::= {_Parser(pattern).whole()}\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an expression: the grammar's text, how many elements it unfolds to, the ways through it."""
+
+    text: str
+    size: int
+    ways: Ways
+
+
 class _Parser:
-    """A cursor over an expression. Methods give the grammar's text and how many elements it unfolds to."""
+    """A cursor over an expression."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern.removeprefix("^")
@@ -49,10 +68,10 @@ class _Parser:
         self._depth = 0
 
     def whole(self) -> str:
-        text, _ = self._alternatives()
+        part = self._alternatives()
         if self._at < len(self._pattern):
             raise NoGrammar("an unopened group")
-        return "\n".join([text, *(f"{name} ::= {rule}" for rule, name in self._rules.items())])
+        return "\n".join([part.text, *(f"{name} ::= {rule}" for rule, name in self._rules.items())])
 
     def _peek(self) -> str:
         return self._pattern[self._at : self._at + 1]
@@ -64,7 +83,7 @@ class _Parser:
         self._at += 1
         return char
 
-    def _alternatives(self) -> tuple[str, int]:
+    def _alternatives(self) -> _Part:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise NoGrammar("its groups are too deep")
@@ -75,19 +94,23 @@ class _Parser:
         self._depth -= 1
         if len(branches) > MAX_BRANCHES:
             raise NoGrammar("a choice among too many")
-        return " | ".join(text for text, _ in branches), _bounded(sum(size for _, size in branches))
+        return _Part(
+            " | ".join(branch.text for branch in branches),
+            _bounded(sum(branch.size for branch in branches)),
+            _followed(ways.choice([branch.ways for branch in branches])),
+        )
 
-    def _sequence(self) -> tuple[str, int]:
-        parts: list[str] = []
+    def _sequence(self) -> _Part:
+        parts: list[_Part] = []
         total = 0
         while self._peek() not in ("", "|", ")"):
-            text, size = self._quantified()
-            parts.append(text)
-            total = _bounded(total + size)
-        return " ".join(parts) or '""', total + 1
+            parts.append(self._quantified())
+            total = _bounded(total + parts[-1].size)
+        text = " ".join(part.text for part in parts) or '""'
+        return _Part(text, total + 1, _followed(ways.sequence([part.ways for part in parts])))
 
-    def _quantified(self) -> tuple[str, int]:
-        text, size = self._atom()
+    def _quantified(self) -> _Part:
+        part = self._atom()
         repeated = 0
         while match := _QUANTIFIER.match(self._pattern, self._at):
             self._at = match.end()
@@ -95,6 +118,8 @@ class _Parser:
             if repeated > _MAX_DEPTH:
                 raise NoGrammar("its repetitions are too deep")
             quantifier, times = match[0], 1
+            low, high = _TIMES.get(quantifier, (0, None))
+            text = part.text
             if match[1] is not None:
                 low = int(match[1])
                 high = low if match[2] is None else int(match[3]) if match[3] else None
@@ -105,26 +130,30 @@ class _Parser:
                 quantifier = _SHORT.get(range_, range_)
                 if high == 0:
                     text, quantifier = '""', ""
-            text, size = f"({text}){quantifier}" if quantifier else text, _bounded(size * times + 1)
+            part = _Part(
+                f"({text}){quantifier}" if quantifier else text,
+                _bounded(part.size * times + 1),
+                _followed(ways.repeated(part.ways, low, high)),
+            )
             if self._peek() in ("?", "+"):  # whether it is lazy matters to who searches, not to who writes
                 self._at += self._peek() == "?"
-        return text, size
+        return part
 
-    def _atom(self) -> tuple[str, int]:
+    def _atom(self) -> _Part:
         char = self._next()
         if char == "(":
             return self._group()
         if char == "[":
             return self._set()
         if char == ".":
-            return r"[^\n\r]", 1
+            return _Part(r"[^\n\r]", 1, ways.character(2, _ANY_KIND))
         if char == "\\":
-            return self._escaped(), 1
+            return self._escaped()
         if char in "*+?{^$":
             raise NoGrammar(f"{char} where something to repeat should be")
-        return _set_of(char), 1
+        return _one(char)
 
-    def _group(self) -> tuple[str, int]:
+    def _group(self) -> _Part:
         if self._peek() == "?":
             self._at += 1
             named = re.compile(r"P?<[A-Za-z_]\w*>").match(self._pattern, self._at)
@@ -132,10 +161,12 @@ class _Parser:
                 self._at = named.end()
             elif self._next() != ":":
                 raise NoGrammar("a group that only looks")
-        text, size = self._alternatives()
+        part = self._alternatives()
         if self._next() != ")":
             raise NoGrammar("an unclosed group")
-        return (f"({text})", size) if len(text) < _LONG else (self._named(text, size), 1)
+        if len(part.text) < _LONG:
+            return _Part(f"({part.text})", part.size, part.ways)
+        return _Part(self._named(part.text, part.size), 1, part.ways)
 
     def _named(self, rule: str, size: int) -> str:
         """The name of a rule; what occurs several times is written once."""
@@ -144,11 +175,12 @@ class _Parser:
             self._rules[rule] = f"r{len(self._rules)}"
         return self._rules[rule]
 
-    def _escaped(self) -> str:
+    def _escaped(self) -> _Part:
         char = self._next()
         if char.lower() in _CLASSES:
-            return f"[{'^' if char.isupper() else ''}{_CLASSES[char.lower()]}]"
-        return _set_of(self._character(char))
+            text = f"[{'^' if char.isupper() else ''}{_CLASSES[char.lower()]}]"
+            return _Part(text, 1, ways.character(6, _KINDS_OF.get(char, _ANY_KIND)))
+        return _one(self._character(char))
 
     def _character(self, char: str) -> str:
         """What an escape stands for; `char` follows the backslash."""
@@ -169,42 +201,46 @@ class _Parser:
             raise NoGrammar(f"\\{char}")
         return char
 
-    def _set(self) -> tuple[str, int]:
+    def _set(self) -> _Part:
         negated = self._peek() == "^"
         self._at += negated
         inside: list[str] = []
+        kinds: frozenset[str] = _ANY_KIND if negated else frozenset()
         while self._peek() != "]" or not inside:
-            text, is_class = self._member()
-            inside.append(text)
+            first, is_class = self._member()
+            inside.append(_CLASSES[first] if is_class else _code(first))
             if len(inside) > MAX_MEMBERS:
                 raise NoGrammar("a set of too many")
+            last = first
             ranged = self._peek() == "-" and self._pattern[self._at + 1 : self._at + 2] not in ("]", "")
             if ranged and not is_class:
                 self._at += 1
-                end, is_class = self._member()
-                if is_class:
+                last, ends_with_class = self._member()
+                if ends_with_class:
                     raise NoGrammar("a range that ends with a class")
-                inside.append(f"-{end}")
+                inside.append(f"-{_code(last)}")
+            kinds |= _KINDS_OF[first] if is_class else ways.kinds_between(first, last)
         self._at += 1
-        return f"[{'^' if negated else ''}{''.join(inside)}]", len(inside)
+        text = f"[{'^' if negated else ''}{''.join(inside)}]"
+        return _Part(text, len(inside), ways.character(len(inside), kinds))
 
     def _member(self) -> tuple[str, bool]:
-        """One character or class of a set, and whether it is a class."""
+        """One character of a set, or the letter of a class, and whether it is that."""
         char = self._next()
         if char == "[" and self._peek() == ":":
             raise NoGrammar("a class by its name")
         if char != "\\":
-            return _code(char), False
+            return char, False
         char = self._next()
         if char in _CLASSES:
-            return _CLASSES[char], True
+            return char, True
         if char.lower() in _CLASSES:
             raise NoGrammar("a class of what is not, in a set")
-        return _code("\b" if char == "b" else self._character(char)), False
+        return "\b" if char == "b" else self._character(char), False
 
 
-def _set_of(char: str) -> str:
-    return f"[{_code(char)}]"
+def _one(char: str) -> _Part:
+    return _Part(f"[{_code(char)}]", 1, ways.character(1, ways.kinds_between(char, char)))
 
 
 def _code(char: str) -> str:
@@ -215,3 +251,9 @@ def _bounded(elements: int) -> int:
     if elements > MAX_ELEMENTS:
         raise NoGrammar("it is too large")
     return elements
+
+
+def _followed(found: Ways) -> Ways:
+    if found.most > MAX_WAYS:
+        raise NoGrammar("it can be read in too many ways")
+    return found

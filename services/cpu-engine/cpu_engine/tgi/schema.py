@@ -13,6 +13,8 @@ from cpu_engine.engine import MAX_PATTERN
 
 MAX_REFERENCES = 3
 """A reference inside itself is followed that often."""
+_MAX_DEPTH = 120
+"""Schemas inside each other, with those that references lead to."""
 MAX_EFFORT = 20 * MAX_PATTERN
 """Characters that are read and written on the way to an expression, whatever becomes of them."""
 _STEP = 40
@@ -68,7 +70,9 @@ def check_schema(schema: object) -> None:
     ):
         if not isinstance(schema.get(key, kind()), kind):
             raise SchemaRefused(f'{_json(schema[key])} is not of type "{name}"')
-    below = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    below = [schema[key] for key in ("items", "additionalProperties") if key in schema]
+    for key in ("properties", "$defs", "definitions"):
+        below += schema[key].values() if isinstance(schema.get(key), dict) else []
     for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
         below += schema[key] if isinstance(schema.get(key), list) else []
     for inner in below:
@@ -88,17 +92,28 @@ def schema_pattern(root: Any) -> str:
 
 
 class _Writer:
-    """One conversion; remembers the root for references, how deep they go, and the effort so far."""
+    """One conversion; remembers the root for references, how deep it is in, and the effort so far.
+
+    A reference may lead anywhere, to what is no schema too: `check_schema` has seen only what stands where
+    schemas do.
+    """
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._depth = 0
+        self._references = 0
         self._effort = 0
 
     def write(self, schema: Any) -> str:
         """The pattern of one schema."""
         self._spend(_STEP)
-        return self._counted(self._write(schema))
+        if self._depth == _MAX_DEPTH:
+            raise SchemaRefused("the schema is too deep")
+        self._depth += 1
+        try:
+            return self._counted(self._write(schema))
+        finally:
+            self._depth -= 1
 
     def _counted(self, pattern: str) -> str:
         self._spend(len(pattern))
@@ -134,11 +149,13 @@ class _Writer:
         raise SchemaRefused(f"Unsupported JSON Schema structure {_json(schema)}")
 
     def _properties(self, schema: dict[str, Any]) -> str:
-        listed = schema.get("required", [])
+        listed, properties = schema.get("required", []), schema["properties"]
+        if not isinstance(listed, list) or not isinstance(properties, dict):
+            raise SchemaRefused("'properties' must be an object and 'required' an array")
         self._spend(len(listed))
         required = {name for name in listed if isinstance(name, str)}
         members: list[tuple[str, bool]] = []
-        for name, inner in schema["properties"].items():
+        for name, inner in properties.items():
             try:
                 value = self.write(inner)
             except _TooDeep:
@@ -161,17 +178,18 @@ class _Writer:
         if not isinstance(reference, str) or not reference.startswith("#"):
             raise SchemaRefused(f"External references are not supported: {reference}")
         self._spend(len(reference))
-        if self._depth > MAX_REFERENCES:
+        if self._references > MAX_REFERENCES:
             raise _TooDeep(f"Ref recursion limit reached: {MAX_REFERENCES}")
         found = self._root
         for part in filter(None, reference[1:].split("/")):
             if not isinstance(found, dict) or part not in found:
                 raise SchemaRefused(f"Invalid reference path: {reference}")
             found = found[part]
-        self._depth += 1
-        pattern = self.write(found)
-        self._depth -= 1
-        return pattern
+        self._references += 1
+        try:
+            return self.write(found)
+        finally:
+            self._references -= 1
 
     def _typed(self, schema: dict[str, Any]) -> str:
         kind = schema["type"]
@@ -188,8 +206,8 @@ class _Writer:
         if kind == "object":
             return self._object(schema)
         simple = {"integer": _INTEGER, "number": _NUMBER, "boolean": "(true|false)", "null": "null"}
-        if kind not in simple:
-            raise SchemaRefused(f"Unsupported type: {kind}")
+        if not isinstance(kind, str) or kind not in simple:
+            raise SchemaRefused(f"Unsupported type: {kind if isinstance(kind, str) else _json(kind)}")
         return simple[kind]
 
     def _array(self, schema: dict[str, Any], depth: int = _ANY_DEPTH) -> str:

@@ -5,7 +5,7 @@ more, `no_tool`; a model that picks it is asked again, without tools (by `chat`)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -94,6 +94,9 @@ def parse_call(text: str) -> Call:
 class CallStream:
     """A call that arrives token by token, by TGI's rules for when its parts are told.
 
+    TGI parses all of the text again for every token. Here that waits until the text may have become what is
+    looked for: its braces are counted as they come.
+
     Attributes:
         name: the tool's, once it is known.
     """
@@ -101,20 +104,45 @@ class CallStream:
     name: str | None = None
     _text: str = ""
     _inside: bool = False
+    _braces: "_Braces" = field(default_factory=lambda: _Braces())
 
     def push(self, text: str) -> tuple[str | None, str] | None:
         """Take a token: the function's name (once) and a part of its arguments, or None for nothing."""
         self._text += text
+        self._braces.read(text)
         if self._inside:
-            if not _is_call(self._text):
+            if self._braces.open or not _is_call(self._text):
                 return None, text
             self._inside = False
             return None, text.rstrip().removesuffix("}")
+        if self._braces.open > 2 or self._braces.in_string:
+            return None
         begun = self._text.rstrip(" \n\r\t,}")
         if not _is_call(begun + "}}"):
             return None
         self.name, self._inside = _call(begun + "}}").name, True
         return self.name, "{"
+
+
+@dataclass(slots=True)
+class _Braces:
+    """How many objects and lists a JSON text leaves open, and whether a string."""
+
+    open: int = 0
+    in_string: bool = False
+    _escaped: bool = False
+
+    def read(self, text: str) -> None:
+        """Take what comes next of the text."""
+        for char in text:
+            if self._escaped:
+                self._escaped = False
+            elif self.in_string:
+                self._escaped, self.in_string = char == "\\", char != '"'
+            elif char == '"':
+                self.in_string = True
+            else:
+                self.open += (char in "{[") - (char in "}]")
 
 
 def _function_schema(tool: Tool) -> dict[str, Any]:

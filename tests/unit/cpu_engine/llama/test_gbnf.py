@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from unit.cpu_engine.real_engine import RunningEngine
 
 from cpu_engine.engine import MAX_PATTERN
 from cpu_engine.llama.gbnf import MAX_ELEMENTS, MAX_MEMBERS, NoGrammar, grammar_of
+from cpu_engine.tgi.schema import schema_pattern
+
+SCATTERED = "".join(chr(0x4E00 + 7 * number) for number in range(500))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +75,64 @@ def test_what_llama_cpp_would_walk_through_is_counted(pattern: str) -> None:
         grammar_of(pattern)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[a-z]?" * 40 + "X",
+        "([a-z]?){100}X",
+        "[a-z]*" * 30 + "X",
+        f"({'|'.join(['[a-z]'] * 4)}){{8}}",
+        f"({'|'.join(['[a-z]'] * 4)}){{1,8}}",
+        "(" * 20 + "[a-z]*" + ")*" * 20,
+        "(" * 20 + "a" + "+)" * 20 + "+",
+        r"\w?\d?" * 30,
+        ".?" * 40,
+        "[^a]?" * 40,
+        "中?" * 40,
+        "(XXXXXXXX" * 4 + "[a-z]?" * 10 + (")" + "[a-z]?" * 10) * 4,
+        f"[{SCATTERED}]?" * 8 + "x",
+        f"({'|'.join(f'w{number}o' for number in range(400))})?" * 15 + "x",
+    ],
+    ids=(
+        *("optional", "optional often", "stars", "same branches", "same branches, some", "nested stars"),
+        *("nested pluses", "classes", "dots", "negated", "foreign", "from inside groups"),
+        *("sets", "words"),
+    ),
+)
+def test_what_can_be_read_in_too_many_ways_is_refused(pattern: str) -> None:
+    with pytest.raises(NoGrammar, match="it can be read in too many ways"):
+        grammar_of(pattern)
+
+
+ANYTHING: dict[str, Any] = {f"field_{number}": {} for number in range(5)}
+TEXTS: dict[str, Any] = {f"field_{number}": {"type": "string"} for number in range(20)}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        schema_pattern({"properties": ANYTHING, "required": list(ANYTHING)}),
+        schema_pattern({"properties": TEXTS}),
+        schema_pattern({"properties": TEXTS, "required": ["field_0"]}),
+        schema_pattern({"properties": {"a": {"enum": [f"word {number}" for number in range(400)]}}}),
+        "[a-z ]{0,500}",
+        f"[{SCATTERED}]{{4}}",
+        r"[\w.+-]{1,64}@([a-z0-9-]{1,63}\.){1,3}[a-z]{2,8}",
+        "abcde" * 5_000,
+    ],
+    ids=("anything", "optional texts", "texts", "enum", "long", "set", "address", "literal"),
+)
+def test_what_people_ask_for_can_be_read_in_few_ways(pattern: str) -> None:
+    assert grammar_of(pattern).startswith("root ::= ")
+
+
+def test_ways_are_counted_for_the_kinds_of_characters_that_a_set_has() -> None:
+    for inside in ("[0-9]?[a-z]?" * 12, "[ ]?[中-龥]?" * 12):
+        assert grammar_of(f"({inside})")
+    with pytest.raises(NoGrammar, match="too many ways"):
+        grammar_of("[0-a]?[A-z]?" * 12)
+
+
 def test_a_set_as_large_as_may_be() -> None:
     assert grammar_of(f"[{'a' * MAX_MEMBERS}]") == f"root ::= [{'a' * MAX_MEMBERS}]\n"
 
@@ -88,6 +150,7 @@ def test_a_long_expression_is_refused_unread() -> None:
         r'"([^"\\\x00-\x1F\x7F-\x9F]|\\["\\]){1,8}"',
         "[一-龥]{2}",
         r"(\+|-)?\d{1,3}(\.\d{2})?",
+        "[a-z]?" * 10 + "X",
     ],
 )
 def test_llama_cpp_follows_it(engine: RunningEngine, idle_engine: None, pattern: str) -> None:

@@ -81,6 +81,55 @@ def test_a_schema_inside_itself_is_followed_a_few_times() -> None:
     assert re.fullmatch(pattern, '{"v": 1, "next": {"v": 2}}')
 
 
+def test_a_reference_that_is_left_out_costs_only_the_member_that_needs_it() -> None:
+    endless = {"anyOf": [{"$ref": "#/$defs/endless"}, {"type": "null"}]}
+    schema = _object(a={"$ref": "#/$defs/endless"}, z={"$ref": "#/$defs/one"})
+    pattern = schema_pattern({**schema, "$defs": {"endless": endless, "one": {"const": 1}}})
+    assert re.fullmatch(pattern, '{"z": 1}')
+    assert not re.fullmatch(pattern, "{}")
+
+
+def _nested(leaf: dict[str, Any], levels: int) -> dict[str, Any]:
+    for _ in range(levels):
+        leaf = {"additionalProperties": leaf, "type": "object"}
+    return leaf
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        _object(a=_nested({"$ref": "#"}, 100)),
+        _object(a=_nested({"$ref": "#/properties/a"}, 100)),
+        _object(a=_nested({"anyOf": [{"$ref": "#"}, {"$ref": "#/properties/a"}]}, 50)),
+    ],
+)
+def test_how_deep_references_lead_is_bounded(schema: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="cannot compile regex from schema: the schema is too deep"):
+        grammar_pattern(Grammar(schema, is_regex=False))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"type": [["null"]]},
+        {"type": {}},
+        {"type": None},
+        {"properties": 5},
+        {"properties": {}, "required": 5},
+    ],
+)
+@pytest.mark.parametrize("place", ["$defs", "additionalProperties", "x"])
+def test_what_is_no_schema_is_refused_wherever_it_stands(target: dict[str, Any], place: str) -> None:
+    schema = {
+        "$defs": _object(a={"$ref": "#/$defs/t"}) | {"$defs": {"t": target}},
+        "additionalProperties": _object(a={"type": "object", "additionalProperties": target}),
+        "x": _object(a={"$ref": "#/x"}) | {"x": target},
+    }[place]
+    words = "cannot compile regex from schema" if place == "x" else "grammar is not valid"
+    with pytest.raises(ValidationError, match=f"Input validation error: {words}: "):
+        grammar_pattern(Grammar(schema, is_regex=False))
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

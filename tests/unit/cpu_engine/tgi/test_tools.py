@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from unit.cpu_engine.scripted_facade import TOY_MODEL, Facade, frame, last_frame, running_facade
 
+from cpu_engine.tgi import tools
 from cpu_engine.tgi.chat_shapes import ChatRequest, chat_request
 from cpu_engine.tgi.errors import BodyError, ToolError
+from cpu_engine.tgi.json_reader import JsonReader
 from cpu_engine.tgi.tools import CallStream, grammar, offered, parse_call
 from cpu_engine.tgi.validation import grammar_pattern
 
@@ -113,6 +115,37 @@ def test_a_call_token_by_token() -> None:
     assert parts == [None, None, None, None, ("weather", "{"), (None, ' "'), (None, "city")]
     rest = [calls.push(text) for text in ('":', ' "Paris"', "}", " }", "<|im_end|>")]
     assert rest == [(None, '":'), (None, ' "Paris"'), (None, "}"), (None, " "), None]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"' + "word, " * 2_000 + '"',
+        '"' + '{}},\\"' * 2_000 + '"',
+        "[" + "1, " * 2_000 + "1]",
+        "[" + '{"b": {}}, ' * 1_000 + "1]",
+        '{"b": ' + "[" * 60 + "]" * 60 + "}",
+    ],
+    ids=("words", "a string of braces", "numbers", "objects", "deep"),
+)
+@pytest.mark.parametrize("name", ["weather", "weather, } weather" * 500], ids=("short name", "long name"))
+def test_a_long_call_is_read_about_once(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    parsed = 0
+
+    class Counting(JsonReader):
+        def __init__(self, data: bytes) -> None:
+            nonlocal parsed
+            parsed += len(data)
+            super().__init__(data)
+
+    monkeypatch.setattr(tools, "JsonReader", Counting)
+    text = json.dumps({"function": {"_name": name, "a": json.loads(value), "b": 1}})
+    calls = CallStream()
+    parts = [part for char in text if (part := calls.push(char)) is not None]
+    assert [told for told, _ in parts] == [name, *[None] * (len(parts) - 1)]
+    arguments = "".join(piece for _, piece in parts).replace("{,", "{")
+    assert json.loads(arguments) == {"a": json.loads(value), "b": 1}
+    assert parsed < 4 * len(text)
 
 
 def _frames(text: str) -> list[object]:
