@@ -8,7 +8,20 @@ from typing import Annotated, Literal
 import typer
 
 from appliance_cli.base.output import Output
-from appliance_cli.cli import bench, cost, doctor, door, gpu, keys, live, models, plan, service, users
+from appliance_cli.cli import (
+    bench,
+    cost,
+    doctor,
+    door,
+    gpu,
+    keys,
+    live,
+    models,
+    plan,
+    release,
+    service,
+    users,
+)
 from appliance_cli.cli.run import ROOT, Json, Run, command, edge
 from appliance_cli.compose.volumes import everything
 from appliance_cli.config import version
@@ -156,6 +169,8 @@ for function in (
 ):
     command(app)(function)
 command(app, alone=True)(door.scale)
+for function in (release.upgrade, release.rollback):
+    command(app, asks=True, alone=True)(function)
 command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="keys")
