@@ -25,13 +25,15 @@ def upgrade(former: Release, root: Path, output: Output) -> None:
     with alone.alone(former.appliance(), "appliance upgrade, from another folder"):
         with output.step(f"Keeping .env, keys, users and usage in {kept}"):
             belongings.put_aside(client, former, kept)
+        built: dict[str, str] = {}
         switching = False
         try:
             appliance = _prepared(former, root, output)
             built = images.build(client, appliance, own, output)
             images.name(client, former.images, former.version)
-            known = [*releases.kept(former.root, former.project), former]
-            known.append(Release(former.project, own, root, appliance.env_file, built))
+            noted = releases.kept(former.root, former.project)  # its own among them
+            new = Release(former.project, own, root, appliance.env_file, built)
+            known = [*(each for each in noted if each.root != former.root), former, new]
             releases.keep(root, former.project, known)
             switching = True
             switch.to(appliance, built, output)
@@ -43,6 +45,7 @@ def upgrade(former: Release, root: Path, output: Output) -> None:
                 output.item("fail", f"{own} did not come up", getattr(error, "title", repr(error)))
                 _go_back(client, former, output)
             releases.keep(root, former.project, [])
+            images.drop(client, [f"{repository}:{own}" for repository in built])
             raise
     output.item("ok", f"asked “{question.QUESTION}”", said[:80])
     _prune(client, appliance, known, output)
@@ -72,4 +75,4 @@ def _prune(client: DockerClient, appliance: Appliance, known: Sequence[Release],
     gone = images.drop(client, images.superseded(known, count))
     if gone:
         output.item("ok", f"images of older releases removed: {', '.join(gone)}")
-    releases.keep(appliance.root, appliance.project, known[-count:])
+    releases.keep(appliance.root, known[-1].project, known[-count:])
