@@ -44,6 +44,13 @@ def present(root: Path, project: str) -> Release:
             found="no such folder",
             remedy="put it back, or take over without a way back: ./scripts/appliance up here",
         )
+    if former.appliance().project != former.project:
+        raise BadSetting(
+            "The appliance that runs is called otherwise in its .env",
+            expected=f"COMPOSE_PROJECT_NAME={former.project} in {former.env_file}",
+            found=former.appliance().project,
+            remedy="write it there: the new release would start a second appliance",
+        )
     _require_well(client, former)
     return former
 

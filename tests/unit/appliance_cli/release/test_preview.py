@@ -24,6 +24,7 @@ def former(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
     """1.1.0, which runs and is well."""
     root = tmp_path / "appliance-1.1.0"
     root.mkdir()
+    (root / ".env").write_text("COMPOSE_PROJECT_NAME=p\n")
     found = Release("p", "1.1.0", root, root / ".env", {})
     monkeypatch.setattr(preview, "docker_client", object)
     monkeypatch.setattr(releases, "running", lambda *_: found)
@@ -60,7 +61,15 @@ def test_nor_one_whose_folder_is_the_running_ones(
         preview.present(root, "p")
 
 
+def test_nor_where_its_name_is_not_in_its_settings(former: Release, tmp_path: Path) -> None:
+    former.env_file.unlink()
+    with pytest.raises(BadSetting, match="called otherwise") as failure:
+        preview.present(folder(tmp_path, "1.2.0"), "p")
+    assert failure.value.expected.startswith("COMPOSE_PROJECT_NAME=p in ")
+
+
 def test_nor_where_the_way_back_is_gone(former: Release, tmp_path: Path) -> None:
+    former.env_file.unlink()
     former.root.rmdir()
     with pytest.raises(HostNotReady, match="no way back"):
         preview.present(folder(tmp_path, "1.2.0"), "p")
@@ -93,7 +102,7 @@ def test_it_says_what_changes_and_changes_nothing(
     former: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = folder(tmp_path, "2.0.0")
-    former.env_file.write_text("TLS_CERT_FILE=tls/cert.pem\nUI_REPLICA=5\n")
+    former.env_file.write_text("COMPOSE_PROJECT_NAME=p\nTLS_CERT_FILE=tls/cert.pem\nUI_REPLICA=5\n")
     before = sorted(tmp_path.rglob("*"))
     preview.tell(former, root, Output())
     told = capsys.readouterr()
