@@ -9,10 +9,25 @@ from appliance_cli.compose import commands as compose
 from appliance_cli.compose import runner
 from appliance_cli.config.appliance import Appliance
 
+_BRIDGE = "com.docker.network.bridge."
+
 
 def services(appliance: Appliance) -> dict[str, dict[str, Any]]:
     """Every service, by its name. Raises StepFailed where Compose cannot read them."""
     return dict(json.loads(_asked(appliance, compose.model(appliance)))["services"])
+
+
+def networks(appliance: Appliance) -> dict[str, dict[str, Any]]:
+    """Every network, by its name. Raises StepFailed where Compose cannot read them."""
+    return dict(json.loads(_asked(appliance, compose.model(appliance)))["networks"])
+
+
+def same_network(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether one that Docker has is what Compose's JSON says; else Compose makes it anew."""
+    # why: newer versions of Docker add options of their own
+    options = {key: value for key, value in (found.get("Options") or {}).items() if key.startswith(_BRIDGE)}
+    alike = options == (wanted.get("driver_opts") or {})
+    return bool(alike and found.get("Internal", False) == wanted.get("internal", False))
 
 
 def hashes(appliance: Appliance) -> dict[str, str]:

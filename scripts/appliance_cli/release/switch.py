@@ -3,7 +3,8 @@
 In this order: replicas of the chat and of openai-api come up beside the present ones, which then finish their
 answers and leave; the door and the engine, of which there is one, are replaced in a moment in which nobody is
 being answered. What is already as the release wants it is left alone: so going back from a release whose chat
-never came up touches neither door nor engine.
+never came up touches neither door nor engine. Where Docker's networks change, all is started anew in such a
+moment, since Compose stops whatever is in a network that it makes anew.
 """
 
 import time
@@ -36,10 +37,25 @@ def to(appliance: Appliance, built: Mapping[str, str], output: Output) -> None:
     """
     client = docker_client(timeout=60)
     images.name(client, built, IN_USE)
+    if _has_other_networks(client, appliance):
+        output.item("warn", "Docker's networks change: all is started anew, when nobody is being answered")
+        _close_door(client, appliance, output)
+        lifecycle.stop(appliance, output, volumes=False)
+        lifecycle.start(appliance, output)
+        return
     _renew(client, appliance, output)
     if any(c.service == DOOR or containers.is_engine(c.service) for c in _outdated(client, appliance)):
         _close_door(client, appliance, output)
     lifecycle.start(appliance, output)
+
+
+def _has_other_networks(client: DockerClient, appliance: Appliance) -> bool:
+    """Whether Compose would make one anew, for which it stops whatever is in it."""
+    wanted = composed.networks(appliance)
+    label = "com.docker.compose"
+    found = client.networks.list(filters={"label": f"{label}.project={appliance.project}"})
+    known = [(each.attrs, wanted.get(each.attrs["Labels"].get(f"{label}.network"))) for each in found]
+    return any(spec is not None and not composed.same_network(attrs, spec) for attrs, spec in known)
 
 
 def _outdated(client: DockerClient, appliance: Appliance) -> list[Container]:

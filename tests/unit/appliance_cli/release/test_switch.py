@@ -9,6 +9,8 @@ import pytest
 from appliance_cli.compose.containers import Container
 from appliance_cli.release import composed, switch
 
+BRIDGE = "com.docker.network.bridge.inhibit_ipv4"
+
 
 def ui(number: int, service: str = "ui") -> Container:
     return Container(f"{service}{number}", f"p-{number}", service, "i", "running", "healthy", 0, 0, "")
@@ -49,3 +51,23 @@ def test_going_back_what_is_still_there_of_the_former_release_counts() -> None:
 )
 def test_how_many_there_shall_be(service: dict[str, Any], count: int) -> None:
     assert composed.replicas(service) == count
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "same"),
+    [
+        ({"Internal": True, "Options": None}, {"internal": True}, True),
+        ({"Internal": True, "Options": {}}, {"internal": True, "driver_opts": {BRIDGE: "true"}}, False),
+        ({"Internal": True, "Options": {BRIDGE: "true"}}, {"internal": True}, False),
+        ({"Internal": False, "Options": {}}, {"internal": True}, False),
+        (
+            {"Internal": False, "Options": {BRIDGE: "true", "com.docker.network.enable_ipv4": "true"}},
+            {"driver_opts": {BRIDGE: "true"}},
+            True,
+        ),
+    ],
+)
+def test_a_network_of_another_definition_is_made_anew(
+    found: dict[str, Any], wanted: dict[str, Any], same: bool
+) -> None:
+    assert composed.same_network(found, wanted) is same
