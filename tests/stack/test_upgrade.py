@@ -43,10 +43,10 @@ def named_as_before() -> Iterator[None]:
     client = docker.from_env()
     before = _images(client)
     yield
-    for name in _images(client).keys() - before.keys():
-        client.images.remove(name, force=True)
     for name, image in before.items():
         client.images.get(image).tag(name)
+    for name in _images(client).keys() - before.keys():
+        client.images.remove(name, force=True)
     client.close()
 
 
