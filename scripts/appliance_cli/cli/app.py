@@ -20,6 +20,7 @@ from appliance_cli.cli import (
     live,
     models,
     plan,
+    release,
     service,
     uninstall,
     users,
@@ -173,6 +174,8 @@ for function in (
 command(app, alone=True)(door.scale)
 command(app, "restore", asks=True, alone=True)(backup.restore_command)
 command(app, asks=True, alone=True)(uninstall.uninstall)
+for function in (release.upgrade, release.rollback):
+    command(app, asks=True, alone=True)(function)
 command(app, "cost")(cost.cost_command)
 app.add_typer(models.app, name="model")
 app.add_typer(images.app, name="images")

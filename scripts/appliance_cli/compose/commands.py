@@ -19,6 +19,12 @@ def build(appliance: Appliance) -> list[str]:
     return [*base(appliance), "--progress", "plain", "build"]
 
 
+def build_as(appliance: Appliance, files: Sequence[str]) -> list[str]:
+    """Build every image that is built here as these Compose files name them."""
+    named = [part for file in files for part in ("--file", file)]
+    return [*base(appliance), *named, "--progress", "plain", "build"]
+
+
 def pull_engine(appliance: Appliance) -> list[str]:
     """Fetch the GPU engine's image unless the host has it."""
     return [
@@ -100,6 +106,16 @@ def beside_the_engine(appliance: Appliance, program: str, *words: str) -> list[s
     """A program in a container of its own on the engine's network, made from the chat's image."""
     options = ["--rm", "--no-deps", "-T", "--entrypoint", program]
     return [*base(appliance), "--progress", "quiet", "run", *options, "ui", *words]
+
+
+def model(appliance: Appliance) -> list[str]:
+    """All that its files and .env come to, as JSON."""
+    return [*base(appliance), "config", "--format", "json"]
+
+
+def hashes(appliance: Appliance) -> list[str]:
+    """A line for each service: its name, and the hash that Compose compares with its containers'."""
+    return [*base(appliance), "config", "--hash", "*"]
 
 
 def services(appliance: Appliance) -> list[str]:

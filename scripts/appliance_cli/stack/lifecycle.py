@@ -22,13 +22,13 @@ from appliance_cli.stack import carry, watch
 _BUILD_STEP = re.compile(r"^#\d+ \[(?P<service>[\w-]+)(?: [\w-]+)? (?P<step>\d+/\d+)] (?P<what>.+)")
 
 
-def build(appliance: Appliance, output: Output) -> None:
-    """Fetch and build every image; quick when nothing changed.
+def build(appliance: Appliance, output: Output, command: list[str] | None = None) -> None:
+    """Fetch and build every image, by Compose's plain command or ``command``; quick when nothing changed.
 
     Raises StepFailed with the end of the build's output.
     """
     output.phase("Images")
-    if carry.in_place(appliance, docker_client()):
+    if command is None and carry.in_place(appliance, docker_client()):
         output.item("ok", "as they were carried here; nothing is fetched or built")
         return
     if appliance.engine == "gpu":
@@ -38,7 +38,7 @@ def build(appliance: Appliance, output: Output) -> None:
             "Fetching the engine's image (about 12 GB the first time)",
             compose.pull_engine(appliance),
         )
-    _compose(appliance, output, "Building the appliance's images", compose.build(appliance))
+    _compose(appliance, output, "Building the appliance's images", command or compose.build(appliance))
 
 
 def _compose(appliance: Appliance, output: Output, title: str, argv: list[str]) -> None:

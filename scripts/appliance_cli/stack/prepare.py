@@ -41,7 +41,8 @@ CPU_MODEL_BYTES = 98_362_432  # of compose.cpu.yml's default model
 class Request:
     """What the operator asked for. ``engine`` is auto, gpu or cpu; a None leaves what .env says.
 
-    ``starting``: the containers will be started next, so their port must be free.
+    ``starting``: the containers will be started next, so their port must be free. ``agreed``: that an
+    appliance of this name runs from another folder is known, and it shall be taken over.
     """
 
     appliance: Appliance
@@ -49,6 +50,7 @@ class Request:
     replicas: int | None = None
     port: int | None = None
     starting: bool = True
+    agreed: bool = False
 
     def chosen(self) -> dict[str, str]:
         """The options as .env keys. A COMPOSE_FILE that runs the wanted engine already stays as it is."""
@@ -83,7 +85,8 @@ def prepare(request: Request, output: Output) -> Appliance:
         output.item("warn", unknown.said(wanted.env_file.name))
     judged = judge_host(wanted, request.engine, starting=request.starting, values=values)
     found, engine, on_gpu, findings = judged.host, judged.engine, judged.on_gpu, judged.findings
-    _require_own_folder(found, wanted, output)
+    if not request.agreed:
+        _require_own_folder(found, wanted, output)
     _tell(findings, output)
     checks.require_no_failure(findings)
     output.item("ok", f"Engine: {ENGINES[engine]}")

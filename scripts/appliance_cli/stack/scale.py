@@ -4,6 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from docker import DockerClient
+
 from appliance_cli.base.errors import BadSetting, StepFailed
 from appliance_cli.base.output import Output, Ticker
 from appliance_cli.compose import commands as compose
@@ -54,6 +56,12 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
     output.phase("Scaling " + ", ".join(f"{service} to {count}" for service, count in wanted.items()))
     if fewer:
         output.say("  Running answers finish first, up to 10 minutes. Ctrl-C leaves it to go on by itself.")
+    have(client, appliance, wanted, output)
+    output.item("ok", ", ".join(f"{count} healthy {service}" for service, count in wanted.items()))
+
+
+def have(client: DockerClient, appliance: Appliance, wanted: Mapping[str, int], output: Output) -> None:
+    """Have so many replicas healthy, and leave those that there are as they are. Raises as `scale` does."""
     log = appliance.logs / f"{appliance.project}.scale.log"
     child = runner.launch(appliance, compose.scale(appliance, wanted), log=log)
     failing = Failing(lambda container: containers.log_tail(client, container.id))
@@ -73,7 +81,6 @@ def scale(appliance: Appliance, wanted: Mapping[str, int], output: Output) -> No
             return code == 0 and settled(found, wanted)
 
         _wait(done)
-    output.item("ok", ", ".join(f"{count} healthy {service}" for service, count in wanted.items()))
 
 
 def settled(found: Sequence[Container], wanted: Mapping[str, int]) -> bool:

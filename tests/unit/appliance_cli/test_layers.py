@@ -9,7 +9,20 @@ import pytest
 from harness.cli_path import SCRIPTS
 
 # From the bottom up; docs/maintaining.md says what each of them is.
-LAYERS = ("base", "config", "compose", "host", "door", "gpu", "stack", "backup", "measure", "doctor", "cli")
+LAYERS = (
+    "base",
+    "config",
+    "compose",
+    "host",
+    "door",
+    "gpu",
+    "stack",
+    "backup",
+    "measure",
+    "release",
+    "doctor",
+    "cli",
+)
 PACKAGE = SCRIPTS / "appliance_cli"
 IMPORT = re.compile(r"^\s*(?:from|import) appliance_cli\.(\w+)", re.MULTILINE)
 

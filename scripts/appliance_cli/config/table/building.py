@@ -1,6 +1,6 @@
 """Building and downloading where the internet is not the usual one."""
 
-from appliance_cli.config.kinds import Image, Text, Url
+from appliance_cli.config.kinds import Image, Text, Url, Whole
 from appliance_cli.config.table.setting import Section, Setting
 
 SECTION = Section(
@@ -66,6 +66,13 @@ SECTION = Section(
             kind=Image(),
             default="nginx:1.30",
             services=("nginx", "grafana-door"),
+        ),
+        Setting(
+            "KEEP_RELEASES",
+            says="Releases whose images stay after an upgrade, the one that runs among them.",
+            when="you want to go back further than to the one before",
+            kind=Whole(2, 20),
+            default="2",
         ),
     ),
 )

@@ -1,0 +1,27 @@
+"""What CHANGELOG.md says between two releases, and which of two is the newer one. Pure."""
+
+import re
+
+_HEADING = re.compile(r"^## \[(\d+\.\d+\.\d+)\]", re.MULTILINE)
+
+
+def number(version: str) -> tuple[int, ...]:
+    """``1.10.0`` as something that can be compared."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def between(text: str, present: str, wanted: str) -> str:
+    """The sections of the releases after ``present`` up to ``wanted``, as they stand; "" for none."""
+    headings = list(_HEADING.finditer(text))
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    sections = [
+        text[heading.start() : end].strip()
+        for heading, end in zip(headings, ends, strict=True)
+        if number(present) < number(heading[1]) <= number(wanted)
+    ]
+    return "\n\n".join(sections)
+
+
+def by_hand(present: str, wanted: str) -> bool:
+    """Whether something must be done by hand between the two: that is what another major number says."""
+    return number(present)[0] != number(wanted)[0]
