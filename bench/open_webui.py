@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from bench import fetched_packages
 from bench.door_rig import python_image
-from bench.page_rig import Page, PageRig
+from bench.page_rig import BETWEEN_S, Page, PageRig
 from bench.tgi_shapes import ANSWER, MODEL
 from harness.waiting import wait_until
 
@@ -138,7 +138,7 @@ class _Person:
         }
         async with self._http.post(f"{self._url}/api/chat/completions", json=body) as response:
             if response.status != 200:
-                answer.lost = await response.text()
+                answer.lost = (await response.text())[:200]
                 return answer
         try:
             await asyncio.wait_for(answer.over.wait(), HANG_SECONDS)
@@ -186,7 +186,11 @@ class _People:
         self._runner.close()
 
     def ask(self, question: str, tokens: int) -> Sequence[_Answer]:
-        return self._together([person.ask(question, tokens) for person in self._people])
+        async def in_turn(number: int, person: _Person) -> _Answer:
+            await asyncio.sleep(number * BETWEEN_S)
+            return await person.ask(question, tokens)
+
+        return self._together([in_turn(*each) for each in enumerate(self._people)])
 
     def _together(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         async def all_of_it() -> list[T]:

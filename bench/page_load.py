@@ -26,7 +26,7 @@ Figures = dict[str, Any]
 
 
 def measure(rig: Rig, page: Page, people: int, rate: int, tokens: int) -> Figures:
-    """So many people ask at the same time, and each gets so many tokens at this rate."""
+    """So many people ask, and each gets so many tokens at this rate."""
     question = f"rate={rate} ttft_ms={TTFT_MS} text=sampled"
     with page.people(people) as crowd:
         # the first answer of a process costs what no later one does
@@ -38,17 +38,18 @@ def measure(rig: Rig, page: Page, people: int, rate: int, tokens: int) -> Figure
             cpu = rig.cpu_seconds(page.server) - before
         others = quiet.share()
     late = [ns for each in heard for ns in latencies(each)]
+    told = tokens * sum(not each.lost for each in heard)
     updates = [came for each in heard for came, _ in each.grown]
     seconds = (max(updates) - min(updates)) / 1e9
     return {
         "people": people,
         "rate": rate,
-        "tokens": people * tokens,
+        "tokens": told,
         "lost": sum(bool(each.lost) for each in heard),
         "first_lost": [each.lost for each in heard if each.lost][:3],
         "updates": len(updates),
         "seconds": round(seconds, 2),
-        "cpu_seconds_per_1000_tokens": round(cpu / (people * tokens) * 1000, 4),
+        "cpu_seconds_per_1000_tokens": round(cpu / max(told, 1) * 1000, 4),
         "cores": round(cpu / seconds, 3),
         "memory_mb": round(max(memory), 1),
         "latency_ms": percentiles(late),

@@ -8,6 +8,7 @@ nginx costs is bench_door's business.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from harness.crowd import Crowd, finish
 from harness.waiting import wait_until
 
 UI_PORT, DOOR_PORT = 7860, 8080
+# between two people's questions
+BETWEEN_S = 0.04
 _KEPT = "qwen-appliance.chat.1"
 
 
@@ -47,7 +50,7 @@ class People(Protocol):
     """Many people with the page open."""
 
     def ask(self, question: str, tokens: int) -> Sequence[Heard]:
-        """All ask the same at the same time; returns when every answer is over."""
+        """All ask the same, one after the other; returns when every answer is over."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,9 @@ class _People:
         self._crowd.__exit__(*error)
 
     def ask(self, question: str, tokens: int) -> Sequence[Answer]:
-        self._crowd.ask(self._people, tokens, question)
+        for person in self._people:
+            self._crowd.ask([person], tokens, question)
+            time.sleep(BETWEEN_S)
         finish(self._people)
         return [person.answer for person in self._people]
 
