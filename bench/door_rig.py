@@ -1,5 +1,5 @@
 """What bench_door measures against, in containers of its own: the emitter as `tgi`, the door, LiteLLM's
-proxy.
+proxy; page_rig has the page in them.
 
 Owns one internal Docker network (no route out) and every container on it, and removes them by id. Emitter
 and client share one core, the proxies have another. Knows nothing of what is measured.
@@ -14,14 +14,15 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import docker
 import requests
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 from bench.tgi_shapes import MODEL
 from harness.waiting import wait_until
@@ -52,7 +53,7 @@ class Rig:
         self._cgroup_parent = cgroup_parent
         self._containers: list[Container] = []
 
-    def __enter__(self) -> Rig:
+    def __enter__(self) -> Self:
         self._docker = docker.from_env()
         self._scratch = Path(tempfile.mkdtemp(prefix="bench-door-"))
         name = f"bench-door-{secrets.token_hex(3)}"
@@ -64,6 +65,7 @@ class Rig:
             internal=True,
             options={"com.docker.network.bridge.inhibit_ipv4": "true"},
         )
+        self._networks = [self._network, self._inside]
         return self
 
     def __exit__(
@@ -73,7 +75,7 @@ class Rig:
             # Somebody else's cleaning must not leave the rest behind.
             with contextlib.suppress(docker.errors.APIError):
                 container.remove(force=True, v=True)
-        for network in (self._network, self._inside):
+        for network in self._networks:
             with contextlib.suppress(docker.errors.APIError):
                 network.remove()
         self._docker.close()
@@ -146,10 +148,11 @@ class Rig:
         core: str,
         alias: str | None = None,
         inside: str | None = None,
+        networks: Sequence[Network] = (),
         **options: Any,
     ) -> Container:
         """Starts a container on the network, pinned to the `load` or the `proxy` core; with a name `inside`
-        also on the network that the host does not reach."""
+        also on the network that the host does not reach, and on `networks`."""
         defaults = {**_HARDENED, "user": "10001:10001", "tmpfs": {"/tmp": "size=1g,mode=1777"}}
         container = self._docker.containers.create(
             image,
@@ -165,6 +168,8 @@ class Rig:
             self._network.connect(container, aliases=[alias])
         if inside:
             self._inside.connect(container, aliases=[inside])
+        for network in networks:
+            network.connect(container)
         container.start()
         container.reload()
         return container
@@ -206,6 +211,12 @@ class Rig:
         """Processor seconds of all its processes since its start, the kernel's work for them included."""
         stats = self._docker.api.stats(str(container.id), stream=False, one_shot=True)
         return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+
+    def memory_mb(self, container: Container) -> float:
+        """What its processes hold that no file backs."""
+        found = self._docker.api.stats(str(container.id), stream=False, one_shot=True)
+        stats = found["memory_stats"]["stats"]
+        return float(stats.get("anon", stats.get("total_rss", 0))) / 2**20
 
     def all_cpu_seconds(self) -> float:
         """Of all containers that run now."""

@@ -12,29 +12,17 @@ spend or error logs, telemetry or request log; one worker on uvloop.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from docker.models.containers import Container
 
+from bench import fetched_packages
 from bench.door_rig import Rig, python_image
 from bench.tgi_shapes import MODEL
 
 PORT = 4000
 _LOCK = Path(__file__).with_name("litellm.lock")
-_PLATFORMS = (
-    "manylinux_2_28",
-    "manylinux_2_27",
-    "manylinux_2_26",
-    "manylinux_2_17",
-    "manylinux2014",
-    "manylinux_2_5",
-)
 _ENVIRONMENT = {
     "PYTHONPATH": "/packages",
     "PYTHONPYCACHEPREFIX": "/tmp/pycache",
@@ -54,26 +42,7 @@ def packages() -> Path:
     Raises:
         subprocess.CalledProcessError: when pip cannot bring them.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "qwen-appliance-bench" / f"litellm-{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
-    if folder.exists():
-        return folder
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    platforms = [part for name in _PLATFORMS for part in ("--platform", f"{name}_x86_64")]
-    # --ignore-requires-python: the lock was made for the image's Python, not for the one that runs pip.
-    flags = [
-        "--no-compile",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary=:all:",
-        "--ignore-requires-python",
-    ]
-    target = ["--python-version", "3.13", *platforms, "--target", str(partial)]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *flags, *target, "-r", str(_LOCK)]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-    partial.rename(folder)
-    return folder
+    return fetched_packages.folder("litellm", _LOCK)
 
 
 def start(rig: Rig, folder: Path, config: Path) -> Container:

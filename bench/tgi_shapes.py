@@ -2,18 +2,24 @@
 text around its send time.
 
 Owns shapes only: no sockets, no time. Frames carry `@` and 19 digits (the sender's monotonic nanoseconds)
-as the token's text, because text is what every proxy passes on.
+as the token's text, because text is what every proxy passes on. Answers of words carry it in one token of
+ten, or not at all: to whatever shows them they are a model's Markdown.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 MODEL = "bench/model"
 PROMPT_TOKENS = 12
 STAMP = b"@%019d"
 STAMP_CHARACTERS = 20
+STAMP_EVERY = 10  # tokens of an answer that is sampled
+ANSWER = Path(__file__).with_name("answer.md").read_text(encoding="utf-8")
 _FINGERPRINT = "3.3.6-dev0-sha-1a2b3c4"
 _CREATED = 1764000000
 _COMMON = b"x-compute-type: 1-bench\r\nx-compute-characters: 48\r\naccess-control-allow-origin: *\r\n"
@@ -33,15 +39,25 @@ class Frames:
         token: one token's chunk, with a place for the stamp (`frame % nanoseconds`).
         last: the last token's chunk, which names the reason for ending, with a place for the stamp.
         tail: what follows it, the end of the chunked body included.
+        words: in `token`'s place, one after the other and again from the first, the chunks of an answer in
+            words, each with whether it has a place for the stamp.
     """
 
     token: bytes
     last: bytes
     tail: bytes
+    words: tuple[tuple[bytes, bool], ...] = ()
+
+    def next(self, number: int, now_ns: int) -> bytes:
+        """The chunk of the token with this number, from 0."""
+        if not self.words:
+            return self.token % now_ns
+        frame, stamped = self.words[number % len(self.words)]
+        return frame % now_ns if stamped else frame
 
 
-def chat_frames(tokens: int, include_usage: bool) -> Frames:
-    """A /v1/chat/completions stream of so many tokens."""
+def chat_frames(tokens: int, include_usage: bool, text: str = "") -> Frames:
+    """A /v1/chat/completions stream of so many tokens, as `text` says: see `words`."""
     tail = b""
     if include_usage:
         tail = _chunk(_chat_event([], _usage(tokens)))
@@ -49,23 +65,46 @@ def chat_frames(tokens: int, include_usage: bool) -> Frames:
         token=_stamped(_chat_event([_chat_choice(None)], None)),
         last=_stamped(_chat_event([_chat_choice("length")], None)),
         tail=tail + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
+        words=_word_frames(_chat_event([_chat_choice(None)], None), text),
     )
 
 
-def generate_frames(tokens: int, details: bool) -> Frames:
-    """A /generate_stream stream of so many tokens; TGI ends it by closing the body, without [DONE]."""
+def generate_frames(tokens: int, details: bool, text: str = "") -> Frames:
+    """A /generate_stream stream of so many tokens, as `text` says; TGI ends it by closing the body, without
+    [DONE].
+    """
     ended = {
         "finish_reason": "length",
         "generated_tokens": tokens,
         "seed": None,
         "input_length": PROMPT_TOKENS,
     }
-    text = "…" * 8
     return Frames(
         token=_stamped(_generate_event(None, None)),
-        last=_stamped(_generate_event(text, ended if details else None)),
+        last=_stamped(_generate_event("…" * 8, ended if details else None)),
         tail=b"0\r\n\r\n",
+        words=_word_frames(_generate_event(None, None), text),
     )
+
+
+@cache
+def words(text: str) -> tuple[str, ...]:
+    """An answer's tokens: `words` are those of answer.md, of `sampled` each tenth is a stamp instead; for
+    anything else there are none.
+    """
+    if text not in ("words", "sampled"):
+        return ()
+    found = re.findall(r"\s*\w{1,6}|\s*[^\w\s]+|\s+", ANSWER)
+    if text == "sampled":
+        found[::STAMP_EVERY] = ["STAMP"] * len(found[::STAMP_EVERY])
+    return tuple(found)
+
+
+def prompt_answer(messages: list[dict[str, str]]) -> bytes:
+    """POST /chat_tokenize: a token is a word."""
+    prompt = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
+    token = {"id": 1, "text": "word", "start": 0, "stop": 4}
+    return json_answer({"templated_text": prompt, "tokenize_response": [token] * len(prompt.split())})
 
 
 def chat_answer(tokens: int) -> bytes:
@@ -137,6 +176,17 @@ def _stamped(event: bytes) -> bytes:
     """The event as one chunk, with `STAMP` as a place for the time; all stamps are equally long."""
     sized = event.replace(b"%", b"%%").replace(b"STAMP", b"@" * STAMP_CHARACTERS)
     return _chunk(sized).replace(b"@" * STAMP_CHARACTERS, STAMP)
+
+
+@cache
+def _word_frames(event: bytes, text: str) -> tuple[tuple[bytes, bool], ...]:
+    """`event` once for each token of this text."""
+    return tuple(
+        (_stamped(event), True)
+        if word == "STAMP"
+        else (_chunk(event.replace(b"STAMP", json.dumps(word, ensure_ascii=False)[1:-1].encode())), False)
+        for word in words(text)
+    )
 
 
 def _chunk(data: bytes) -> bytes:

@@ -6,8 +6,9 @@ nothing else.
 Owns sockets and time: one wheel of half-millisecond slots sends what is due, so that 500 streams cost one
 timer. A stream's tokens are due at fixed times from its start (lateness does not add up), and each frame
 carries the moment it was handed to the kernel. `rate=N` and `ttft_ms=N` in a request's text override the
-flags. GET /emitter tells how late frames left. Needs Python 3.13 (timerfd); asyncio's own transport,
-because it writes at once, so that a stamp is true.
+flags, `tokens=N` is how many there are where no parameter says it, and `text=words` or `text=sampled` has
+it answer in Markdown (tgi_shapes.words). GET /emitter tells how late frames left. Needs Python 3.13
+(timerfd); asyncio's own transport, because it writes at once, so that a stamp is true.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from bench.tgi_shapes import Frames
 SLOT_NS = 500_000
 _RATE = re.compile(rb"rate=(\d+)")
 _TTFT = re.compile(rb"ttft_ms=(\d+)")
+_TOKENS = re.compile(rb"tokens=(\d+)")
+_TEXT = re.compile(rb"text=(\w+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -52,7 +55,7 @@ class Stream:
         """Hands the next token to the kernel, after `head`."""
         self.sent += 1
         if self.sent < self.tokens:
-            self.transport.write(head + self.frames.token % time.monotonic_ns())
+            self.transport.write(head + self.frames.next(self.sent - 1, time.monotonic_ns()))
             return
         self.ended = True
         self.transport.write(head + self.frames.last % time.monotonic_ns() + self.frames.tail)
@@ -151,6 +154,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(tgi_shapes.info_answer())
         elif path == b"/v1/models":
             self._transport.write(tgi_shapes.models_answer())
+        elif path == b"/chat_tokenize":
+            self._transport.write(tgi_shapes.prompt_answer(json.loads(body)["messages"]))
         elif method == b"POST" and path in (b"/v1/chat/completions", b"/generate_stream"):
             self._generate(path, body)
         else:
@@ -158,17 +163,21 @@ class Connection(asyncio.Protocol):
 
     def _generate(self, path: bytes, body: bytes) -> None:
         request: dict[str, Any] = json.loads(body)
+        told = _TOKENS.search(body)
+        usual = int(told[1]) if told else 100
+        found = _TEXT.search(body)
+        text = found[1].decode() if found else ""
         if path == b"/generate_stream":
             parameters = request.get("parameters") or {}
-            tokens = int(parameters.get("max_new_tokens") or 100)
-            frames = tgi_shapes.generate_frames(tokens, bool(parameters.get("details")))
+            tokens = int(parameters.get("max_new_tokens") or usual)
+            frames = tgi_shapes.generate_frames(tokens, bool(parameters.get("details")), text)
         else:
-            tokens = int(request.get("max_tokens") or 100)
+            tokens = int(request.get("max_tokens") or usual)
             if not request.get("stream"):
                 self._transport.write(tgi_shapes.chat_answer(tokens))
                 return
             usage = (request.get("stream_options") or {}).get("include_usage")
-            frames = tgi_shapes.chat_frames(tokens, bool(usage))
+            frames = tgi_shapes.chat_frames(tokens, bool(usage), text)
         self._start(frames, tokens, body)
 
     def _start(self, frames: Frames, tokens: int, body: bytes) -> None:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from harness.person import Person
+from harness.stack import REPO
 
 DOCUMENTS = Path(__file__).parent / "documents"
 COVER = "position:fixed;inset:0;z-index:99999;background:red"
@@ -66,6 +68,8 @@ LONG = f"""{"x" * 400} `{"y" * 400}` [{"z" * 400}](https://example.org/{"w" * 40
     {"code " * 200}
 
 $${"x+" * 300}x$$"""
+FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"`([^`]+)`")
 WIDTHS = [320, 390, 768, 1280, 2560]
 
 
@@ -188,6 +192,33 @@ def test_chinese_is_shown_as_its_writer_meant_it(answered: Callable[..., Person]
     expect(answer.locator("pre").last).to_contain_text("目标 / 文件.relative_to(源目录)")
     expect(answer.get_by_role("button", name="下载代码")).to_have_count(2)
     assert not re.search(r"\*|\]\(|^#", answer.inner_text().replace("'*.jpg'", ""), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "locale"), [("README.md", "en-US"), ("README.zh-CN.md", "zh-CN")])
+def test_a_long_page_that_people_wrote_for_people_is_shown_whole(
+    answered: Callable[..., Person], name: str, locale: str
+) -> None:
+    """This repository's own: whatever its source marks is marked in the page, in the same order."""
+    source = (REPO / name).read_text(encoding="utf-8")
+    answer = answered(source, locale=locale).answers.last
+    prose = FENCED.sub("", source)
+    expect(answer.locator("pre")).to_have_count(len(FENCED.findall(source)))
+    headings = [line.strip("# ").replace("`", "") for line in prose.splitlines() if re.match("#+ ", line)]
+    assert texts(answer.locator("h1, h2, h3, h4")) == headings
+    rows = [
+        line for line in prose.splitlines() if line.startswith("| ") and not re.fullmatch("[|: -]+", line)
+    ]
+    expect(answer.locator("tr")).to_have_count(len(rows))
+    code = [" ".join(said.replace("\\|", "|").split()) for said in CODE.findall(prose)]
+    assert texts(answer.locator("code:not(pre code)")) == code
+    bare = CODE.sub("code", prose)
+    strong = re.findall(r"\*\*([^*]+)\*\*", bare)
+    expect(answer.locator("strong")).to_have_count(len(strong))
+    targets = re.findall(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)", bare)
+    leads = [link.get_attribute("href") for link in answer.locator("a").all()]
+    assert [target for target in leads if target in targets] == targets
+    assert min(map(len, (headings, rows, code, strong, targets))) > 5
+    assert not re.search(r"\*\*|\]\(|^#+ ", answer.inner_text(), re.MULTILINE)
 
 
 def test_nothing_is_wider_than_the_page_and_tables_break_no_word(answered: Callable[..., Person]) -> None:

@@ -12,6 +12,7 @@ import copy
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,8 @@ class Answer:
     Attributes:
         turn: what the page knows it by.
         shown: all that there is of it, as the page is told; empty before the first word of it.
+        grown: for each update, when it came (nanoseconds of the monotonic clock) and how many characters
+            there then were.
         over: nothing more will come.
         lost: why the page got no proper end of it: a status other than 200, a broken connection, pieces that
             do not make up what the server says is the whole. Empty while there is no reason.
@@ -49,6 +52,7 @@ class Answer:
     turn: str
     question: str
     shown: dict[str, Any] = field(default_factory=dict)
+    grown: list[tuple[int, int]] = field(default_factory=list)
     over: bool = False
     lost: str = ""
 
@@ -177,6 +181,7 @@ async def _read(response: aiohttp.ClientResponse, answer: Answer) -> str:
             # the first update is all that there is of the answer, the others are differences
             shown = update if shown is None else _changed(shown, update)
             answer.shown = shown
+            answer.grown.append((time.monotonic_ns(), len(answer.text)))
         elif event["msg"] == "process_completed":
             if not event["success"]:
                 return json.dumps(event)
