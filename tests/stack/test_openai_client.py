@@ -209,7 +209,8 @@ def test_a_model_may_choose_whether_to_call(client: OpenAI) -> None:
     answer = chat(client, messages=WEATHER, tools=TOOLS, max_tokens=LIMIT)
     choice = answer.choices[0]
     assert isinstance(choice.message.content, str) != bool(choice.message.tool_calls)
-    assert (choice.finish_reason == "tool_calls") == bool(choice.message.tool_calls)
+    if choice.finish_reason != "length":  # either may be cut
+        assert (choice.finish_reason == "tool_calls") == bool(choice.message.tool_calls)
 
 
 def test_a_streamed_call_has_an_end_and_usage(client: OpenAI) -> None:

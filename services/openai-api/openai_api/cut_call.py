@@ -4,6 +4,7 @@ what the model wrote; OpenAI's API shows the call as far as it goes, with the re
 
 from __future__ import annotations
 
+import json
 import re
 
 from openai_api.answers import envelope, new_id
@@ -12,6 +13,7 @@ from openai_api.checks import Json
 from openai_api.errors import CallCut
 
 _NAME = re.compile(r'"_name"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_CONTENT = re.compile(r'"content"\s*:\s*("(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*)')
 NO_TOOL = "no_tool"
 """TGI's own function, by which a model says that it calls none."""
 
@@ -20,9 +22,18 @@ def cut_answer(cut: CallCut, asked: ChatRequest, usage: Json | None) -> Json:
     """The chat.completion that the error should have been; without a usage where it could not be counted."""
     found = _NAME.search(cut.written)
     message: Json = {"role": "assistant", "content": None, "refusal": None}
-    if found and found[1] != NO_TOOL:
+    if not found or found[1] == NO_TOOL:
+        message["content"] = _text(cut.written)
+    else:
         arguments = "{" + cut.written[found.end() :].lstrip(" ,")
         function = {"name": found[1], "arguments": arguments}
         message["tool_calls"] = [{"id": new_id("call_"), "type": "function", "function": function}]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}
     return {**envelope("chat.completion", asked), "choices": [choice], **({"usage": usage} if usage else {})}
+
+
+def _text(written: str) -> str:
+    """What the model says where it calls none, as far as it goes; half a character is left out."""
+    found = _CONTENT.search(written)
+    said: str = json.loads(found[1] + '"', strict=False) if found else ""
+    return said.encode(errors="ignore").decode()

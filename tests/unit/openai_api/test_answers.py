@@ -126,4 +126,22 @@ def test_a_call_that_was_cut_is_shown_as_far_as_it_goes(written: str, calls: lis
     assert choice["finish_reason"] == "length"
     found = choice["message"].get("tool_calls", [])
     assert [(call["function"]["name"], call["function"]["arguments"]) for call in found] == calls
+    assert choice["message"]["content"] == (None if calls else "")
     assert answer["usage"] == usage
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('{"function": {"_name": "no_tool", "content": "It is ', "It is "),
+        ('{"function":{"_name":"no_tool","content":"say \\"hi\\"\\n\\u4f60\\u59', 'say "hi"\n你'),
+        ('{"function":{"_name":"no_tool","content":"\\ud83d', ""),
+        ('{"function":{"_name":"no_tool","content":"odd \\x', "odd "),
+        ('{"function":{"_name":"no_tool","content":"whole"', "whole"),
+    ],
+)
+def test_words_instead_of_a_call_that_were_cut_are_shown_as_far_as_they_go(written: str, said: str) -> None:
+    answer = cut_answer(CallCut(written), chat_request({"messages": [USER], "model": "m"}), None)
+    ChatCompletion.model_validate(answer, strict=True)
+    message: Any = answer["choices"][0]["message"]
+    assert (message["content"], message.get("tool_calls")) == (said, None)
