@@ -41,8 +41,8 @@ WORDS = {"model": "tgi", "messages": [{"role": "user", "content": "Count."}], "s
 
 @pytest.fixture(autouse=True)
 def named_as_before() -> Iterator[None]:
-    """Afterwards every name of an image that is built here stands for what it did, or is gone, unless a container
-    runs what has no other name: another test may have given its own to a newer one.
+    """Afterwards every name of an image that is built here stands for what it did, or is gone; not the last
+    name of what a container runs, whose other one may be a newer image's by now.
     """
     client = docker.from_env()
     before = _images(client)
