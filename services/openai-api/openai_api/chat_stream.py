@@ -90,6 +90,25 @@ class ChatStream(Frames):
             made += event({**self._envelope, "usage": self.usage})
         return made + DONE
 
+    @property
+    def untold(self) -> str | None:
+        """The function that is called, where TGI has left out arguments that it must have: TGI tells the name
+        when what the model has written would be a call by two more braces, and nothing of what came with it.
+        In a vocabulary with the token `","` that may be after all of the arguments.
+        """
+        if self._is_finished or self.call is None or self.call[1].strip() != "{":
+            return None
+        functions = [tool["function"] for tool in self._asked.body["tools"]]
+        needy = {each["name"] for each in functions if each["parameters"].get("required")}
+        return self.call[0] if self.call[0] in needy else None
+
+    def tell(self, arguments: str) -> bytes:
+        """The frame of the arguments, a JSON object, that TGI left out."""
+        name, begun = self.call or ("", "")
+        rest = arguments.lstrip().removeprefix("{")
+        self.call = name, begun + rest
+        return self._chunk(_fragment(rest), None, None)
+
     def _finish(self) -> bytes:
         """TGI ends a call without a word, and one without arguments without its last brace."""
         if self._envelope is None:  # not even the name of what is called fitted the answer's tokens

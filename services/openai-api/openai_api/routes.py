@@ -50,8 +50,10 @@ class Routes:
             return await while_connected(request.receive, self._chat(asked, caller))
         stream = ChatStream(asked)
 
-        async def complete() -> None:
+        async def complete() -> bytes:
+            told = await self._untold(asked, stream, caller)
             await self._complete_chat(asked, stream)
+            return told
 
         return StreamedAnswer(self._engine, CHAT, asked.body, caller, stream, complete)
 
@@ -68,8 +70,9 @@ class Routes:
             return Response(completion_answer(raw, asked), headers=headers, media_type="application/json")
         stream = CompletionStream(asked)
 
-        async def complete() -> None:
+        async def complete() -> bytes:
             await self._complete_completions(asked, stream)
+            return b""
 
         return StreamedAnswer(self._engine, COMPLETIONS, asked.body, caller, stream, complete)
 
@@ -129,6 +132,20 @@ class Routes:
                 name: value for name, value in response.headers.items() if name.lower().startswith("x-")
             }
             return await response.read(), headers
+
+    async def _untold(self, asked: ChatRequest, stream: ChatStream, caller: Mapping[str, str]) -> bytes:
+        """A call whose arguments were left out of a stream is asked for once more, whole."""
+        if (name := stream.untold) is None:
+            return b""
+        function = {"type": "function", "function": {"name": name}}
+        body = {key: value for key, value in asked.body.items() if key not in ("stream", "stream_options")}
+        try:
+            raw, _ = await self._whole(CHAT, {**body, "tool_choice": function}, caller)
+            (call,) = orjson.loads(chat_answer(raw, asked))["choices"][0]["message"]["tool_calls"]
+        except (ApiError, KeyError, ValueError):
+            log.warning("the arguments of a streamed call could not be asked for again")
+            return b""
+        return stream.tell(call["function"]["arguments"])
 
     async def _complete_chat(self, asked: ChatRequest, stream: ChatStream) -> None:
         """TGI tells no usage of a call, and none of an answer that was ended here."""

@@ -31,7 +31,7 @@ class StreamedAnswer:
     Args:
         path: the engine's route, and `body` what it is asked.
         frames: what translates its stream.
-        complete: counts what the engine did not, before the last frames are made.
+        complete: asks for what the engine did not tell, before the last frames are made; returns frames.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class StreamedAnswer:
         body: Mapping[str, Any],
         caller: Mapping[str, str],
         frames: Frames,
-        complete: Callable[[], Awaitable[None]],
+        complete: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._engine, self._path, self._body, self._caller = engine, path, body, caller
         self._frames = frames
@@ -70,8 +70,8 @@ class StreamedAnswer:
         except ApiError as error:
             frames.error = error
         if frames.error is None:
-            await self._complete()
-            await self._give(send, frames.end(), False)
+            more = await self._complete()
+            await self._give(send, more + frames.end(), False)
         elif self._has_begun:
             await self._give(send, event(frames.error.body()) + DONE, False)
         else:

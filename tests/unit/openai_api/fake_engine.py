@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 HEAD = '"object":"chat.completion.chunk","id":"","created":1,"model":"m","system_fingerprint":"f"'
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "object": "chat.completion",
     "id": "",
     "created": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from typing import Any
@@ -48,3 +49,24 @@ def translated(stream: Frames, data: bytes, cuts: list[int] | None = None) -> li
 
 def reasons(events: list[Any]) -> list[Any]:
     return [choice["finish_reason"] for event in events for choice in event["choices"]]
+
+
+def frame(choices: list[Any], **more: Any) -> bytes:
+    about = {
+        "object": "chat.completion.chunk",
+        "id": "",
+        "created": 1,
+        "model": "m",
+        "system_fingerprint": "f",
+    }
+    document = json.dumps({**about, "choices": choices, "usage": None, **more}, separators=(",", ":"))
+    return f"data: {document}\n\n".encode()
+
+
+def tool_frame(name: str | None, arguments: str, reason: str | None = None) -> bytes:
+    function = {"name": name, "arguments": arguments}
+    delta = {
+        "role": "assistant",
+        "tool_calls": [{"index": 0, "id": "0", "type": "function", "function": function}],
+    }
+    return frame([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}])

@@ -11,6 +11,7 @@ import pytest
 from unit.openai_api import recorded
 from unit.openai_api.asking import CHAT, COMPLETIONS, refusal
 from unit.openai_api.fake_engine import WHOLE, FakeEngine, token
+from unit.openai_api.streaming import tool_frame
 
 from chat_ui.status import PROBE_SECONDS
 from openai_api.engine import HEALTH_SECONDS
@@ -221,6 +222,47 @@ async def test_prompts_whose_answers_were_stopped_are_counted_for_nginx(
     asked = {"prompt": ["a b", "c"], "stop": "x", "stream": True}
     events = await stream(http, asked, COMPLETIONS)
     assert [event["usage"]["prompt_tokens"] for event in events[:-1] if "usage" in event] == [2, 1]
+
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+def whole_call(arguments: str) -> dict[str, Any]:
+    function = {"description": None, "name": "f", "arguments": arguments}
+    message = {"role": "assistant", "tool_calls": [{"id": "0", "type": "function", "function": function}]}
+    return {**WHOLE, "choices": [{**WHOLE["choices"][0], "message": message}]}
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+async def test_arguments_that_the_engine_left_out_of_a_stream_are_asked_for(
+    http: aiohttp.ClientSession, engine: FakeEngine, left_out: bool
+) -> None:
+    pieces = ["{", ""] if left_out else ["{", ' "city": "Rome"}']
+    engine.stream = [*(tool_frame(None if at else "f", piece) for at, piece in enumerate(pieces)), DONE]
+    engine.answer = (200, whole_call('{"city":"Rome"}'))
+    tools = [{"type": "function", "function": {"name": "f", "parameters": CITY}}]
+    *events, _ = await stream(http, {**STREAMED, "tools": tools, "seed": 7})
+    calls = [call for one in events for call in one["choices"][0]["delta"].get("tool_calls", [])]
+    assert json.loads("".join(call["function"]["arguments"] for call in calls)) == {"city": "Rome"}
+    assert [one["choices"][0]["finish_reason"] for one in events][-2:] == [None, "tool_calls"]
+    again = [body for _, _, body in engine.asked][1:]
+    assert [(body["tool_choice"]["function"]["name"], body["seed"]) for body in again] == [
+        ("f", 7)
+    ] * left_out
+    assert not any("stream" in body for body in again)
+
+
+async def test_arguments_that_cannot_be_had_leave_the_stream_its_end(
+    http: aiohttp.ClientSession, engine: FakeEngine
+) -> None:
+    engine.stream = [tool_frame("f", "{"), None, DONE]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": CITY}}]
+    async with http.post(CHAT, json={**STREAMED, "tools": tools}) as response:
+        await response.content.readuntil(b"\n\n")
+        engine.answer = (503, {"error": "Overloaded", "error_type": "overloaded"})
+        engine.go_on.set()
+        *events, _ = recorded.events(await response.read())
+    assert events[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
 async def test_the_usage_of_a_streamed_call_is_counted(

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.openai_api import recorded
-from unit.openai_api.streaming import WITH_USAGE, chat, completion, reasons, translated
+from unit.openai_api.streaming import (
+    WITH_USAGE,
+    chat,
+    completion,
+    frame,
+    reasons,
+    tool_frame,
+    translated,
+)
 
 from harness.stack import REPO
 from openai_api.errors import ContextTooLong, EngineFailed, Overloaded
@@ -59,27 +67,6 @@ def test_a_call(name: str) -> None:
     assert json.loads(written) == {"city": "Paris"}
     assert stream.call == ("get_weather", written)
     assert reasons(events) == [*[None] * (len(events) - 1), "tool_calls"]
-
-
-def tool_frame(name: str | None, arguments: str, reason: str | None = None) -> bytes:
-    function = {"name": name, "arguments": arguments}
-    delta = {
-        "role": "assistant",
-        "tool_calls": [{"index": 0, "id": "0", "type": "function", "function": function}],
-    }
-    return frame([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}])
-
-
-def frame(choices: list[Any], **more: Any) -> bytes:
-    about = {
-        "object": "chat.completion.chunk",
-        "id": "",
-        "created": 1,
-        "model": "m",
-        "system_fingerprint": "f",
-    }
-    document = json.dumps({**about, "choices": choices, "usage": None, **more}, separators=(",", ":"))
-    return f"data: {document}\n\n".encode()
 
 
 def test_a_call_without_arguments_gets_the_brace_that_the_engine_leaves_out() -> None:
