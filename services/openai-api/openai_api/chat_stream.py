@@ -98,9 +98,11 @@ class ChatStream(Frames):
         """
         if self._is_finished or self.call is None or self.call[1].strip() != "{":
             return None
+        return self.call[0] if self._needs_arguments(self.call[0]) else None
+
+    def _needs_arguments(self, name: str) -> bool:
         functions = [tool["function"] for tool in self._asked.body["tools"]]
-        needy = {each["name"] for each in functions if each["parameters"].get("required")}
-        return self.call[0] if self.call[0] in needy else None
+        return any(each["name"] == name and each["parameters"].get("required") for each in functions)
 
     def tell(self, arguments: str) -> bytes:
         """The frame of the arguments, a JSON object, that TGI left out."""
@@ -129,6 +131,9 @@ class ChatStream(Frames):
             # TGI leaves out the name that it has the model write first, and not always the comma behind it
             if before.strip() == "{" and arguments.lstrip().startswith(","):
                 arguments = arguments.replace(",", "", 1)
+            # what was left out may still come: `untold`
+            if before.strip() == "{" and arguments.strip() == "}" and self._needs_arguments(name):
+                arguments = ""
             self.call = name, before + arguments
             return _fragment(arguments)
         self.call = function["name"], arguments

@@ -233,11 +233,12 @@ def whole_call(arguments: str) -> dict[str, Any]:
     return {**WHOLE, "choices": [{**WHOLE["choices"][0], "message": message}]}
 
 
-@pytest.mark.parametrize("left_out", [True, False])
+@pytest.mark.parametrize(
+    ("pieces", "left_out"), [(["{", ""], True), (["{", " }"], True), (["{", ' "city": "Rome"}'], False)]
+)
 async def test_arguments_that_the_engine_left_out_of_a_stream_are_asked_for(
-    http: aiohttp.ClientSession, engine: FakeEngine, left_out: bool
+    http: aiohttp.ClientSession, engine: FakeEngine, pieces: list[str], left_out: bool
 ) -> None:
-    pieces = ["{", ""] if left_out else ["{", ' "city": "Rome"}']
     engine.stream = [*(tool_frame(None if at else "f", piece) for at, piece in enumerate(pieces)), DONE]
     engine.answer = (200, whole_call('{"city":"Rome"}'))
     tools = [{"type": "function", "function": {"name": "f", "parameters": CITY}}]
