@@ -220,6 +220,7 @@ def test_a_streamed_call_has_an_end_and_usage(client: OpenAI) -> None:
         tools=TOOLS,
         tool_choice="required",
         max_tokens=LIMIT,
+        temperature=0,
         stream=True,
         stream_options={"include_usage": True},
     ) as stream:
