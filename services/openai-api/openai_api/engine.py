@@ -43,7 +43,8 @@ class Engine:
 
     async def __aenter__(self) -> Engine:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            # why: another nginx (an upgrade, a restart) has another address, and is to be found at once
+            connector=aiohttp.TCPConnector(limit=0, use_dns_cache=False),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

@@ -21,6 +21,7 @@ from chat_ui.errors import (
     StreamCut,
     TooManyRunning,
 )
+from harness.moving_host import is_found_where_it_is_now
 
 PARAMETERS = ChatSettings().parameters(10)
 
@@ -34,6 +35,18 @@ def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+async def test_nginx_is_found_at_its_new_address_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients: list[EngineClient] = []
+
+    async def ask(url: str) -> None:
+        if not clients:
+            clients.append(await EngineClient(url).__aenter__())
+        await clients[0].check_health(5)
+
+    await is_found_where_it_is_now(monkeypatch, ask)
+    await clients[0].__aexit__()
 
 
 async def test_it_streams_the_text_without_special_tokens(engine: FakeEngine, client: EngineClient) -> None:

@@ -14,7 +14,8 @@ from unit.openai_api.fake_engine import WHOLE, FakeEngine, token
 from unit.openai_api.streaming import tool_frame
 
 from chat_ui.status import PROBE_SECONDS
-from openai_api.engine import HEALTH_SECONDS
+from harness.moving_host import is_found_where_it_is_now
+from openai_api.engine import HEALTH_SECONDS, Engine
 from openai_api.health import probe
 
 ASKED = {"messages": [{"role": "user", "content": "Say hello."}]}
@@ -222,6 +223,18 @@ async def test_prompts_whose_answers_were_stopped_are_counted_for_nginx(
     asked = {"prompt": ["a b", "c"], "stop": "x", "stream": True}
     events = await stream(http, asked, COMPLETIONS)
     assert [event["usage"]["prompt_tokens"] for event in events[:-1] if "usage" in event] == [2, 1]
+
+
+async def test_nginx_is_found_at_its_new_address_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients: list[Engine] = []
+
+    async def ask(url: str) -> None:
+        if not clients:
+            clients.append(await Engine(url).__aenter__())
+        assert await clients[0].is_healthy()
+
+    await is_found_where_it_is_now(monkeypatch, ask)
+    await clients[0].__aexit__()
 
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
