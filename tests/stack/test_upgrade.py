@@ -69,6 +69,9 @@ def test_a_release_takes_over_and_goes_back_and_no_answer_is_cut(
     done = _while_answering(folder, stack, crowd, "upgrade")
     assert "The capital of France" in done.stderr
     assert {label for _, label, _ in _running(stack)} == {NEXT}
+    (kept,) = (folder / ".appliance").glob(f"before-upgrade-{NEXT}/backup.tar.gz")
+    proven = _run(folder, stack, "restore", str(kept), "--check")
+    assert proven.returncode == 0, proven.stderr
     for replica in stack.containers("ui"):
         assert "made by a test" in said_inside(replica, "cat", "/app/chat_ui/__init__.py")
     crowd.ask(readers, 4)  # the page was opened before

@@ -17,7 +17,7 @@ from appliance_cli.backup.archive import ACCESS, COMPOSE, MODELS, SETTINGS, STAT
 from appliance_cli.backup.encryption import Decryption
 from appliance_cli.backup.settings_here import SettingsHere
 from appliance_cli.base import atomic_file
-from appliance_cli.base.errors import BadSetting, HostNotReady, StepFailed
+from appliance_cli.base.errors import BadSetting, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose import containers, volume_files
 from appliance_cli.compose.client import has_image
@@ -103,7 +103,7 @@ def plan(stream: IO[bytes], present: Appliance, client: DockerClient) -> Plan:
         except DotenvError as error:
             raise archive.damaged(f"{SETTINGS}: {error}") from error
         target = _loaded(settings.text, present)
-    _require_free(target, client)
+    facts.require_here(client, target, "down")
     folder = access.of(target)
     folder.require_usable()
     _require_no_links(folder.path, [name for name in files if name.startswith(f"{ACCESS}/")])
@@ -148,17 +148,6 @@ def _loaded(text: str, present: Appliance) -> Appliance:
         trial = Path(folder) / present.env_file.name
         dotenv_file.write(trial, text)
         return dataclasses.replace(load(present.root, trial), env_file=present.env_file)
-
-
-def _require_free(target: Appliance, client: DockerClient) -> None:
-    folder = facts.elsewhere(client, target)
-    if folder:
-        raise HostNotReady(
-            f"{target.project} runs from another folder; nothing was changed",
-            expected=f"one that was started from {target.root}, or none",
-            found=folder,
-            remedy=f"stop it there: cd {folder} && ./scripts/appliance down",
-        )
 
 
 def _require_no_links(folder: Path, names: list[str]) -> None:

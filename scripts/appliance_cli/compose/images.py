@@ -7,6 +7,9 @@ from appliance_cli.compose import commands, runner
 from appliance_cli.compose.client import has_image
 from appliance_cli.config.appliance import Appliance
 
+OURS = "qwen-appliance/"
+"""What the names of the images begin with that are made here."""
+
 
 def of_services(appliance: Appliance) -> list[str]:
     """The names of what Compose would start. Raises StepFailed where it cannot read its files."""

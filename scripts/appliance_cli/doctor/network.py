@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from docker.auth import resolve_repository_name
 
 from appliance_cli.base.process import ask
 from appliance_cli.config.appliance import Appliance
+from appliance_cli.config.first_env import SYSTEM_BUNDLE
 from appliance_cli.config.values import Values
 from appliance_cli.host import proxy
 from appliance_cli.host.finding import Finding
@@ -25,7 +25,6 @@ from model_files import hubs
 
 PATIENCE_S = 6
 CLOCK_OFF_S = 120
-SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 Kind = Literal["registry", "package-index", "hubs"]
 _OF_PIP = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 

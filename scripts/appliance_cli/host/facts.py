@@ -9,6 +9,7 @@ from pathlib import Path
 
 from docker import DockerClient
 
+from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.process import ask
 from appliance_cli.compose.client import connect, has_image
 from appliance_cli.compose.volumes import MODELS
@@ -214,6 +215,18 @@ def _project(client: DockerClient | None, appliance: Appliance) -> Project:
         volume = bool(client.volumes.list(filters={"name": f"{appliance.project}_{MODELS}"}))
         image = has_image(client, appliance.tgi_image)
     return Project(_port_owner(client, appliance), volume, image, elsewhere(client, appliance))
+
+
+def require_here(client: DockerClient, appliance: Appliance, instead: str) -> None:
+    """Raise HostNotReady where the appliance runs from another folder; ``instead`` is what to do there."""
+    folder = elsewhere(client, appliance)
+    if folder:
+        raise HostNotReady(
+            f"{appliance.project} runs from another folder; nothing was changed",
+            expected=f"one that was started from {appliance.root}, or none",
+            found=folder,
+            remedy=f"there: cd {folder} && ./scripts/appliance {instead}",
+        )
 
 
 def elsewhere(client: DockerClient | None, appliance: Appliance) -> str:

@@ -15,6 +15,7 @@ from appliance_cli.base import atomic_file
 from appliance_cli.base.errors import StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.base.process import act, ask
+from appliance_cli.config.first_env import SYSTEM_BUNDLE
 from appliance_cli.host import drivers
 from appliance_cli.host import install as packages
 
@@ -23,7 +24,6 @@ SIGNER = "C95B321B61E88C1809C4F759DDCAE044F796ECB0"
 """NVIDIA CORPORATION (Open Source Projects), since 2017."""
 APTS_OWN = "the repositories that apt has here"
 PATIENCE_S = 6
-_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _PUBLIC_KEY = 6
 
 
@@ -75,7 +75,7 @@ def _add_repository(repository: str) -> tuple[Path, ...]:
 
 def _fetch_key(repository: str) -> bytes:
     """The key as it is there; nothing where the repository does not answer."""
-    trusted = str(_SYSTEM_BUNDLE) if _SYSTEM_BUNDLE.exists() else True  # why: whom apt trusts here
+    trusted = str(SYSTEM_BUNDLE) if SYSTEM_BUNDLE.exists() else True  # why: whom apt trusts here
     try:
         answer = requests.get(drivers.key_url(repository), timeout=PATIENCE_S, verify=trusted)
     except (requests.RequestException, OSError):

@@ -8,19 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from docker import DockerClient
-from docker.errors import NotFound
 
+from appliance_cli.backup import make
+from appliance_cli.backup.contents import NAMED_FILES
 from appliance_cli.base.errors import StepFailed
+from appliance_cli.base.output import Output
 from appliance_cli.base.process import ask
-from appliance_cli.compose import containers
 from appliance_cli.config import dotenv_file
 from appliance_cli.config.appliance import COMPOSE_FILES
 from appliance_cli.release.releases import Release
 
 HEADING = "Where they are for this release. Written by ./scripts/appliance upgrade."
 # Settings that name a file or folder, other than the two that have rules of their own.
-PATHS = ("TLS_CERT_FILE", "TLS_KEY_FILE", "CA_BUNDLE", "HF_TOKEN_FILE", "MODEL_FOLDER")
-STATE = "/state"
+PATHS = (*NAMED_FILES, "MODEL_FOLDER")
+BACKUP = "backup.tar.gz"
 
 
 def env_file(former: Release, root: Path) -> Path:
@@ -109,18 +110,13 @@ def mirror(source: Path, target: Path) -> None:
     fresh.rename(target)
 
 
-def put_aside(client: DockerClient, former: Release, folder: Path) -> None:
-    """Copy .env, the access directory and the usage counted into ``folder``, readable by its owner only."""
+def put_aside(client: DockerClient, former: Release, folder: Path, output: Output) -> None:
+    """Keep a backup of the former release's settings, keys and usage in ``folder``, and its .env as it is.
+
+    Raises as `make.make` does.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     if former.env_file.exists():
         shutil.copy2(former.env_file, folder / "env")
-    mirror(former.appliance().access_dir, folder / "access")
-    doors = [c for c in containers.of_project(client, former.project) if c.service == "nginx"]
-    for door in doors[:1]:
-        try:
-            archive, _ = client.containers.get(door.id).get_archive(STATE)
-        except NotFound:
-            continue  # why: the door of an older release keeps no usage
-        with (folder / "state.tar").open("wb") as file:
-            file.writelines(archive)
+    make.make(former.appliance(), client, folder / BACKUP, output)

@@ -2,12 +2,9 @@
 
 import re
 
+from appliance_cli.host.finding import version_tuple
+
 _HEADING = re.compile(r"^## \[(\d+\.\d+\.\d+)\]", re.MULTILINE)
-
-
-def number(version: str) -> tuple[int, ...]:
-    """``1.10.0`` as something that can be compared."""
-    return tuple(int(part) for part in version.split("."))
 
 
 def between(text: str, present: str, wanted: str) -> str:
@@ -17,11 +14,11 @@ def between(text: str, present: str, wanted: str) -> str:
     sections = [
         text[heading.start() : end].strip()
         for heading, end in zip(headings, ends, strict=True)
-        if number(present) < number(heading[1]) <= number(wanted)
+        if version_tuple(present) < version_tuple(heading[1]) <= version_tuple(wanted)
     ]
     return "\n\n".join(sections)
 
 
 def by_hand(present: str, wanted: str) -> bool:
     """Whether something must be done by hand between the two: that is what another major number says."""
-    return number(present)[0] != number(wanted)[0]
+    return version_tuple(present)[0] != version_tuple(wanted)[0]

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import ImageNotFound
 
 from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import Output
 from appliance_cli.compose import commands as compose
-from appliance_cli.compose.client import FAILURES
+from appliance_cli.compose.client import FAILURES, has_image
+from appliance_cli.compose.images import OURS
 from appliance_cli.config import values as given_values
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.release import composed
-from appliance_cli.release.releases import REPOSITORIES, Release
+from appliance_cli.release.releases import Release
 from appliance_cli.stack import lifecycle
 
 IN_USE = "local"
@@ -39,22 +39,20 @@ def tagged(services: Mapping[str, Mapping[str, Any]], version: str) -> dict[str,
     return {
         name: f"{image.rpartition(':')[0]}:{version}"
         for name, image in built.items()
-        if image.startswith(REPOSITORIES)
+        if image.startswith(OURS)
     }
 
 
 def name(client: DockerClient, images: Mapping[str, str], tag: str) -> None:
     """Give each image this tag of its repository. Raises HostNotReady, and names none, when one is gone."""
     for repository, image in images.items():
-        try:
-            client.images.get(image)
-        except ImageNotFound:
+        if not has_image(client, image):
             raise HostNotReady(
                 "An image of that release is gone; nothing was changed",
                 expected=f"{repository} as it was built then",
                 found=f"no {image[:19]}",
                 remedy="build it anew: ./scripts/appliance up in that release's folder",
-            ) from None
+            )
     for repository, image in images.items():
         client.images.get(image).tag(repository, tag=tag)
 

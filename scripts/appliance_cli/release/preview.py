@@ -9,6 +9,7 @@ from appliance_cli.base.output import Output
 from appliance_cli.compose import containers
 from appliance_cli.compose.client import docker_client
 from appliance_cli.config import dotenv_file, unknown_names, version
+from appliance_cli.host.finding import version_tuple
 from appliance_cli.release import belongings, changelog, releases
 from appliance_cli.release.releases import Release
 from appliance_cli.stack import watch
@@ -30,7 +31,7 @@ def present(root: Path, project: str) -> Release:
             remedy="name it: ./scripts/appliance upgrade --to 1.2.3 (or a tarball, or a folder)\n"
             "after git pull in this very folder: ./scripts/appliance up (without a way back)",
         )
-    if changelog.number(own) <= changelog.number(former.version):
+    if version_tuple(own) <= version_tuple(former.version):
         raise BadSetting(
             "This is no newer release than the one that runs",
             expected=f"one after {former.version}",

@@ -13,10 +13,10 @@ from docker import DockerClient
 
 from appliance_cli.base import atomic_file
 from appliance_cli.base.errors import BadSetting, HostNotReady
+from appliance_cli.compose import images
 from appliance_cli.config import version
 from appliance_cli.config.appliance import Appliance, load
 
-REPOSITORIES = "qwen-appliance/"
 _LABEL = "com.docker.compose"
 _VERSION = "org.opencontainers.image.version"
 
@@ -78,7 +78,7 @@ def _images(client: DockerClient, project: str) -> dict[str, str]:
 
 def _repository(image: str) -> str:
     """The repository of an image that is built here; "" of another's."""
-    return image.rpartition(":")[0] if image.startswith(REPOSITORIES) else ""
+    return image.rpartition(":")[0] if image.startswith(images.OURS) else ""
 
 
 def kept(root: Path, project: str) -> list[Release]:

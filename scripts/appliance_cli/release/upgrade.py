@@ -23,8 +23,7 @@ def upgrade(former: Release, root: Path, output: Output) -> None:
     own = version.of(root)
     kept = belongings.kept(root, own)
     with alone.alone(former.appliance(), "appliance upgrade, from another folder"):
-        with output.step(f"Keeping .env, keys, users and usage in {kept}"):
-            belongings.put_aside(client, former, kept)
+        belongings.put_aside(client, former, kept, output)
         built: dict[str, str] = {}
         switching = False
         try:

@@ -14,7 +14,6 @@ from appliance_cli.base.errors import BadSetting, StepFailed
 
 LIST, IMAGES, MODEL, WHEELS = "set.json", "images.tar", "model.tar", "wheels"
 FORMAT = 1
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,5 @@ def prove(folder: Path, carried: CarriedSet, tell: Callable[[str], None]) -> Non
 
 def measure(path: Path) -> File:
     """A file's size and SHA-256."""
-    digest, size = hashlib.sha256(), 0
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return File(size, digest.hexdigest())
+        return File(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())

@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 
-from appliance_cli.base.errors import HostNotReady
 from appliance_cli.base.output import Output, size
 from appliance_cli.base.tables import table
+from appliance_cli.compose import images
 from appliance_cli.compose.volumes import HOLD, MODELS
 from appliance_cli.config.appliance import Appliance
 from appliance_cli.door import access
@@ -24,7 +24,6 @@ from appliance_cli.stack import lifecycle
 
 Kind = Literal["container", "network", "volume", "image", "unit", "rule", "file"]
 
-IMAGES = "qwen-appliance/"
 _PROJECT = "com.docker.compose.project"
 # Volumes that are made anew from nothing: they go even where data is kept.
 _EMPTY = tuple(name for name, holds in HOLD.items() if not holds)
@@ -54,14 +53,7 @@ class Found:
 
 def find(appliance: Appliance, client: DockerClient, *, keep_model: bool, keep_data: bool) -> Found:
     """Look at everything; nothing changes. Raises HostNotReady where this appliance is another folder's."""
-    folder = facts.elsewhere(client, appliance)
-    if folder:
-        raise HostNotReady(
-            f"{appliance.project} runs from another folder; nothing was changed",
-            expected=f"one that was started from {appliance.root}, or none",
-            found=folder,
-            remedy=f"run it there: cd {folder} && ./scripts/appliance uninstall",
-        )
+    facts.require_here(client, appliance, "uninstall")
     found = Found()
     usage = client.df()
     _containers(appliance, client, usage, found)
@@ -153,7 +145,7 @@ def _images(
         tags = [
             tag
             for tag in image.get("RepoTags") or []
-            if tag.startswith(IMAGES) or tag == engine or image["Id"] in run_here
+            if tag.startswith(images.OURS) or tag == engine or image["Id"] in run_here
         ]
         if tags and image["Id"] in others:
             found.stays.append(f"image {tags[0]}: container {others[image['Id']]} uses it")

@@ -8,8 +8,10 @@ from typing import cast
 import pytest
 from docker import DockerClient
 
+from appliance_cli.backup import archive
 from appliance_cli.base.errors import StepFailed
-from appliance_cli.compose import containers
+from appliance_cli.base.output import Output
+from appliance_cli.config import version
 from appliance_cli.release import belongings
 from appliance_cli.release.releases import Release
 
@@ -119,29 +121,23 @@ def test_keys_that_cannot_be_copied_leave_the_old_ones(
     assert (target / "keys.json").exists()
 
 
-def test_what_was_before_is_kept_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Door:
-        id = "d"
-        service = "nginx"
-
-        def get(self, _: str) -> Door:
-            return self
-
-        def get_archive(self, path: str) -> tuple[list[bytes], None]:
-            assert path == "/state"
-            return [b"usage ", b"counted"], None
-
+def test_what_was_before_is_kept_for_its_owner_only(tmp_path: Path) -> None:
     class Client:
-        containers = Door()
+        class volumes:
+            @staticmethod
+            def list(**_: object) -> list[object]:
+                return []
 
     former = tmp_path / "appliance"
     (former / "nginx/access").mkdir(parents=True)
     (former / "nginx/access/keys.json").write_text("{}")
     (former / ".env").write_text("UI_SECRET=x\n")
-    monkeypatch.setattr(containers, "of_project", lambda *_: (Door(),))
+    (former / version.FILE).write_text('x-version: &version "1.0.0"\n')
     folder = belongings.kept(former, "1.2.0")
-    belongings.put_aside(cast(DockerClient, Client()), release(former, former / ".env"), folder)
+    belongings.put_aside(cast(DockerClient, Client()), release(former, former / ".env"), folder, Output())
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "env").read_text() == "UI_SECRET=x\n"
-    assert (folder / "access/keys.json").exists()
-    assert (folder / "state.tar").read_bytes() == b"usage counted"
+    with (folder / belongings.BACKUP).open("rb") as stream:
+        manifest, files = archive.read(stream)
+    assert manifest.version == "1.0.0"
+    assert files == {"settings.env": b"UI_SECRET=x\n", "access/keys.json": b"{}"}

@@ -43,7 +43,7 @@ def test_nothing_is_nothing(present: str, wanted: str) -> None:
 
 
 def test_numbers_are_compared_as_numbers() -> None:
-    assert changelog.number("1.10.0") > changelog.number("1.9.9")
+    assert changelog.between("## [1.10.0]\n\n- Ten.", "1.9.9", "1.10.0") == "## [1.10.0]\n\n- Ten."
 
 
 @pytest.mark.parametrize(("wanted", "told"), [("1.99.0", False), ("2.0.0", True)])

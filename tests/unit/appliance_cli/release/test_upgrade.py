@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from appliance_cli.backup import make
 from appliance_cli.base.errors import ApplianceFailed, StepFailed
 from appliance_cli.base.output import Output
 from appliance_cli.compose import containers
@@ -53,6 +54,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Played:
     steps: list[tuple[Any, str, Callable[..., Any]]] = [
         (upgrade, "docker_client", lambda timeout: None),
         (rollback, "docker_client", lambda timeout: None),
+        (make, "make", lambda _appliance, _client, target, _output: target.write_bytes(b"all of it")),
         (prepare, "prepare", lambda request, _: played.step("prepare", request.appliance)),
         (images, "build", lambda *_: played.step("build", {"qwen-appliance/ui": "sha256:new"})),
         (images, "name", lambda _, given, tag: played.step(f"{next(iter(given.values()))} is {tag}")),
