@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from openai import OpenAI
 
 from harness.crowd import Crowd
 from harness.stack import Stack, run_inside
@@ -70,3 +71,9 @@ def _replace_engine(stack: Stack, settings: dict[str, str]) -> None:
     wait_until(
         lambda: requests.post(f"{stack.url}/generate", json=one_token, timeout=30).ok, "the engine answers"
     )
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{stack.url}/v1", api_key="none", max_retries=0, timeout=120) as made:
+        yield made
